@@ -1,0 +1,383 @@
+"""The one tree of errors: every failure a caller, an operator or another room can meet.
+
+Rules of the room:
+- Each leaf has a `Reason`, which is part of the contract: it crosses gRPC as `google.rpc.ErrorInfo.reason` (AIP-193), processes as a
+  frame, the command line as text. Reasons are never renamed.
+- A leaf's docstring says what state the world is in: above all whether a key was used.
+- Messages name the cause and the next step, and never hold a secret or a pupil's data.
+- `server/status.py` maps each leaf to its gRPC code in one table; no room below knows gRPC.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+
+class Reason(Enum):
+    """UPPER_SNAKE reasons as callers see them."""
+
+    INTERNAL = "INTERNAL"
+    NOT_SERVED_YET = "NOT_SERVED_YET"
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    CONFIG_INVALID = "CONFIG_INVALID"
+    DOCUMENT_EMPTY = "DOCUMENT_EMPTY"
+    DOCUMENT_NOT_PDF = "DOCUMENT_NOT_PDF"
+    DOCUMENT_DAMAGED = "DOCUMENT_DAMAGED"
+    DOCUMENT_ENCRYPTED = "DOCUMENT_ENCRYPTED"
+    DOCUMENT_LOCKED = "DOCUMENT_LOCKED"
+    DOCUMENT_UNSUPPORTED = "DOCUMENT_UNSUPPORTED"
+    DOCUMENT_TOO_LARGE = "DOCUMENT_TOO_LARGE"
+    DOCUMENT_TOO_COSTLY = "DOCUMENT_TOO_COSTLY"
+    DOCUMENT_DIGEST_MISMATCH = "DOCUMENT_DIGEST_MISMATCH"
+    FIELD_ALREADY_SIGNED = "FIELD_ALREADY_SIGNED"
+    DUPLICATE_DOCUMENT_ID = "DUPLICATE_DOCUMENT_ID"
+    BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    CALLER_UNKNOWN = "CALLER_UNKNOWN"
+    SCHOOL_NOT_FOUND = "SCHOOL_NOT_FOUND"
+    CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
+    CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
+    CERTIFICATE_NOT_YET_VALID = "CERTIFICATE_NOT_YET_VALID"
+    CERTIFICATE_UNUSABLE = "CERTIFICATE_UNUSABLE"
+    ALGORITHM_UNSUPPORTED = "ALGORITHM_UNSUPPORTED"
+    TOKEN_UNAVAILABLE = "TOKEN_UNAVAILABLE"
+    TOKEN_REMOVED = "TOKEN_REMOVED"
+    TOKEN_TIMED_OUT = "TOKEN_TIMED_OUT"
+    TOKEN_REFUSED = "TOKEN_REFUSED"
+    TOKEN_SIGNATURE_WRONG = "TOKEN_SIGNATURE_WRONG"
+    SIGNATURE_OUTCOME_UNKNOWN = "SIGNATURE_OUTCOME_UNKNOWN"
+    PIN_HELD = "PIN_HELD"
+    PIN_LOCKED = "PIN_LOCKED"
+    PIN_SOURCE_UNREADABLE = "PIN_SOURCE_UNREADABLE"
+    TIMESTAMP_UNAVAILABLE = "TIMESTAMP_UNAVAILABLE"
+    TIMESTAMP_INVALID = "TIMESTAMP_INVALID"
+    QUEUE_FULL = "QUEUE_FULL"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    DEADLINE_TOO_LONG = "DEADLINE_TOO_LONG"
+    CANCELLED = "CANCELLED"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    JOURNAL_UNAVAILABLE = "JOURNAL_UNAVAILABLE"
+    WORKER_UNAVAILABLE = "WORKER_UNAVAILABLE"
+    VERIFICATION_FAILED = "VERIFICATION_FAILED"
+
+
+class SignerError(Exception):
+    """Root of the tree; never raised itself.
+
+    `metadata` holds identifiers and limits for machines (AIP-193 ErrorInfo.metadata): lowerCamelCase keys, short values, no secrets.
+    """
+
+    reason: ClassVar[Reason]
+
+    def __init__(self, message: str, /, *, retry_after_s: float | None = None, **metadata: str | int | float) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_s = retry_after_s
+        self.metadata: dict[str, str] = {key: str(value) for key, value in metadata.items()}
+
+
+class InternalError(SignerError):
+    """A bug of ours. The message that leaves the daemon carries no detail; the log does."""
+
+    reason = Reason.INTERNAL
+
+
+class NotServedYet(SignerError):
+    """The contract has the method, this release does not serve it. Nothing happened."""
+
+    reason = Reason.NOT_SERVED_YET
+
+
+class ConfigError(SignerError):
+    """The configuration is refused. Nothing was started or changed."""
+
+    reason = Reason.CONFIG_INVALID
+
+
+class RequestError(SignerError):
+    """The request itself is wrong: repeating it unchanged fails again. No key was used."""
+
+
+class InvalidArgument(RequestError):
+    """A field is missing, malformed or out of range; `metadata['field']` names it (google.rpc.BadRequest)."""
+
+    reason = Reason.INVALID_ARGUMENT
+
+
+class DuplicateDocumentId(RequestError):
+    """A batch names one document_id twice: the later one is refused, the first goes on."""
+
+    reason = Reason.DUPLICATE_DOCUMENT_ID
+
+
+class BatchTooLarge(RequestError):
+    """More documents than the configured limit: the ones beyond it are refused, the earlier ones go on."""
+
+    reason = Reason.BATCH_TOO_LARGE
+
+
+class RequestIdReused(RequestError):
+    """The same request_id and document_id came before with other content. The stored outcome stands."""
+
+    reason = Reason.REQUEST_ID_REUSED
+
+
+class DeadlineTooLong(RequestError):
+    """The caller's deadline exceeds the budget the daemon is configured to hold resources for."""
+
+    reason = Reason.DEADLINE_TOO_LONG
+
+
+class DocumentError(RequestError):
+    """One document can't be signed as it is. No key was used for it; its neighbours go on."""
+
+
+class DocumentEmpty(DocumentError):
+    """Zero bytes."""
+
+    reason = Reason.DOCUMENT_EMPTY
+
+
+class DocumentNotPdf(DocumentError):
+    """The bytes are not a PDF at all."""
+
+    reason = Reason.DOCUMENT_NOT_PDF
+
+
+class DocumentDamaged(DocumentError):
+    """It claims to be a PDF, but its structure is broken or truncated."""
+
+    reason = Reason.DOCUMENT_DAMAGED
+
+
+class DocumentEncrypted(DocumentError):
+    """Encrypted: the appliance holds no passwords; remove the encryption before sending."""
+
+    reason = Reason.DOCUMENT_ENCRYPTED
+
+
+class DocumentLocked(DocumentError):
+    """An earlier certification (DocMDP) or field lock (FieldMDP) forbids another signature."""
+
+    reason = Reason.DOCUMENT_LOCKED
+
+
+class DocumentUnsupported(DocumentError):
+    """Well-formed, but of a kind that can't be signed safely (for example dynamic XFA)."""
+
+    reason = Reason.DOCUMENT_UNSUPPORTED
+
+
+class DocumentTooLarge(DocumentError):
+    """Larger than the configured limit; `metadata['limitBytes']`."""
+
+    reason = Reason.DOCUMENT_TOO_LARGE
+
+
+class DocumentTooCostly(DocumentError):
+    """It exceeded the time or memory a document worker may spend on one document."""
+
+    reason = Reason.DOCUMENT_TOO_COSTLY
+
+
+class DocumentDigestMismatch(DocumentError):
+    """The bytes received don't have the SHA-256 the caller announced."""
+
+    reason = Reason.DOCUMENT_DIGEST_MISMATCH
+
+
+class FieldAlreadySigned(DocumentError):
+    """The signature field asked for already holds a signature."""
+
+    reason = Reason.FIELD_ALREADY_SIGNED
+
+
+class AccessError(SignerError):
+    """The caller may not. No key was used, and nothing tells whether what was named exists."""
+
+
+class CallerUnknown(AccessError):
+    """The TLS client certificate is of no configured client."""
+
+    reason = Reason.CALLER_UNKNOWN
+
+
+class SchoolNotFound(AccessError):
+    """No such school for this client: unknown and foreign schools look alike."""
+
+    reason = Reason.SCHOOL_NOT_FOUND
+
+
+class CredentialNotFound(AccessError):
+    """No such credential for this school: unknown and foreign credentials look alike."""
+
+    reason = Reason.CREDENTIAL_NOT_FOUND
+
+
+class CredentialError(SignerError):
+    """The credential exists but must not sign this now. No key was used."""
+
+
+class CertificateExpired(CredentialError):
+    """Its certificate's notAfter has passed."""
+
+    reason = Reason.CERTIFICATE_EXPIRED
+
+
+class CertificateNotYetValid(CredentialError):
+    """Its certificate's notBefore is still to come."""
+
+    reason = Reason.CERTIFICATE_NOT_YET_VALID
+
+
+class CertificateUnusable(CredentialError):
+    """No certificate, or one whose key usage does not allow this signature."""
+
+    reason = Reason.CERTIFICATE_UNUSABLE
+
+
+class AlgorithmUnsupported(CredentialError):
+    """The key can't make a signature of the algorithm asked for."""
+
+    reason = Reason.ALGORITHM_UNSUPPORTED
+
+
+class TokenError(SignerError):
+    """A PKCS#11 token failed us. Each leaf says whether its key may have been used."""
+
+
+class TokenUnavailable(TokenError):
+    """No worker of the token is ready; the key was not used. Repeating is harmless."""
+
+    reason = Reason.TOKEN_UNAVAILABLE
+
+
+class TokenRemoved(TokenError):
+    """The token is gone or its device fails; the key was not used. Repeating is harmless once it is back."""
+
+    reason = Reason.TOKEN_REMOVED
+
+
+class TokenTimedOut(TokenError):
+    """The token did not answer by the deadline and its worker was killed: the key MAY have been used, no signature was released."""
+
+    reason = Reason.TOKEN_TIMED_OUT
+
+
+class TokenRefused(TokenError):
+    """The token answered with an error for this request alone; no signature was made."""
+
+    reason = Reason.TOKEN_REFUSED
+
+
+class TokenSignatureWrong(TokenError):
+    """The token returned a signature that does not verify; it was withheld."""
+
+    reason = Reason.TOKEN_SIGNATURE_WRONG
+
+
+class SignatureOutcomeUnknown(TokenError):
+    """The worker died with this digest in its hands: the key MAY have been used, no signature was released."""
+
+    reason = Reason.SIGNATURE_OUTCOME_UNKNOWN
+
+
+class PinHeld(TokenError):
+    """A PIN was refused once, or the token warns of its last try: held until an operator acts."""
+
+    reason = Reason.PIN_HELD
+
+
+class PinLocked(TokenError):
+    """The token has locked its PIN: only its security officer can unlock it."""
+
+    reason = Reason.PIN_LOCKED
+
+
+class PinSourceUnreadable(TokenError):
+    """The file, variable or credential that should hold the PIN is missing, empty or open to others."""
+
+    reason = Reason.PIN_SOURCE_UNREADABLE
+
+
+class TimestampUnavailable(SignerError):
+    """No timestamp could be had; the signature exists and is kept: repeat with the same ids to complete it without a second key use."""
+
+    reason = Reason.TIMESTAMP_UNAVAILABLE
+
+
+class TimestampInvalid(SignerError):
+    """A timestamp was answered that does not stand up to verification; it was not used."""
+
+    reason = Reason.TIMESTAMP_INVALID
+
+
+class CapacityError(SignerError):
+    """The appliance is full; no key was used. Repeating after `retry_after_s` is right."""
+
+
+class QueueFull(CapacityError):
+    """The token's queue is at its limit."""
+
+    reason = Reason.QUEUE_FULL
+
+
+class TooManyRequests(CapacityError):
+    """More concurrent RPCs than configured."""
+
+    reason = Reason.TOO_MANY_REQUESTS
+
+
+class LifecycleError(SignerError):
+    """The request ended before its work did."""
+
+
+class DeadlineExceeded(LifecycleError):
+    """The deadline passed before this item's turn; no key was used for it after that."""
+
+    reason = Reason.DEADLINE_EXCEEDED
+
+
+class Cancelled(LifecycleError):
+    """The caller cancelled or went away; no key was used after that was noticed."""
+
+    reason = Reason.CANCELLED
+
+
+class ShuttingDown(LifecycleError):
+    """The daemon is draining and takes nothing new."""
+
+    reason = Reason.SHUTTING_DOWN
+
+
+class JournalUnavailable(SignerError):
+    """The journal can't be written, so nothing is signed."""
+
+    reason = Reason.JOURNAL_UNAVAILABLE
+
+
+class WorkerUnavailable(SignerError):
+    """No document worker is ready; no key was used. Repeating is harmless."""
+
+    reason = Reason.WORKER_UNAVAILABLE
+
+
+class VerificationFailed(SignerError):
+    """A signature, timestamp or chain failed verification."""
+
+    reason = Reason.VERIFICATION_FAILED
+
+
+def leaves() -> dict[Reason, type[SignerError]]:
+    """Every leaf by its reason: what the status table is checked against and frames are read with."""
+    found: dict[Reason, type[SignerError]] = {}
+    pending: list[type[SignerError]] = [SignerError]
+    while pending:
+        kind = pending.pop()
+        children = kind.__subclasses__()
+        pending.extend(children)
+        if not children:
+            found[kind.reason] = kind
+    return found

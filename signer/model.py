@@ -1,0 +1,108 @@
+"""The nouns every room shares: what is signed, for whom, how, with which credential.
+
+Values only: frozen, compared by content, without I/O. Names are the field's own (CSC: credential; CMS: signed attributes; ETSI EN
+319 142-1: levels).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
+
+
+class Level(Enum):
+    """ETSI baseline level; the value is its name on the command line. The level asked for is given or the item fails."""
+
+    B_B = "b-b"
+    B_T = "b-t"
+    B_LT = "b-lt"
+    B_LTA = "b-lta"
+
+
+class Profile(Enum):
+    """Which kind of signature; the value is its name on the command line."""
+
+    PADES = "pades"
+    CADES = "cades"
+    XADES = "xades"
+    MINISTRY_XML = "ministry-xml"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureKey:
+    """What identifies one signature for good: a repeat of the same key returns the stored outcome."""
+
+    school_id: str
+    request_id: str
+    document_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlacement:
+    """Which signature field of a PDF is filled, and what its dictionary says (ISO 32000-2 12.8.1).
+
+    field_name: an existing empty field, or the name of a new invisible one. name, reason, location: /Name, /Reason and /Location,
+    left out when empty.
+    """
+
+    field_name: str
+    name: str = ""
+    reason: str = ""
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningPlan:
+    """How each document of a request is signed: constant over a batch."""
+
+    profile: Profile
+    level: Level
+    credential_id: str
+    algorithm: SignatureAlgorithm
+    placement: FieldPlacement
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key on a token with its certificate, as discovered (CSC: credential).
+
+    key_id: CKA_ID. certificate: DER, empty if none was found. chain: DER of the issuers, nearest first. school_id: empty for the
+    appliance's own keys (TSA). problems: why it can't sign, in words for an operator; empty when it can.
+    """
+
+    id: str
+    token_name: str
+    key_id: bytes
+    key_label: str
+    school_id: str
+    certificate: bytes
+    chain: tuple[bytes, ...]
+    algorithms: tuple[SignatureAlgorithm, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DigestToSign:
+    """One digest on its way to a key."""
+
+    credential_id: str
+    algorithm: SignatureAlgorithm
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """Where one item's time went, in seconds."""
+
+    queue_s: float = 0.0
+    document_s: float = 0.0
+    token_s: float = 0.0
+    timestamp_s: float = 0.0
+    journal_s: float = 0.0
+
+
+SOURCE_DIGEST = DigestAlgorithm.SHA256
+"""Documents are identified by their SHA-256, whatever digest the signature uses."""
