@@ -71,7 +71,7 @@ class SignerError(Exception):
 
     reason: ClassVar[Reason]
 
-    def __init__(self, message: str, /, *, retry_after_s: float | None = None, **metadata: str | int | float) -> None:
+    def __init__(self, message: str, /, *, retry_after_s: float | None = None, **metadata: str | float) -> None:
         super().__init__(message)
         self.message = message
         self.retry_after_s = retry_after_s
