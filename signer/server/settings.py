@@ -1,0 +1,86 @@
+"""What the gRPC door listens on, proves itself with, and limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from signer.settings import ListenAddress
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """`[server.limits]`: how much one request may ask for. Each limit is answered with a reason of its own."""
+
+    document_bytes_max: Annotated[
+        int, Field(ge=1024, le=512 * _MIB, description="Largest document; a larger one fails alone with DOCUMENT_TOO_LARGE.")
+    ] = 20 * _MIB
+    batch_documents_max: Annotated[
+        int,
+        Field(ge=1, le=1_000_000, description="Most documents in one batch; those beyond it fail with BATCH_TOO_LARGE, the earlier go on."),
+    ] = 10_000
+    batch_in_flight_documents: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10_000,
+            description="Documents of one batch worked on at once; beyond it the stream is read no further until one is done.",
+        ),
+    ] = 64
+    batch_in_flight_bytes_max: Annotated[
+        int,
+        Field(
+            ge=1024,
+            le=16_384 * _MIB,
+            description="Bytes of one batch held at once; beyond it the stream is read no further. At least document_bytes_max.",
+        ),
+    ] = 64 * _MIB
+    digests_per_call_max: Annotated[
+        int,
+        Field(ge=1, le=1_000_000, description="Most digests in one SignDigests call; more is refused as a whole with INVALID_ARGUMENT."),
+    ] = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """`[server]`: the gRPC door. Mutual TLS always: there is no way to switch it off."""
+
+    tls_certificate: Annotated[
+        Path, Field(description="PEM: the server's certificate, then its intermediates. School software verifies it.")
+    ]
+    tls_private_key: Annotated[Path, Field(description="PEM: the private key of tls_certificate, without a passphrase; mode 0600.")]
+    tls_client_ca: Annotated[
+        Path, Field(description="PEM: the CAs whose client certificates are let in; `[[clients]]` then says who each of them is.")
+    ]
+    listen: Annotated[ListenAddress, Field(description="Address and port; port 0 takes a free one and logs it.")] = "127.0.0.1:8443"
+    message_bytes_max: Annotated[
+        int,
+        Field(
+            ge=65_536,
+            le=64 * _MIB,
+            description="Largest gRPC message, each way; longer documents travel in chunks. gRPC answers RESOURCE_EXHAUSTED beyond it.",
+        ),
+    ] = 4 * _MIB
+    concurrent_rpcs_max: Annotated[
+        int,
+        Field(ge=1, le=100_000, description="RPCs served at once, health checks apart; one more is answered TOO_MANY_REQUESTS at once."),
+    ] = 64
+    deadline_s_max: Annotated[
+        float, Field(ge=1, le=86_400, description="Longest deadline a caller may set; a longer one is refused with DEADLINE_TOO_LONG.")
+    ] = 3600.0
+    deadline_s_default: Annotated[
+        float, Field(ge=1, le=86_400, description="Deadline of a call that brings none; at most deadline_s_max.")
+    ] = 600.0
+    drain_s: Annotated[
+        float,
+        Field(
+            ge=0, le=3600, description="After SIGTERM: how long running requests may go on before they are cancelled; 0 cancels at once."
+        ),
+    ] = 30.0
+    reflection: Annotated[bool, Field(description="Serve gRPC reflection, so that grpcurl and the like need no .proto files.")] = True
+    limits: Annotated[LimitSettings, Field(description="How much one request may ask for.")] = field(default_factory=LimitSettings)

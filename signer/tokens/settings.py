@@ -1,0 +1,102 @@
+"""Which PKCS#11 tokens there are, how each is worked, and which keys on them are credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from signer.settings import Identifier, KeyId, OptionalIdentifier, PinReferenceText
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSettings:
+    """`[[tokens]]`: one PKCS#11 token, its worker processes and its limits. Exactly one of label and serial is given."""
+
+    name: Annotated[Identifier, Field(description="What credentials, logs and metrics call it; unique.")]
+    module: Annotated[Path, Field(description="The vendor's PKCS#11 library (.so). hsm-config/ has the stanza for known devices.")]
+    pin: Annotated[
+        PinReferenceText,
+        Field(
+            description="Where the worker reads the user PIN: 'file:PATH' (mode 0600), 'env:NAME' (a variable of the worker) or "
+            "'credential:NAME' (systemd LoadCredential=). A PIN itself is refused."
+        ),
+    ]
+    label: Annotated[str, Field(max_length=32, description="CK_TOKEN_INFO.label, without its padding; empty when serial is given.")] = ""
+    serial: Annotated[
+        str, Field(max_length=16, description="CK_TOKEN_INFO.serialNumber, without its padding; empty when label is given.")
+    ] = ""
+    processes: Annotated[
+        int,
+        Field(ge=0, le=256, description="Worker processes; 0 = one a core (SoftHSM). A USB token takes 1, a network HSM a few."),
+    ] = 1
+    sessions: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=256,
+            description="Threads of a worker, each with a session of its own; above 1 only for modules that lock well (CKF_OS_LOCKING_OK).",
+        ),
+    ] = 1
+    queue_max: Annotated[
+        int, Field(ge=1, le=10_000_000, description="Digests waiting for this token; one more is answered QUEUE_FULL at once.")
+    ] = 20_000
+    call_s_max: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=3600,
+            description="Longest C_Sign; beyond it the worker is killed and replaced, and its item ends as TOKEN_TIMED_OUT.",
+        ),
+    ] = 30.0
+    login_s_max: Annotated[
+        float,
+        Field(
+            gt=0, le=3600, description="Longest C_Initialize and C_Login; a worker is never killed before it, since that can empty a token."
+        ),
+    ] = 60.0
+    environment: Annotated[
+        Mapping[str, str],
+        Field(description="Variables for the workers of this token, such as SOFTHSM2_CONF; never the PIN. Values are taken as they stand."),
+    ] = field(default_factory=dict)
+    softhsm_token_directory: Annotated[
+        Path | None,
+        Field(
+            description="SoftHSM only: its directories.tokendir. When given, a copy is kept while no login runs, and put back if a crash "
+            "inside C_Login empties the token."
+        ),
+    ] = None
+    softhsm_copy_directory: Annotated[
+        Path | None,
+        Field(
+            description="SoftHSM only: where that copy is kept, outside softhsm_token_directory; by default beside it, with '.copy' added."
+        ),
+    ] = None
+
+    @property
+    def softhsm_copy(self) -> Path | None:
+        """Folder of the safe copy of the token directory; None when none is kept."""
+        if self.softhsm_token_directory is None:
+            return None
+        return self.softhsm_copy_directory or self.softhsm_token_directory.with_name(self.softhsm_token_directory.name + ".copy")
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSettings:
+    """`[[credentials]]`: a key on a token under the name callers use (CSC: credential). Exactly one of key_label and key_id is given."""
+
+    id: Annotated[Identifier, Field(description="What callers name it; unique.")]
+    token: Annotated[Identifier, Field(description="The name of the token that holds the key.")]
+    key_label: Annotated[str, Field(description="CKA_LABEL of the private key; empty when key_id is given.")] = ""
+    key_id: Annotated[KeyId, Field(description="CKA_ID of the private key in hex digits; empty when key_label is given.")] = ""
+    school: Annotated[
+        OptionalIdentifier,
+        Field(description="The school whose clients may use it; empty for the appliance's own keys (TSA), which no client may."),
+    ] = ""
+    certificate: Annotated[
+        Path | None,
+        Field(description="PEM or DER certificate, for tokens that hold the key alone; by default the certificate with the key's CKA_ID."),
+    ] = None
