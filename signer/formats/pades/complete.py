@@ -1,0 +1,127 @@
+"""The complete PAdES path: an update written by pyHanko, which knows every kind of PDF we sign.
+
+One document, in this order; each step may refuse:
+1. the request: field name and texts can be written into a PDF;
+2. open: header, end, cross-reference, encryption (`reading`);
+3. ask whether the document may take a signature in this field (`signable`);
+4. let pyHanko's signing session make or find the field, keep its seed values and lock, and write the update with a hole for the CMS;
+5. take the update off the end of what it wrote, and make sure that the original stands before it byte for byte.
+
+SubFilter ETSI.CAdES.detached, /M, /Name, /Reason, /Location as in EN 319 142-1 6.3; a new field is invisible and on page 1. No key, no
+certificate and no dry run: the CMS is made elsewhere and only its size is known here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from io import BytesIO
+from typing import Final
+
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.layout import BoxConstraints
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import BasePdfFileWriter
+from pyhanko.sign.fields import SigSeedSubFilter
+from pyhanko.sign.signers import ExternalSigner, PdfSignatureMetadata, PdfSigner
+from pyhanko.stamp import BaseStampStyle
+
+from signer.algorithms import DigestAlgorithm
+from signer.errors import InternalError, InvalidArgument
+from signer.formats.pades.reading import open_to_sign
+from signer.formats.pades.refusal import refusals
+from signer.formats.pades.signable import check_signable
+from signer.formats.pades.update import PreparedUpdate, check
+from signer.model import FieldPlacement
+
+_LINE_ENDS: Final = (b"\n", b"\r")
+
+
+def prepare(
+    document: bytes,
+    placement: FieldPlacement,
+    *,
+    signing_time: datetime,
+    contents_bytes: int,
+    digest_algorithm: DigestAlgorithm,
+) -> PreparedUpdate:
+    """Make the update that signs `document`, complete but for the CMS.
+
+    Args:
+        document: the PDF.
+        placement: the field to fill and the texts of its signature dictionary.
+        signing_time: written to /M with its offset; must be aware.
+        contents_bytes: bytes reserved for the CMS (the hole has twice as many hex digits).
+        digest_algorithm: the signature's digest, for fields whose seed values or locks name one.
+
+    Raises:
+        InvalidArgument: the placement can't be written into a PDF.
+        DocumentError: one of its leaves; no other exception leaves this function.
+    """
+    _check_placement(placement)
+    with refusals():
+        reader = open_to_sign(document)
+        check_signable(reader, placement.field_name)
+        return _write_update(document, reader, placement, signing_time, contents_bytes, digest_algorithm)
+
+
+def _write_update(
+    document: bytes,
+    reader: PdfFileReader,
+    placement: FieldPlacement,
+    signing_time: datetime,
+    contents_bytes: int,
+    digest_algorithm: DigestAlgorithm,
+) -> PreparedUpdate:
+    metadata = PdfSignatureMetadata(
+        field_name=placement.field_name,
+        md_algorithm=digest_algorithm.value,
+        subfilter=SigSeedSubFilter.PADES,
+        name=placement.name or None,
+        reason=placement.reason or None,
+        location=placement.location or None,
+    )
+    signer = PdfSigner(metadata, ExternalSigner(None, None), stamp_style=_NoStamp())
+    session = signer.init_signing_session(_UpdateWriter.from_reader(reader))
+    session.system_time = signing_time
+    to_be_signed = session.prepare_tbs_document(validation_info=None, bytes_reserved=2 * contents_bytes)
+    hole, output = to_be_signed.digest_tbs_document(output=BytesIO())
+    written = output.getvalue()
+    if not written.startswith(document):
+        raise InternalError("the update does not follow the original byte for byte; the document was not signed")
+    prepared = PreparedUpdate(
+        update=written[len(document) :],
+        contents_offset=hole.reserved_region_start + 1 - len(document),
+        contents_digits=2 * contents_bytes,
+    )
+    check(len(document), prepared)
+    return prepared
+
+
+class _UpdateWriter(IncrementalPdfFileWriter):
+    """Writes what signing needs and nothing more."""
+
+    def _write_header(self, stream: BytesIO) -> None:
+        """The original, and a line end where it has none: the first new object must not continue a comment line."""
+        super()._write_header(stream)
+        if not stream.getbuffer()[-1:] in _LINE_ENDS:
+            stream.write(b"\n")
+
+    def _update_meta(self) -> None:
+        """Leave /Info and XMP alone: pyHanko has no setting for that, and rewriting them would copy names into the update."""
+
+
+class _NoStamp(BaseStampStyle):
+    """An existing visible field stays blank: appearances are not this path's matter."""
+
+    def create_stamp(self, writer: BasePdfFileWriter, box: BoxConstraints, text_params: dict[str, object]) -> None:
+        """No stamp."""
+
+
+def _check_placement(placement: FieldPlacement) -> None:
+    if not placement.field_name or not placement.field_name.isprintable():
+        raise InvalidArgument("a signature field's name must be visible text; choose another name", field="field_name")
+    for field in ("field_name", "name", "reason", "location"):
+        try:
+            getattr(placement, field).encode("utf-16-be")
+        except UnicodeEncodeError as error:
+            raise InvalidArgument(f"{field} holds text that Unicode can't write; correct it", field=field) from error
