@@ -19,10 +19,10 @@ from typing import Final
 
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.layout import BoxConstraints
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import ExternalSigner, PdfSignatureMetadata, PdfSigner
+from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 from pyhanko.stamp import BaseStampStyle
 
 from signer.algorithms import DigestAlgorithm
@@ -61,17 +61,12 @@ def prepare(
     with refusals():
         reader = open_to_sign(document)
         check_signable(reader, placement.field_name)
-        return _write_update(document, reader, placement, signing_time, contents_bytes, digest_algorithm)
+        session = _signer(placement, digest_algorithm).init_signing_session(_UpdateWriter.from_reader(reader))
+        session.system_time = signing_time
+        return _write_update(document, session, 2 * contents_bytes)
 
 
-def _write_update(
-    document: bytes,
-    reader: PdfFileReader,
-    placement: FieldPlacement,
-    signing_time: datetime,
-    contents_bytes: int,
-    digest_algorithm: DigestAlgorithm,
-) -> PreparedUpdate:
+def _signer(placement: FieldPlacement, digest_algorithm: DigestAlgorithm) -> PdfSigner:
     metadata = PdfSignatureMetadata(
         field_name=placement.field_name,
         md_algorithm=digest_algorithm.value,
@@ -80,18 +75,20 @@ def _write_update(
         reason=placement.reason or None,
         location=placement.location or None,
     )
-    signer = PdfSigner(metadata, ExternalSigner(None, None), stamp_style=_NoStamp())
-    session = signer.init_signing_session(_UpdateWriter.from_reader(reader))
-    session.system_time = signing_time
-    to_be_signed = session.prepare_tbs_document(validation_info=None, bytes_reserved=2 * contents_bytes)
-    hole, output = to_be_signed.digest_tbs_document(output=BytesIO())
+    return PdfSigner(metadata, ExternalSigner(None, None), stamp_style=_NoStamp())
+
+
+def _write_update(document: bytes, session: PdfSigningSession, contents_digits: int) -> PreparedUpdate:
+    to_be_signed = session.prepare_tbs_document(validation_info=None, bytes_reserved=contents_digits)
+    output = BytesIO()
+    hole, _ = to_be_signed.digest_tbs_document(output=output)
     written = output.getvalue()
     if not written.startswith(document):
         raise InternalError("the update does not follow the original byte for byte; the document was not signed")
     prepared = PreparedUpdate(
         update=written[len(document) :],
         contents_offset=hole.reserved_region_start + 1 - len(document),
-        contents_digits=2 * contents_bytes,
+        contents_digits=contents_digits,
     )
     check(len(document), prepared)
     return prepared
@@ -102,8 +99,8 @@ class _UpdateWriter(IncrementalPdfFileWriter):
 
     def _write_header(self, stream: BytesIO) -> None:
         """The original, and a line end where it has none: the first new object must not continue a comment line."""
-        super()._write_header(stream)
-        if not stream.getbuffer()[-1:] in _LINE_ENDS:
+        super()._write_header(stream)  # type: ignore[no-untyped-call]  # pyHanko is annotated in part
+        if not stream.getvalue().endswith(_LINE_ENDS):
             stream.write(b"\n")
 
     def _update_meta(self) -> None:

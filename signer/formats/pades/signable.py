@@ -18,7 +18,7 @@ from pyhanko.pdf_utils.form_tools import enumerate_fields_in
 from pyhanko.pdf_utils.generic import DictionaryObject, PdfObject
 from pyhanko.pdf_utils.misc import FormFillingError
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.fields import FieldMDPSpec, MDPPerm, enumerate_sig_fields
+from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
 from pyhanko.sign.validation import read_certification_data
 
 from signer.errors import DocumentLocked, DocumentUnsupported, FieldAlreadySigned, InvalidArgument
@@ -39,24 +39,19 @@ def check_signable(reader: PdfFileReader, field_name: str) -> None:
     form = _dictionary(reader.root.get("/AcroForm"))
     if "/XFA" in form:
         raise DocumentUnsupported("the PDF holds an XFA form, which readers show differently; flatten it to plain pages")
-    _check_field(reader, form, field_name)
+    _check_field(form, field_name)
     _check_certification(reader)
-    for signature, lock in _signatures(reader):
+    for signature, lock in _signatures(form):
         _check_lock(lock, field_name)
         for reference in signature.get("/Reference", ()):
             _check_lock(_dictionary(_dictionary(reference).get("/TransformParams")), field_name)
 
 
-def _check_field(reader: PdfFileReader, form: DictionaryObject, field_name: str) -> None:
-    if form.get("/Fields") is None:
-        found = []
-    else:
-        try:
-            candidates = enumerate_fields_in(form["/Fields"], with_name=field_name, refs_seen=set(), target_field_type="/Sig")
-            found = [value for _, value, _ in candidates]
-        except FormFillingError as error:
-            message = "a field of that name exists and is no signature field; choose another name"
-            raise InvalidArgument(message, field="field_name") from error
+def _check_field(form: DictionaryObject, field_name: str) -> None:
+    try:
+        found = [value for _, value, _ in _signature_fields(form, field_name)]
+    except FormFillingError as error:
+        raise InvalidArgument("a field of that name exists and is no signature field; choose another name", field="field_name") from error
     if any(value is not None for value in found):
         raise FieldAlreadySigned("the signature field is already signed; name another field", fieldName=field_name)
     if not found and "." in field_name:
@@ -77,13 +72,22 @@ def _check_lock(parameters: DictionaryObject, field_name: str) -> None:
         raise DocumentLocked(_FIELD_LOCKED, fieldName=field_name)
 
 
-def _signatures(reader: PdfFileReader) -> Iterator[tuple[DictionaryObject, DictionaryObject]]:
+def _signatures(form: DictionaryObject) -> Iterator[tuple[DictionaryObject, DictionaryObject]]:
     """Each signature dictionary in the form, with the /Lock of its field (empty when there is none)."""
-    for _, value, field in enumerate_sig_fields(reader, filled_status=True):
-        yield _dictionary(value), _dictionary(_dictionary(field).get("/Lock"))
+    for _, value, field in _signature_fields(form):
+        if value is not None:
+            yield _dictionary(value), _dictionary(_dictionary(field).get("/Lock"))
+
+
+def _signature_fields(form: DictionaryObject, name: str | None = None) -> Iterator[tuple[str, PdfObject | None, PdfObject]]:
+    """Full name, /V and reference of each signature field, or of those called `name`."""
+    if "/Fields" in form:
+        yield from enumerate_fields_in(  # type: ignore[no-untyped-call]  # pyHanko is annotated in part
+            form["/Fields"], with_name=name, refs_seen=set(), target_field_type="/Sig"
+        )
 
 
 def _dictionary(value: PdfObject | None) -> DictionaryObject:
     """The dictionary that `value` is or points at; empty for anything else."""
-    target = value.get_object() if value is not None else None
-    return target if isinstance(target, DictionaryObject) else DictionaryObject()
+    target = value.get_object() if value is not None else None  # type: ignore[no-untyped-call]  # pyHanko is annotated in part
+    return target if isinstance(target, DictionaryObject) else DictionaryObject()  # type: ignore[no-untyped-call]

@@ -2,8 +2,9 @@
 
 An update looks like this; the offsets of /ByteRange count from the start of the whole file (ISO 32000-2 12.8.1):
 
-    …12 0 obj\\n<< … /Contents <0000…0000>\\n/ByteRange [0 a b c]   … >>\\nendobj … startxref\\n…\\n%%EOF\\n
-                              ^ a: offset of '<'    ^ b: offset after '>'      c: from b to the end of the file
+    12 0 obj << … /Contents <0000…0000> /ByteRange [0 a b c] … >> endobj … startxref … %%EOF
+                            ^ a: offset of '<'
+                                       ^ b: offset after '>'; c: bytes from there to the end
 
 Rules:
 - /ByteRange stands right after the hole, separated by white space only: whoever writes an update (the complete path, later the fast
