@@ -59,6 +59,9 @@ class Reason(Enum):
     CANCELLED = "CANCELLED"
     SHUTTING_DOWN = "SHUTTING_DOWN"
     JOURNAL_UNAVAILABLE = "JOURNAL_UNAVAILABLE"
+    JOURNAL_DAMAGED = "JOURNAL_DAMAGED"
+    SIGNATURE_IN_PROGRESS = "SIGNATURE_IN_PROGRESS"
+    SIGNATURE_SETTLED = "SIGNATURE_SETTLED"
     WORKER_UNAVAILABLE = "WORKER_UNAVAILABLE"
     VERIFICATION_FAILED = "VERIFICATION_FAILED"
 
@@ -356,6 +359,24 @@ class JournalUnavailable(SignerError):
     """The journal can't be written, so nothing is signed."""
 
     reason = Reason.JOURNAL_UNAVAILABLE
+
+
+class JournalDamaged(SignerError):
+    """The journal is not what was written: changed, cut out, reordered or spoiled; `metadata['index']` is the first bad entry."""
+
+    reason = Reason.JOURNAL_DAMAGED
+
+
+class SignatureInProgress(SignerError):
+    """Another attempt at the same ids is under way: wait for its outcome. No key was used for this one."""
+
+    reason = Reason.SIGNATURE_IN_PROGRESS
+
+
+class SignatureSettled(SignerError):
+    """The attempt has its outcome already, or the ids their signature: look it up. Nothing was changed."""
+
+    reason = Reason.SIGNATURE_SETTLED
 
 
 class WorkerUnavailable(SignerError):
