@@ -64,6 +64,8 @@ class Reason(Enum):
     SIGNATURE_SETTLED = "SIGNATURE_SETTLED"
     WORKER_UNAVAILABLE = "WORKER_UNAVAILABLE"
     VERIFICATION_FAILED = "VERIFICATION_FAILED"
+    SERVICE_UNREACHABLE = "SERVICE_UNREACHABLE"
+    UNRECOGNIZED = "UNRECOGNIZED"
 
 
 class SignerError(Exception):
@@ -389,6 +391,22 @@ class VerificationFailed(SignerError):
     """A signature, timestamp or chain failed verification."""
 
     reason = Reason.VERIFICATION_FAILED
+
+
+class RemoteError(SignerError):
+    """What a client meets between itself and the daemon. The daemon itself never answers these."""
+
+
+class ServiceUnreachable(RemoteError):
+    """The daemon can't be reached or the connection broke: what it had begun may have ended. Repeat with the same ids."""
+
+    reason = Reason.SERVICE_UNREACHABLE
+
+
+class Unrecognized(RemoteError):
+    """The daemon is newer than this client, or something between them answered: `metadata` has `code` and `remoteReason`."""
+
+    reason = Reason.UNRECOGNIZED
 
 
 def leaves() -> dict[Reason, type[SignerError]]:
