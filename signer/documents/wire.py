@@ -1,0 +1,38 @@
+"""What the daemon and a document worker say to one another (bodies of `workers.frames`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from signer.algorithms import DigestAlgorithm
+from signer.model import FieldPlacement
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """START: the limits a worker puts on itself. memory_bytes_max: address space beyond the fresh interpreter's own."""
+
+    name: str
+    memory_bytes_max: int
+    log_level: str
+
+
+class PrepareCall(msgspec.Struct, frozen=True, kw_only=True):
+    """CALL: prepare one PDF. contents_bytes: room for the CMS. signing_time: aware, becomes /M."""
+
+    document: bytes
+    placement: FieldPlacement
+    signing_time: datetime
+    contents_bytes: int
+    digest_algorithm: DigestAlgorithm
+
+
+class PreparedReply(msgspec.Struct, frozen=True, kw_only=True):
+    """REPLY: the proposed update, see `formats.pades.update.PreparedUpdate`. path: which preparation made it."""
+
+    update: bytes
+    contents_offset: int
+    contents_digits: int
+    path: str
+    document_s: float

@@ -1,0 +1,80 @@
+"""The document worker: a program without secrets that turns a PDF into the update to append.
+
+    python -m signer.documents.worker FD
+
+It limits its own memory before it reads the first document, and leaves when the daemon closes the socket.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+
+from signer.documents.wire import PrepareCall, PreparedReply, Start
+from signer.errors import DocumentTooCostly, SignerError
+from signer.formats.pades.complete import prepare
+from signer.telemetry.logs import configure
+from signer.telemetry.settings import LogLevel, LogSettings
+from signer.workers.frames import Kind, WorkerChannel
+
+_decode_call = msgspec.msgpack.Decoder(PrepareCall).decode
+_encode = msgspec.msgpack.Encoder().encode
+_PAGE_BYTES = resource.getpagesize()
+
+
+def limit_memory(bytes_max: int) -> None:
+    """Caps the address space at what is mapped now plus bytes_max; beyond it allocation raises MemoryError."""
+    mapped_bytes = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * _PAGE_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (mapped_bytes + bytes_max, mapped_bytes + bytes_max))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def answer(call: PrepareCall) -> PreparedReply:
+    """Prepares one document; raises a leaf of DocumentError."""
+    started_s = perf_counter()
+    try:
+        prepared = prepare(
+            call.document,
+            call.placement,
+            signing_time=call.signing_time,
+            contents_bytes=call.contents_bytes,
+            digest_algorithm=call.digest_algorithm,
+        )
+    except MemoryError as error:
+        raise DocumentTooCostly("the document needs more memory than one document may use; simplify or shrink it") from error
+    return PreparedReply(
+        update=prepared.update,
+        contents_offset=prepared.contents_offset,
+        contents_digits=prepared.contents_digits,
+        path="complete",
+        document_s=perf_counter() - started_s,
+    )
+
+
+def run(channel: WorkerChannel) -> None:
+    """Serves until the daemon lets go."""
+    frame = channel.receive()
+    if frame is None:
+        return
+    start = msgspec.msgpack.decode(frame.body, type=Start)
+    configure(LogSettings(level=LogLevel(start.log_level)), process=f"document:{start.name}")
+    limit_memory(start.memory_bytes_max)
+    channel.send(Kind.READY, 0)
+    while (frame := channel.receive()) is not None:
+        try:
+            reply = _encode(answer(_decode_call(frame.body)))
+        except SignerError as error:
+            channel.fail(frame.call_id, error)
+        else:
+            channel.send(Kind.REPLY, frame.call_id, reply)
+
+
+if __name__ == "__main__":
+    try:
+        run(WorkerChannel.from_fd(int(sys.argv[1])))
+    except BrokenPipeError:
+        sys.exit(0)

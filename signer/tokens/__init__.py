@@ -1,0 +1,15 @@
+"""PKCS#11 tokens: the processes that hold them, the queue in front of them, and what can go wrong with them.
+
+PKCS#11 v3.0 (OASIS). One pool per configured token; each of its workers is a process of its own that loads the module, logs in once and
+signs digests (`worker`). The daemon's side (`pool`) never loads a module.
+
+Rules of the room:
+- `CKR_*` become our errors in `faults` and nowhere else.
+- A PIN is read by the worker from its reference, used for one login, and never crosses the socket.
+- C_Initialize and C_Login run under a lock, one process at a time, and a starting worker is not killed (SoftHSM empties its token file
+  for a moment at every login; `safe_copy` covers what remains).
+- One thread makes all PKCS#11 calls of a process, unless the token is configured with several sessions.
+- A signature that does not verify with the certificate's public key never leaves the worker.
+- Digests come in frames of a size that the token works off in about 10 ms, so that one school's batch never holds a token longer than
+  that, and a cancelled request stops within two frames.
+"""

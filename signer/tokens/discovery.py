@@ -1,0 +1,122 @@
+"""What a logged-in session shows: private keys, and certificates tied to them by CKA_ID (PKCS#11 v3.0 §4.6, §4.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from pkcs11 import Attribute, CertificateType, KeyType, ObjectClass, PrivateKey, Session
+from pkcs11 import PublicKey as StoredPublicKey
+from pkcs11.exceptions import AttributeTypeInvalid, PKCS11Error
+from pkcs11.util.ec import encode_ec_public_key
+from pkcs11.util.rsa import encode_rsa_public_key
+
+from signer.algorithms import KeyFamily
+from signer.tokens.mechanisms import PublicKey
+from signer.tokens.wire import FoundKey
+
+_ENCODERS = {KeyType.RSA: encode_rsa_public_key, KeyType.EC: encode_ec_public_key}
+_FAMILIES = {KeyType.RSA: KeyFamily.RSA, KeyType.EC: KeyFamily.EC}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A key as its worker holds it.
+
+    handle: a pkcs11.PrivateKey with sign(), which the library's types leave out. always_authenticate: CKA_ALWAYS_AUTHENTICATE, the PIN
+    goes with every signature.
+    """
+
+    handle: Any
+    public_key: PublicKey | None
+    always_authenticate: bool
+    found: FoundKey
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything found on a token."""
+
+    keys: dict[bytes, HeldKey]
+    orphan_certificates: list[str]
+
+
+def take_inventory(session: Session) -> Inventory:
+    """Reads all private keys and certificates once; linear in their number."""
+    certificates = _certificates_by_id(session)
+    handles: dict[bytes, list[PrivateKey]] = {}
+    for handle in session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY}):
+        handles.setdefault(bytes(handle[Attribute.ID]), []).append(handle)  # type: ignore[arg-type]
+    keys = {key_id: _describe(session, key_id, same_id, certificates.get(key_id, [])) for key_id, same_id in handles.items()}
+    orphans = [_subject(der) for key_id, found in certificates.items() if key_id not in handles for der in found]
+    return Inventory(keys, orphans)
+
+
+def _describe(session: Session, key_id: bytes, handles: list[PrivateKey], certificates: list[bytes]) -> HeldKey:
+    handle = handles[0]
+    public_key = _public_key(session, key_id, certificates)
+    found = FoundKey(
+        key_id=key_id,
+        label=str(handle.label or ""),
+        family=_FAMILIES.get(handle.key_type),
+        bits=public_key.key_size if public_key else 0,
+        certificates=certificates,
+        public_key=public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) if public_key else b"",
+        problems=list(_problems(handles, public_key)),
+    )
+    return HeldKey(handle, public_key, _flag(handle, Attribute.ALWAYS_AUTHENTICATE), found)
+
+
+def _problems(handles: list[PrivateKey], public_key: PublicKey | None) -> Iterable[str]:
+    if len(handles) > 1:
+        yield f"{len(handles)} private keys share this CKA_ID: give each its own"
+    if not _flag(handles[0], Attribute.SIGN):
+        yield "CKA_SIGN is false: this key may not sign"
+    if public_key is None:
+        yield "neither a certificate nor a public key object has this CKA_ID: signatures could not be checked before release"
+
+
+def _certificates_by_id(session: Session) -> dict[bytes, list[bytes]]:
+    found: dict[bytes, list[bytes]] = {}
+    template = {Attribute.CLASS: ObjectClass.CERTIFICATE, Attribute.CERTIFICATE_TYPE: CertificateType.X_509}
+    for certificate in session.get_objects(template):
+        found.setdefault(bytes(certificate[Attribute.ID]), []).append(bytes(certificate[Attribute.VALUE]))
+    return found
+
+
+def _public_key(session: Session, key_id: bytes, certificates: list[bytes]) -> PublicKey | None:
+    """The public part, from the token's public key object, else from a certificate; None when neither is readable."""
+    try:
+        for stored in session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.ID: key_id}):
+            if isinstance(stored, StoredPublicKey) and stored.key_type in _ENCODERS:
+                return _signing_key(load_der_public_key(_ENCODERS[stored.key_type](stored)))
+    except (PKCS11Error, ValueError, NotImplementedError):
+        pass
+    for der in certificates:
+        try:
+            return _signing_key(x509.load_der_x509_certificate(der).public_key())
+        except ValueError:
+            continue
+    return None
+
+
+def _signing_key(key: object) -> PublicKey | None:
+    return key if isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)) else None
+
+
+def _flag(handle: PrivateKey, attribute: Attribute) -> bool:
+    try:
+        return bool(handle[attribute])
+    except AttributeTypeInvalid:
+        return False
+
+
+def _subject(der: bytes) -> str:
+    try:
+        return x509.load_der_x509_certificate(der).subject.rfc4514_string()
+    except ValueError:
+        return "unreadable certificate"

@@ -1,0 +1,81 @@
+"""Loading a PKCS#11 module, and finding the one token we were told to use.
+
+python-pkcs11 calls C_Initialize(NULL), which promises the module a single thread. With several sessions in one process we keep the
+opposite promise: C_Initialize with CKF_OS_LOCKING_OK (PKCS#11 v3.0 §5.4), through ctypes, because the library offers no argument for it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from pkcs11 import Slot, Token, TokenFlag
+from pkcs11 import _pkcs11 as binding
+from pkcs11.exceptions import PKCS11Error
+
+from signer.errors import TokenRemoved
+
+_CKF_OS_LOCKING_OK = 2
+_CKR_OK = 0
+
+
+class _InitializeArguments(ctypes.Structure):
+    _fields_ = (
+        ("create_mutex", ctypes.c_void_p),
+        ("destroy_mutex", ctypes.c_void_p),
+        ("lock_mutex", ctypes.c_void_p),
+        ("unlock_mutex", ctypes.c_void_p),
+        ("flags", ctypes.c_ulong),
+        ("reserved", ctypes.c_void_p),
+    )
+
+
+class Module:
+    """A loaded and initialised module; one per process. `finalize` before the process ends: exit-time crashes are known."""
+
+    def __init__(self, path: str, *, threads: bool) -> None:
+        self._binding: Any = binding.lib(path)
+        self._native = ctypes.CDLL(path) if threads else None
+        if self._native is None:
+            self._binding.initialize()
+        else:
+            arguments = _InitializeArguments(flags=_CKF_OS_LOCKING_OK)
+            self._check(self._native.C_Initialize(ctypes.byref(arguments)), "C_Initialize")
+
+    def slots(self) -> list[Slot]:
+        """Slots with a token in them."""
+        found: list[Slot] = self._binding.get_slots(token_present=True)
+        return found
+
+    def finalize(self) -> None:
+        """C_Finalize; all sessions of the process end with it."""
+        if self._native is None:
+            self._binding.finalize()
+        else:
+            self._check(self._native.C_Finalize(None), "C_Finalize")
+
+    @staticmethod
+    def _check(code: int, function: str) -> None:
+        if code != _CKR_OK:
+            raise PKCS11Error(f"{function} answered 0x{code:08x}")
+
+
+def find_token(module: Module, *, name: str, label: str, serial: str) -> Token:
+    """The one initialised token that matches label and serial; TokenRemoved when there is none or more than one.
+
+    More than one is refused rather than guessed: a PIN sent to the wrong token costs it a try.
+    """
+    tokens = [slot.get_token() for slot in module.slots()]
+    initialised = [token for token in tokens if TokenFlag.TOKEN_INITIALIZED in token.flags]
+    matches = [token for token in initialised if (not label or token.label == label) and (not serial or _serial(token) == serial)]
+    if len(matches) == 1:
+        return matches[0]
+    wanted = " and ".join(part for part in (label and f"label {label!r}", serial and f"serial {serial!r}") if part)
+    seen = ", ".join(f"{token.label!r} (serial {_serial(token)})" for token in initialised) or "none"
+    count = "no token" if not matches else f"{len(matches)} tokens"
+    raise TokenRemoved(f"token {name}: {count} with {wanted}; the module shows: {seen}", token=name)
+
+
+def _serial(token: Token) -> str:
+    raw = token.serial
+    return (raw.decode("ascii", "replace") if isinstance(raw, bytes) else str(raw)).strip()

@@ -1,0 +1,85 @@
+"""What the daemon and a token worker say to one another (bodies of `workers.frames`)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from signer.algorithms import KeyFamily, SignatureAlgorithm
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """START: which token, and where the PIN is to be found. Holds no secret.
+
+    label, serial: the token must match each that is not empty. lock_path: file locked while a process initialises and logs in.
+    softhsm_token_directory, safe_copy_directory: empty for other modules.
+    """
+
+    name: str
+    module: str
+    label: str
+    serial: str
+    pin: str
+    sessions: int
+    lock_path: str
+    softhsm_token_directory: str
+    safe_copy_directory: str
+    log_level: str
+
+
+class FoundKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A private key on the token with what shares its CKA_ID.
+
+    public_key: SubjectPublicKeyInfo DER, empty when neither certificate nor public key object tells it. problems: why it can't sign.
+    """
+
+    key_id: bytes
+    label: str
+    family: KeyFamily | None
+    bits: int
+    certificates: list[bytes]
+    public_key: bytes
+    problems: list[str]
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """READY: the token as this worker found it. orphan_certificates: certificates without a private key, by subject."""
+
+    label: str
+    serial: str
+    model: str
+    manufacturer: str
+    slot: int
+    keys: list[FoundKey]
+    orphan_certificates: list[str]
+    restored_files: list[str]
+
+
+class SignItem(msgspec.Struct, frozen=True, array_like=True):
+    """One digest to sign. job_id is the daemon's."""
+
+    job_id: int
+    key_id: bytes
+    algorithm: SignatureAlgorithm
+    digest: bytes
+
+
+class SignCall(msgspec.Struct, frozen=True, array_like=True):
+    """CALL: digests, signed in this order."""
+
+    items: list[SignItem]
+
+
+class SignAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """The outcome of one item: a verified signature, or a reason and message with signature empty. sign_s: time inside the token."""
+
+    job_id: int
+    signature: bytes
+    sign_s: float
+    reason: str = ""
+    message: str = ""
+
+
+class SignReply(msgspec.Struct, frozen=True, array_like=True):
+    """REPLY: some of a call's answers, as they became ready."""
+
+    answers: list[SignAnswer]

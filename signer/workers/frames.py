@@ -1,0 +1,118 @@
+"""The wire between the daemon and a worker: length-prefixed frames on a Unix stream socket.
+
+A frame is a 13-byte head (big-endian: u32 body length, u64 call id, u8 kind) and its body, msgpack by the room's schema. A call may be
+answered by several REPLY frames (a slow token reports each signature) and by one DONE or FAILURE frame.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+import msgspec
+
+from signer.errors import InternalError, Reason, SignerError, leaves
+
+_HEAD = struct.Struct(">IQB")
+HEAD_BYTES = _HEAD.size
+BODY_BYTES_MAX = 256 * 1024 * 1024
+_READ_BYTES = 1 << 18
+
+
+class Kind(IntEnum):
+    """What a frame is."""
+
+    START = 0
+    READY = 1
+    CALL = 2
+    REPLY = 3
+    DONE = 4
+    FAILURE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message. call_id ties replies to their call; START and READY use 0."""
+
+    kind: Kind
+    call_id: int
+    body: bytes
+
+
+def head(kind: Kind, call_id: int, body_bytes: int) -> bytes:
+    """The head of a frame whose body has body_bytes bytes."""
+    return _HEAD.pack(body_bytes, call_id, kind)
+
+
+def parse_head(raw: bytes) -> tuple[int, int, Kind]:
+    """(body length in bytes, call id, kind); ValueError for an unknown kind or an absurd length."""
+    body_bytes, call_id, kind = _HEAD.unpack(raw)
+    if body_bytes > BODY_BYTES_MAX:
+        raise ValueError(f"a frame announces {body_bytes} bytes, more than {BODY_BYTES_MAX}")
+    return body_bytes, call_id, Kind(kind)
+
+
+class _Failure(msgspec.Struct, frozen=True, array_like=True):
+    reason: str
+    message: str
+    metadata: dict[str, str]
+    retry_after_s: float | None
+
+
+def encode_failure(error: SignerError) -> bytes:
+    """An error of our tree as the body of a FAILURE frame."""
+    return msgspec.msgpack.encode(_Failure(error.reason.value, error.message, error.metadata, error.retry_after_s))
+
+
+def decode_failure(body: bytes) -> SignerError:
+    """The error a worker reported; one it has no right to name (unknown reason) becomes InternalError."""
+    failure = msgspec.msgpack.decode(body, type=_Failure)
+    try:
+        kind = leaves()[Reason(failure.reason)]
+    except (ValueError, KeyError):
+        return InternalError(f"a worker reported the unknown reason {failure.reason!r}")
+    error = kind(failure.message, retry_after_s=failure.retry_after_s)
+    error.metadata.update(failure.metadata)
+    return error
+
+
+class WorkerChannel:
+    """The worker's end, blocking: the program reads a call, works, and writes its answers."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._buffer = bytearray()
+
+    @classmethod
+    def from_fd(cls, fd: int) -> WorkerChannel:
+        """Adopts the descriptor the daemon passed at exec."""
+        return cls(socket.socket(fileno=fd))
+
+    def receive(self) -> Frame | None:
+        """The next frame, or None when the daemon has closed its end (or died)."""
+        raw_head = self._take(HEAD_BYTES)
+        if raw_head is None:
+            return None
+        body_bytes, call_id, kind = parse_head(raw_head)
+        body = self._take(body_bytes)
+        return None if body is None else Frame(kind, call_id, body)
+
+    def send(self, kind: Kind, call_id: int, body: bytes = b"") -> None:
+        """Writes one frame; BrokenPipeError when the daemon is gone, which ends the program."""
+        self._connection.sendall(head(kind, call_id, len(body)) + body)
+
+    def fail(self, call_id: int, error: SignerError) -> None:
+        """Answers a call with an error of our tree."""
+        self.send(Kind.FAILURE, call_id, encode_failure(error))
+
+    def _take(self, count: int) -> bytes | None:
+        while len(self._buffer) < count:
+            received = self._connection.recv(_READ_BYTES)
+            if not received:
+                return None
+            self._buffer += received
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
