@@ -25,7 +25,6 @@ from signer.errors import (
 from signer.rpc_status import (
     CODES,
     DOMAIN,
-    MESSAGE_CHARS_MAX,
     abort_arguments,
     as_signer_error,
     from_failed_call,
