@@ -13,14 +13,22 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, PlainValidator
 
 from signer.errors import ConfigError
 from signer.secrets import PinReference
 
 _PORT_MAX = 65_535
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(\d{1,5})")
+
+
+def _identifier(value: str) -> str:
+    if _IDENTIFIER.fullmatch(value) is None:
+        message = "expected 1 to 64 of A-Z a-z 0-9 . _ -, starting with a letter or digit"
+        raise ValueError(message)
+    return value
 
 
 def _listen_address(value: str) -> str:
@@ -60,10 +68,10 @@ def _pin_reference(value: object) -> PinReference:
         raise ValueError(error.message) from None
 
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Identifier = Annotated[str, AfterValidator(_identifier)]
 """A name that is safe in logs, metrics, file names and resource names: 1 to 64 of A-Z a-z 0-9 . _ -, starting with a letter or digit."""
 
-OptionalIdentifier = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")]
+OptionalIdentifier = Annotated[str, AfterValidator(lambda value: _identifier(value) if value else value)]
 """An `Identifier`, or empty for none."""
 
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]

@@ -12,7 +12,7 @@ from signer.settings import CertificateSha256, Identifier
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """`[[clients]]`: a school software, known by its TLS client certificate: by common_name, certificate_sha256 or, when both are given, both."""
+    """`[[clients]]`: school software, known by its TLS client certificate: by common_name, by certificate_sha256 or by both together."""
 
     id: Annotated[Identifier, Field(description="What logs and the journal call it; unique.")]
     common_name: Annotated[

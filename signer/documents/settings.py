@@ -26,6 +26,6 @@ class DocumentSettings:
         Field(
             gt=0,
             le=600,
-            description="Longest work on one document; beyond it the document fails alone with DOCUMENT_TOO_COSTLY; its worker is replaced",
+            description="Longest work on one document; beyond it DOCUMENT_TOO_COSTLY for that one alone, and its worker is replaced.",
         ),
     ] = 20.0

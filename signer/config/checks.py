@@ -1,0 +1,170 @@
+"""What must hold between keys and sections, and with the files they name; and what is allowed but probably not meant."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from signer.access.settings import ClientSettings
+from signer.config.problems import Problem, did_you_mean
+from signer.config.tree import Config, TrustSettings
+from signer.secrets import PinSource
+from signer.server.settings import ServerSettings
+from signer.timestamp.settings import TimestampSettings
+from signer.tokens.settings import CredentialSettings, TokenSettings
+
+SectionsFound: TypeAlias = dict[str, Any]
+"""Section name → its settings, for the sections that are well-formed by themselves."""
+
+_OTHERS_MAY_READ = 0o077
+
+
+def check(found: SectionsFound) -> list[Problem]:
+    """The problems of the sections that are there; a check whose sections are not all well-formed waits for the next run."""
+    return [
+        problem for needed, rule in _RULES if all(name in found for name in needed) for problem in rule(*(found[name] for name in needed))
+    ]
+
+
+def advise(config: Config) -> list[Problem]:
+    """What is allowed but probably not meant: to be logged at start and shown by `signer config check`."""
+    return [*_advise_schools(config), *_advise_timestamp(config), *_advise_files(config)]
+
+
+def _check_server(server: ServerSettings) -> Iterator[Problem]:
+    for name in ("tls_certificate", "tls_private_key", "tls_client_ca"):
+        yield from _file(f"server.{name}", getattr(server, name), "make it, or correct the path")
+    if server.deadline_s_default > server.deadline_s_max:
+        yield Problem("server.deadline_s_default", f"must not exceed deadline_s_max ({server.deadline_s_max:g} seconds)")
+    if server.limits.batch_in_flight_bytes_max < server.limits.document_bytes_max:
+        yield Problem(
+            "server.limits.batch_in_flight_bytes_max",
+            f"must be at least document_bytes_max ({server.limits.document_bytes_max} bytes), or the largest document never gets its turn",
+        )
+
+
+def _check_tokens(tokens: tuple[TokenSettings, ...]) -> Iterator[Problem]:
+    yield from _unique("tokens", "name", (token.name for token in tokens))
+    for token in tokens:
+        path = f"tokens[{token.name}]"
+        if bool(token.label) == bool(token.serial):
+            yield Problem(path, "give exactly one of label and serial")
+        yield from _file(f"{path}.module", token.module, "install the package that ships it, or correct the path")
+        yield from _check_softhsm(path, token)
+        if token.pin.source is PinSource.ENVIRONMENT and token.pin.name in token.environment:
+            yield Problem(
+                f"{path}.environment.{token.pin.name}", "holds the PIN itself: give the daemon that variable from outside this file"
+            )
+
+
+def _check_softhsm(path: str, token: TokenSettings) -> Iterator[Problem]:
+    directory, copy = token.softhsm_token_directory, token.softhsm_copy
+    if directory is None:
+        if token.softhsm_copy_directory is not None:
+            yield Problem(f"{path}.softhsm_copy_directory", "needs softhsm_token_directory beside it")
+        return
+    if not directory.is_dir():
+        yield Problem(f"{path}.softhsm_token_directory", f"no such folder: {directory}; give directories.tokendir of softhsm2.conf")
+    if copy is not None and (copy == directory or directory in copy.parents):
+        yield Problem(f"{path}.softhsm_copy_directory", f"must lie outside {directory}: SoftHSM takes every folder in it for a token")
+
+
+def _check_credentials(credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
+    yield from _unique("credentials", "id", (credential.id for credential in credentials))
+    for credential in credentials:
+        path = f"credentials[{credential.id}]"
+        if bool(credential.key_label) == bool(credential.key_id):
+            yield Problem(path, "give exactly one of key_label and key_id")
+        if credential.certificate is not None:
+            yield from _file(f"{path}.certificate", credential.certificate, "export it, or correct the path")
+
+
+def _check_credential_tokens(credentials: tuple[CredentialSettings, ...], tokens: tuple[TokenSettings, ...]) -> Iterator[Problem]:
+    names = [token.name for token in tokens]
+    for credential in credentials:
+        if credential.token not in names:
+            yield Problem(f"credentials[{credential.id}].token", f"no token '{credential.token}'{did_you_mean(credential.token, names)}")
+
+
+def _check_clients(clients: tuple[ClientSettings, ...]) -> Iterator[Problem]:
+    yield from _unique("clients", "id", (client.id for client in clients))
+    for client in clients:
+        if not client.common_name and not client.certificate_sha256:
+            yield Problem(f"clients[{client.id}]", "give common_name or certificate_sha256, or no caller will ever match it")
+    by_name_alone = Counter(client.common_name for client in clients if client.common_name and not client.certificate_sha256)
+    for name in (name for name, count in by_name_alone.items() if count > 1):
+        yield Problem("clients", f"several clients match common_name '{name}' alone: tell them apart by certificate_sha256")
+    fingerprints = Counter(fingerprint for client in clients for fingerprint in client.certificate_sha256)
+    for fingerprint in (fingerprint for fingerprint, count in fingerprints.items() if count > 1):
+        yield Problem("clients", f"certificate_sha256 {fingerprint[:16]}… is given more than once: a certificate is one client's")
+
+
+def _check_trust(trust: TrustSettings) -> Iterator[Problem]:
+    for index, path in enumerate(trust.ca_files):
+        yield from _file(f"trust.ca_files[{index}]", path, "correct the path")
+
+
+def _check_timestamp(timestamp: TimestampSettings | None, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
+    ids = [credential.id for credential in credentials]
+    if timestamp is not None and timestamp.credential not in ids:
+        yield Problem("timestamp.credential", f"no credential '{timestamp.credential}'{did_you_mean(timestamp.credential, ids)}")
+
+
+_RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
+    (("server",), _check_server),
+    (("tokens",), _check_tokens),
+    (("credentials",), _check_credentials),
+    (("credentials", "tokens"), _check_credential_tokens),
+    (("clients",), _check_clients),
+    (("trust",), _check_trust),
+    (("timestamp", "credentials"), _check_timestamp),
+)
+
+
+def _unique(section: str, key: str, names: Iterable[str]) -> Iterator[Problem]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield Problem(f"{section}[{name}].{key}", f"is given {count} times; each needs one of its own")
+
+
+def _file(key: str, path: Path, remedy: str) -> Iterator[Problem]:
+    if not path.exists():
+        yield Problem(key, f"no such file: {path}; {remedy}")
+    elif not path.is_file():
+        yield Problem(key, f"not a file: {path}")
+    elif not os.access(path, os.R_OK):
+        yield Problem(key, f"can't be read by this user: {path}; give it to the user that runs the daemon")
+
+
+def _advise_schools(config: Config) -> Iterator[Problem]:
+    with_keys = {credential.school for credential in config.credentials if credential.school}
+    with_clients = {school for client in config.clients for school in client.schools}
+    for client in config.clients:
+        for school in client.schools:
+            if school not in with_keys:
+                yield Problem(f"clients[{client.id}].schools", f"no credential is of school '{school}'{did_you_mean(school, with_keys)}")
+        if not client.schools and not client.operator:
+            yield Problem(f"clients[{client.id}]", "speaks for no school and is no operator: it may do nothing")
+    for credential in config.credentials:
+        if credential.school and credential.school not in with_clients:
+            yield Problem(f"credentials[{credential.id}].school", f"no client speaks for school '{credential.school}'")
+
+
+def _advise_timestamp(config: Config) -> Iterator[Problem]:
+    for credential in config.credentials:
+        if config.timestamp is not None and credential.id == config.timestamp.credential and credential.school:
+            yield Problem(
+                f"credentials[{credential.id}].school", "the timestamp authority's key should be of no school, so that no client may use it"
+            )
+
+
+def _advise_files(config: Config) -> Iterator[Problem]:
+    key = config.server.tls_private_key
+    if stat.S_IMODE(key.stat().st_mode) & _OTHERS_MAY_READ:
+        yield Problem("server.tls_private_key", f"others may read {key}: chmod 600 {key}")
+    if not config.tokens:
+        yield Problem("tokens", "no token: nothing can be signed")

@@ -1,0 +1,196 @@
+"""Every metric the daemon exposes, as one frozen holder; docs/metrics.md is rendered from it (`python -m signer.telemetry`).
+
+Names and units follow Prometheus' conventions (base units, `_total`). The labels' values are enums or names from the configuration: their
+number is known at start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from enum import Enum, IntEnum
+from typing import Annotated, Any, get_args, get_type_hints
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+
+_RPC_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
+_STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Stage(Enum):
+    """Where one item's time goes."""
+
+    QUEUE = "queue"
+    TOKEN = "token"
+    DOCUMENT = "document"
+    TIMESTAMP = "timestamp"
+    JOURNAL = "journal"
+
+
+class Outcome(Enum):
+    """How one item ended: signed now, answered from the journal, or failed."""
+
+    SIGNED = "signed"
+    REPEATED = "repeated"
+    FAILED = "failed"
+
+
+class PreparationPath(Enum):
+    """Which way a document was prepared."""
+
+    FAST = "fast"
+    COMPLETE = "complete"
+
+
+class PinState(IntEnum):
+    """Value of `signer_token_pin_state`."""
+
+    READY = 0
+    HELD = 1
+    LOCKED = 2
+    SOURCE_UNREADABLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a metric is called and means. labels: name → its possible values, in words."""
+
+    name: str
+    text: str
+    labels: tuple[tuple[str, str], ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+_TOKEN = ("token", "`[[tokens]]` name")
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The daemon's metrics; made by `on`, once a registry. Each field is a prometheus_client metric, to be used as such."""
+
+    rpcs: Annotated[
+        Counter,
+        Spec(
+            "signer_rpcs_total",
+            "RPCs ended, by their status.",
+            (
+                ("method", "full name of a served RPC, `unknown` for any other"),
+                ("code", "gRPC status code"),
+                ("reason", "ErrorInfo reason; empty when OK"),
+            ),
+        ),
+    ]
+    rpc_duration_seconds: Annotated[
+        Histogram,
+        Spec(
+            "signer_rpc_duration_seconds",
+            "From an RPC's arrival to its status; streams from their header.",
+            (("method", "as in signer_rpcs_total"),),
+            _RPC_SECONDS,
+        ),
+    ]
+    signatures: Annotated[
+        Counter,
+        Spec(
+            "signer_signatures_total",
+            "Items asked to be signed, by how they ended.",
+            (
+                ("profile", "pades, cades, xades, ministry-xml, digest"),
+                ("level", "b-b, b-t, b-lt, b-lta"),
+                ("outcome", "signed, repeated, failed"),
+            ),
+        ),
+    ]
+    stage_duration_seconds: Annotated[
+        Histogram,
+        Spec(
+            "signer_stage_duration_seconds",
+            "Time of one item in one stage: waiting for its token, in the token, in document work, at the TSA, in the journal.",
+            (("stage", "queue, token, document, timestamp, journal"),),
+            _STAGE_SECONDS,
+        ),
+    ]
+    token_queue_depth: Annotated[Gauge, Spec("signer_token_queue_depth", "Digests waiting for a token now.", (_TOKEN,))]
+    token_workers: Annotated[
+        Gauge,
+        Spec(
+            "signer_token_workers",
+            "Workers of a token by state; all but ready need a look when they stay.",
+            (_TOKEN, ("state", "starting, ready, healing, held, stopped")),
+        ),
+    ]
+    worker_restarts: Annotated[
+        Counter,
+        Spec(
+            "signer_worker_restarts_total",
+            "Workers lost and started again.",
+            (
+                ("kind", "token, document"),
+                ("name", "token's name; empty for document workers"),
+                ("cause", "timed-out, exited, … or the reason it gave"),
+            ),
+        ),
+    ]
+    token_pin_state: Annotated[
+        Gauge,
+        Spec(
+            "signer_token_pin_state",
+            "Whether the PIN can be used: 0 ready, 1 held until an operator acts, 2 locked by the token, 3 its source can't be read.",
+            (_TOKEN,),
+        ),
+    ]
+    documents_prepared: Annotated[
+        Counter,
+        Spec(
+            "signer_documents_prepared_total",
+            "Documents prepared for signing, by path; fallback says why the complete path was taken.",
+            (("path", "fast, complete"), ("fallback", "a reason of the fast path's table; empty on the fast path")),
+        ),
+    ]
+    journal_commits: Annotated[
+        Counter, Spec("signer_journal_commits_total", "Durable commits; entries over commits is the size of a group.")
+    ]
+    journal_entries: Annotated[Counter, Spec("signer_journal_entries_total", "Entries made durable.")]
+    batches_in_progress: Annotated[Gauge, Spec("signer_batches_in_progress", "Batches open now.")]
+    build_info: Annotated[Gauge, Spec("signer_build_info", "Always 1.", (("version", "of signer"), ("python", "of the interpreter")))]
+
+    @classmethod
+    def on(cls, registry: CollectorRegistry) -> Metrics:
+        """A new holder whose metrics are registered on `registry`, with the process' own figures beside them."""
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        return cls(**{name: _build(kind, spec, registry) for name, kind, spec in specs()})
+
+
+def specs() -> Iterator[tuple[str, type, Spec]]:
+    """Field name, prometheus_client class and Spec of every metric, as declared."""
+    hints = get_type_hints(Metrics, include_extras=True)
+    for each in fields(Metrics):
+        kind, spec = get_args(hints[each.name])
+        yield each.name, kind, spec
+
+
+def _build(kind: type, spec: Spec, registry: CollectorRegistry) -> Any:
+    labels = [name for name, _ in spec.labels]
+    extra = {"buckets": spec.buckets} if spec.buckets else {}
+    return kind(spec.name, spec.text, labels, registry=registry, **extra)
+
+
+_HEAD = """# Metrics
+
+Prometheus text format at `http://<[metrics] listen>/metrics`. Made from the code: `python -m signer.telemetry > docs/metrics.md`.
+Labels never hold a pupil, a teacher, a document or anything a caller sent. Beside these stand `process_*` and `python_info` of the daemon.
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
+"""
+
+
+def reference() -> str:
+    """docs/metrics.md."""
+    return _HEAD + "".join(_row(kind, spec) for _, kind, spec in specs())
+
+
+def _row(kind: type, spec: Spec) -> str:
+    labels = "<br>".join(f"`{name}`: {values}" for name, values in spec.labels)
+    return f"| `{spec.name}` | {kind.__name__.lower()} | {labels} | {spec.text} |\n"
