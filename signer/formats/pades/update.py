@@ -83,14 +83,26 @@ def _check_hole(prepared: PreparedUpdate) -> None:
         raise InternalError("the prepared update's hole is not empty; the document was not signed")
 
 
-def digests(original: bytes, prepared: PreparedUpdate, digest_algorithm: DigestAlgorithm) -> SourceAndRange:
-    """Hash the document for the journal and the byte range for the signature, in one pass where one algorithm serves both."""
-    source = hashlib.sha256(original)
+def byte_range_digest(source: hashlib._Hash, original: bytes, prepared: PreparedUpdate, digest_algorithm: DigestAlgorithm) -> bytes:
+    """What the signature signs: the digest of every byte but the hole.
+
+    Args:
+        source: SHA-256 state after the whole original; left as it is. With SHA-256 the original is not hashed a second time.
+        original: the document before the update.
+        prepared: a checked update.
+        digest_algorithm: of the signature.
+    """
     covered = source.copy() if digest_algorithm is DigestAlgorithm.SHA256 else hashlib.new(digest_algorithm.value, original)
     update = memoryview(prepared.update)
     covered.update(update[: prepared.contents_offset - 1])
     covered.update(update[prepared.contents_end + 1 :])
-    return SourceAndRange(source.digest(), covered.digest())
+    return covered.digest()
+
+
+def digests(original: bytes, prepared: PreparedUpdate, digest_algorithm: DigestAlgorithm) -> SourceAndRange:
+    """Hash the document for the journal and the byte range for the signature."""
+    source = hashlib.sha256(original)
+    return SourceAndRange(source.digest(), byte_range_digest(source, original, prepared, digest_algorithm))
 
 
 def splice(prepared: PreparedUpdate, cms: bytes) -> bytes:
