@@ -1,0 +1,33 @@
+"""The journal: what was about to be signed, what came of it, and the memory that makes a repeat harmless.
+
+Every signature is an intent, durable before the key is used, and an outcome, durable before the signature is released. Entries are
+append-only, numbered from 0, each hashed as a Merkle tree leaf (RFC 9162 2.1.1: SHA-256 over 0x00 and the entry) and chained to its
+predecessor, so a changed, removed or reordered entry is found. A cut at the end is not: that takes checkpoints kept elsewhere.
+
+Rules of the room:
+- What a call answers is committed and synced. What it could not commit has not happened: all calls of that commit raise
+  JournalUnavailable, and nothing is signed.
+- One thread owns the database; it commits everything that waits at once (group commit). The event loop never waits for the disk.
+- `ledger` knows the rules and no SQL; `writer` knows SQL and no rules; `journal` is the door.
+- An attempt gets one outcome, a key one released signature. A parked signature can only be released, never made again.
+- Entries hold identifiers, digests and serial numbers: no document, no name, no mark.
+"""
+
+from signer.journal.chain import ChainReport, verify_chain
+from signer.journal.journal import Journal
+from signer.journal.model import Accounting, Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
+from signer.journal.reports import accounting
+
+__all__ = [
+    "Accounting",
+    "ChainReport",
+    "Intent",
+    "Journal",
+    "NoteKind",
+    "Outcome",
+    "OutcomeKind",
+    "SignatureState",
+    "Stored",
+    "accounting",
+    "verify_chain",
+]

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from signer.errors import InvalidArgument, JournalUnavailable
+from signer.journal.jobs import SERIAL_MAX, Abandon, ForgetMaterial, Intend, Job, LookUp, Note, Read, ReserveSerials, Settle, Stop
+from signer.journal.ledger import Ids, ids_of
+from signer.journal.model import Accounting, Intent, NoteKind, Outcome, Stored
+from signer.journal.reports import accounting
+from signer.journal.writer import CommitObserver, Writer
+from signer.model import SignatureKey
+from signer.store.engine import BUSY_TIMEOUT_S
+
+_FORGET_AT_ONCE = 1_000
+_JSON_INTEGER_MAX = 2**53
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _ignore_commit(_entries: int, _seconds: float, /) -> None:
+    pass
+
+
+class Journal:
+    """The door: every call is answered when it is durable, or raises JournalUnavailable and has changed nothing.
+
+    url: `sqlite:///path`. on_commit: told of each commit (entries, seconds), on the journal's thread. commit_interval_s: how long a commit
+    waits for company; 0 takes what is there, and whatever arrives meanwhile goes with the next. commit_calls_max: calls in one commit.
+    Used from one event loop. A caller that is cancelled inside `intend` owes nothing: its attempts are settled as failed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        on_commit: CommitObserver = _ignore_commit,
+        clock: Any = _utc_now,
+        commit_interval_s: float = 0.0,
+        commit_calls_max: int = 4096,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> None:
+        self._url = url
+        self._writer_options = {
+            "on_commit": on_commit,
+            "clock": clock,
+            "commit_interval_s": commit_interval_s,
+            "commit_calls_max": commit_calls_max,
+            "busy_timeout_s": busy_timeout_s,
+        }
+        self._writer: Writer | None = None
+
+    async def start(self) -> None:
+        """Open the database (created when missing), and settle as UNKNOWN what an earlier run left open.
+
+        Raises:
+            ConfigError: the database can't be used, or another process uses it.
+            JournalUnavailable: it is locked, or its disk is full.
+        """
+        writer = Writer(self._url, loop=asyncio.get_running_loop(), **self._writer_options)
+        await writer.start()
+        self._writer = writer
+
+    async def stop(self) -> None:
+        """Finish what was asked, close the database. Calls after this raise JournalUnavailable."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            stop = Stop(asyncio.get_running_loop())
+            writer.submit(stop)
+            await stop.future
+
+    async def look_up(self, keys: Sequence[SignatureKey]) -> dict[SignatureKey, Stored]:
+        """What the journal holds of `keys`; those it never heard of are left out. Answered also while nothing can be written.
+
+        Raises:
+            JournalUnavailable: the database can't be read.
+            JournalDamaged: stored material is spoiled.
+        """
+        by_ids = {_checked(key): key for key in keys}
+        found: dict[Ids, Stored] = await self._call(LookUp(asyncio.get_running_loop(), list(by_ids)))
+        return {by_ids[ids]: stored for ids, stored in found.items()}
+
+    async def intend(self, intents: Sequence[Intent]) -> list[int]:
+        """Write down that keys are about to be used; the attempt number of each, 1 for the first. All of them, or none.
+
+        Raises:
+            RequestIdReused: other content stands under these ids.
+            SignatureInProgress: another attempt is under way.
+            SignatureSettled: the signature is released or parked already.
+            JournalUnavailable: not written: no key may be used.
+        """
+        for intent in intents:
+            _checked(intent.key)
+        job = Intend(asyncio.get_running_loop(), intents)
+        try:
+            attempts: list[int] = await self._call(job)
+        except asyncio.CancelledError:
+            if self._writer is not None:
+                self._writer.submit(Abandon(asyncio.get_running_loop(), job))
+            raise
+        return attempts
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Write down how attempts ended; only after this returns may a signature be released. All of them, or none.
+
+        When it raises JournalUnavailable, nothing may be released; it may be repeated, or the attempt left: a later `intend` of the same
+        ids, or the next start, then settles it as UNKNOWN. Cancelling does not take it back.
+
+        Raises:
+            SignatureSettled: an attempt has its outcome already, or was given up: withhold the signature, look up what stands.
+            JournalUnavailable: not written.
+        """
+        await self._call(Settle(asyncio.get_running_loop(), outcomes))
+
+    async def note(self, kind: NoteKind, subject: str, detail: Mapping[str, str | int] | None = None) -> None:
+        """Write down something else. detail: identifiers and counts, no pupil's data, no secret.
+
+        Raises:
+            InvalidArgument: an integer that JSON can't hold exactly (beyond 2^53).
+            JournalUnavailable: not written.
+        """
+        values = dict(detail or {})
+        for name, value in values.items():
+            if isinstance(value, int) and abs(value) > _JSON_INTEGER_MAX:
+                raise InvalidArgument(f"note detail {name} is beyond 2^53: write it as text", field=name)
+        await self._call(Note(asyncio.get_running_loop(), kind, subject, values))
+
+    async def reserve_serials(self, count: int) -> range:
+        """`count` serial numbers for timestamps, ascending from 1, that no call gets again: not after a restart, not after a crash.
+
+        Raises:
+            InvalidArgument: `count` is below 1, or the numbers (63 bits) are used up.
+            JournalUnavailable: not written: use none.
+        """
+        if not 1 <= count <= SERIAL_MAX:
+            raise InvalidArgument("count must be at least 1", field="count")
+        serials: range = await self._call(ReserveSerials(asyncio.get_running_loop(), count))
+        return serials
+
+    async def forget_material(self, before: datetime) -> int:
+        """Delete the material of released signatures settled before `before` (aware); its SHA-256 and the state stay. Returns how many.
+
+        Parked signatures keep theirs: it is all that can complete them. In portions, so that signing goes on beside it.
+        """
+        total = 0
+        while True:
+            deleted: int = await self._call(ForgetMaterial(asyncio.get_running_loop(), before, _FORGET_AT_ONCE))
+            total += deleted
+            if deleted < _FORGET_AT_ONCE:
+                return total
+
+    async def accounting(self) -> Accounting:
+        """Count every intent and what came of it. Reads the whole journal: not for a metric."""
+        counts: Accounting = await self._call(Read(asyncio.get_running_loop(), accounting))
+        return counts
+
+    async def _call(self, job: Job) -> Any:
+        if self._writer is None:
+            raise JournalUnavailable("the journal is closed")
+        self._writer.submit(job)
+        return await job.future
+
+
+def _checked(key: SignatureKey) -> Ids:
+    """The key as columns.
+
+    Raises:
+        InvalidArgument: a part of it is no text that a database can hold.
+    """
+    ids = ids_of(key)
+    for field, part in zip(("school_id", "request_id", "document_id"), ids, strict=True):
+        if not part.isascii():
+            try:
+                part.encode()
+            except UnicodeEncodeError as error:
+                raise InvalidArgument(f"{field} is not valid Unicode", field=field) from error
+        if "\0" in part:
+            raise InvalidArgument(f"{field} contains a NUL", field=field)
+    return ids

@@ -1,0 +1,250 @@
+"""The rules: which intents and outcomes are accepted, and what rows they become. No SQL here.
+
+| standing of the ids              | intend                             | settle of the last attempt             |
+|----------------------------------|------------------------------------|----------------------------------------|
+| unknown to the journal           | attempt 1                          | a bug of ours                          |
+| INTENDED, an attempt under way   | refused: SignatureInProgress       | accepted                               |
+| INTENDED, outcome unknown        | the next attempt                   | refused: SignatureSettled              |
+| FAILED                           | the next attempt                   | refused: SignatureSettled              |
+| PARKED                           | refused: SignatureSettled          | RELEASED accepted, others refused      |
+| RELEASED                         | refused: SignatureSettled          | refused: SignatureSettled              |
+
+Whatever the standing, other content under the same ids is refused: RequestIdReused. A call with several items is accepted or refused as
+a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import NamedTuple
+
+from signer.errors import InternalError, InvalidArgument, RequestIdReused, SignatureInProgress, SignatureSettled
+from signer.journal.entries import INTENT, NOTE, IntentEntry, NoteEntry, OutcomeEntry, chain_hash, encode, leaf_hash
+from signer.journal.material import pack
+from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, SignatureState
+from signer.model import SignatureKey
+
+Ids = tuple[str, str, str]
+"""A SignatureKey as the first columns of a row: school, request, document."""
+
+_STATE_AFTER = {
+    OutcomeKind.RELEASED: SignatureState.RELEASED.value,
+    OutcomeKind.PARKED: SignatureState.PARKED.value,
+    OutcomeKind.FAILED: SignatureState.FAILED.value,
+    OutcomeKind.UNKNOWN: SignatureState.INTENDED.value,
+}
+_SIGNED_KINDS = {OutcomeKind.RELEASED, OutcomeKind.PARKED}
+_SIGNED_STATES = {SignatureState.RELEASED.value, SignatureState.PARKED.value}
+_SHA256_BYTES = 32
+
+
+class Standing(NamedTuple):
+    """A row of `signature`, its columns in the table's order."""
+
+    school_id: str
+    request_id: str
+    document_id: str
+    fingerprint: bytes
+    state: str
+    attempts: int
+    open_intent: int | None
+    outcome: int | None
+    material_sha256: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the journal ends: the index of the next entry, and the chain hash before it."""
+
+    next_index: int
+    chain_hash: bytes
+
+
+def ids_of(key: SignatureKey) -> Ids:
+    """The key as columns."""
+    return (key.school_id, key.request_id, key.document_id)
+
+
+def rfc3339(at: datetime) -> str:
+    """UTC with microseconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def microseconds(at: datetime) -> int:
+    """Since 1970, UTC."""
+    return int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+class Ledger:
+    """What one commit adds: built up by the calls of a group, then written by `writer`.
+
+    before: the rows the group's keys have in the database. stranded: keys whose attempt ended without its outcome reaching the journal.
+    Each method either accepts all it is given or raises and leaves everything as it was.
+    """
+
+    def __init__(self, head: Head, before: dict[Ids, Standing], stranded: AbstractSet[Ids], now: datetime) -> None:
+        self._next_index = head.next_index
+        self._chain = head.chain_hash
+        self._before = before
+        self._stranded = stranded
+        self._at = rfc3339(now)
+        self._at_us = microseconds(now)
+        self.entries: list[tuple[int, str, bytes, bytes, bytes]] = []
+        self.changed: dict[Ids, Standing] = {}
+        self.materials: list[tuple[int, int, int, bytes]] = []
+        self.superseded: list[int] = []
+
+    @property
+    def head(self) -> Head:
+        """Where the journal will end."""
+        return Head(self._next_index, self._chain)
+
+    def standing(self, ids: Ids) -> Standing | None:
+        """The row of a key as this group leaves it so far."""
+        return self.changed.get(ids) or self._before.get(ids)
+
+    def intend(self, intents: Sequence[Intent]) -> list[int]:
+        """The attempt number of each intent.
+
+        Raises:
+            RequestIdReused: other content stands under these ids.
+            SignatureInProgress: another attempt is under way.
+            SignatureSettled: the signature is released or parked.
+        """
+        all_ids = [ids_of(intent.key) for intent in intents]
+        if len(set(all_ids)) < len(all_ids):
+            raise SignatureInProgress("the same ids come twice in one call")
+        for ids, intent in zip(all_ids, intents, strict=True):
+            self._check_intent(self.standing(ids), intent, ids)
+        return [self._intend(ids, intent) for ids, intent in zip(all_ids, intents, strict=True)]
+
+    def _check_intent(self, standing: Standing | None, intent: Intent, ids: Ids) -> None:
+        if standing is None:
+            return
+        if standing.fingerprint != intent.fingerprint:
+            raise RequestIdReused("these ids came before with other content: use a new request_id", requestId=ids[1], documentId=ids[2])
+        if standing.state in _SIGNED_STATES:
+            raise SignatureSettled(f"the signature is {standing.state} already: look it up", requestId=ids[1], documentId=ids[2])
+        if standing.open_intent is not None and ids not in self._stranded:
+            raise SignatureInProgress("another attempt at these ids is under way", requestId=ids[1], documentId=ids[2])
+
+    def _intend(self, ids: Ids, intent: Intent) -> int:
+        standing = self.standing(ids)
+        if standing is not None and standing.open_intent is not None:
+            standing = self._settle(standing, OutcomeKind.UNKNOWN, b"", b"", "its outcome could not be written")
+        attempt = 1 if standing is None else standing.attempts + 1
+        index = self._append(
+            INTENT,
+            IntentEntry(
+                algorithm=intent.algorithm.value,
+                at=self._at,
+                attempt=attempt,
+                certificate=_clean(intent.certificate_serial),
+                client=_clean(intent.client_id),
+                credential=_clean(intent.credential_id),
+                digest=intent.digest.hex(),
+                document=ids[2],
+                fingerprint=intent.fingerprint.hex(),
+                index=self._next_index,
+                kind=INTENT,
+                plan=_clean(intent.plan),
+                request=ids[1],
+                school=ids[0],
+            ),
+        )
+        outcome, material_sha256 = (None, None) if standing is None else (standing.outcome, standing.material_sha256)
+        self.changed[ids] = Standing(*ids, intent.fingerprint, SignatureState.INTENDED.value, attempt, index, outcome, material_sha256)
+        return attempt
+
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Write down how attempts ended.
+
+        Raises:
+            SignatureSettled: an attempt has its outcome already, or was given up for a later one.
+            InvalidArgument: a signature without its hash.
+            InternalError: there was no such attempt.
+        """
+        standings: list[Standing] = []
+        seen: set[Ids] = set()
+        for outcome in outcomes:
+            ids = ids_of(outcome.key)
+            standings.append(_check_outcome(self.standing(ids), outcome, repeated=ids in seen))
+            seen.add(ids)
+        for standing, outcome in zip(standings, outcomes, strict=True):
+            self._settle(standing, outcome.kind, outcome.material, outcome.signature_sha256, outcome.detail)
+
+    def give_up(self, attempts: Iterable[tuple[Ids, int]], kind: OutcomeKind, detail: str) -> int:
+        """Settle those of `attempts` that are still open; returns how many were."""
+        count = 0
+        for ids, attempt in attempts:
+            standing = self.standing(ids)
+            if standing is not None and standing.open_intent is not None and standing.attempts == attempt:
+                self._settle(standing, kind, b"", b"", detail)
+                count += 1
+        return count
+
+    def _settle(self, standing: Standing, kind: OutcomeKind, material: bytes, signature_sha256: bytes, detail: str) -> Standing:
+        follows = standing.open_intent if standing.open_intent is not None else standing.outcome
+        material_sha256 = sha256(material).digest() if material else None
+        index = self._append(
+            kind.value,
+            OutcomeEntry(
+                at=self._at,
+                attempt=standing.attempts,
+                detail=_clean(detail),
+                document=standing.document_id,
+                follows=follows or 0,
+                index=self._next_index,
+                kind=kind.value,
+                material=material_sha256.hex() if material_sha256 else "",
+                request=standing.request_id,
+                school=standing.school_id,
+                signature=signature_sha256.hex(),
+            ),
+        )
+        if standing.material_sha256 is not None and standing.outcome is not None:
+            self.superseded.append(standing.outcome)
+        if material:
+            self.materials.append((index, self._at_us, *pack(material)))
+        settled = Standing(*standing[:4], _STATE_AFTER[kind], standing.attempts, None, index, material_sha256)
+        self.changed[settled[:3]] = settled
+        return settled
+
+    def note(self, kind: NoteKind, subject: str, detail: dict[str, str | int]) -> None:
+        """Add a note."""
+        cleaned = {_clean(name): _clean(value) if isinstance(value, str) else value for name, value in sorted(detail.items())}
+        self._append(
+            NOTE,
+            NoteEntry(at=self._at, detail=cleaned, index=self._next_index, kind=NOTE, note=kind.value, subject=_clean(subject)),
+        )
+
+    def _append(self, kind: str, entry: IntentEntry | OutcomeEntry | NoteEntry) -> int:
+        body = encode(entry)
+        leaf = leaf_hash(body)
+        index = self._next_index
+        self._chain = chain_hash(self._chain, leaf)
+        self.entries.append((index, kind, body, leaf, self._chain))
+        self._next_index += 1
+        return index
+
+
+def _check_outcome(standing: Standing | None, outcome: Outcome, *, repeated: bool) -> Standing:
+    if standing is None or outcome.attempt > standing.attempts:
+        raise InternalError(f"outcome of attempt {outcome.attempt}, which was never intended")
+    late = standing.open_intent is None and not (standing.state == SignatureState.PARKED.value and outcome.kind is OutcomeKind.RELEASED)
+    if repeated or late or outcome.attempt < standing.attempts:
+        raise SignatureSettled(
+            f"attempt {outcome.attempt} has its outcome already", requestId=standing.request_id, documentId=standing.document_id
+        )
+    if outcome.kind in _SIGNED_KINDS and len(outcome.signature_sha256) != _SHA256_BYTES:
+        raise InvalidArgument("a released or parked signature needs its SHA-256, 32 bytes", field="signature_sha256")
+    return standing
+
+
+def _clean(text: str) -> str:
+    """Text that UTF-8 can hold: a lone surrogate (from a file name, say) must not keep an entry from being written."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

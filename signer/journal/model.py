@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from signer.algorithms import SignatureAlgorithm
+from signer.model import SignatureKey
+
+
+class SignatureState(Enum):
+    """What a signature has come to; the value is its name in the database."""
+
+    INTENDED = "intended"
+    """Never signed as far as we know: under way, or of unknown outcome. Another attempt is right once none is under way."""
+    PARKED = "parked"
+    """Signed; its timestamp is still missing. To be completed, never signed again."""
+    RELEASED = "released"
+    """Signed and released, for good."""
+    FAILED = "failed"
+    """The last attempt released no signature. Another attempt is right."""
+
+
+class OutcomeKind(Enum):
+    """How an attempt ended; the value is its name in the entry."""
+
+    RELEASED = "released"
+    PARKED = "parked"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """The key may have been used; no signature was released."""
+
+
+class NoteKind(Enum):
+    """What else is worth an entry; the value is its name in the entry."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+    RECOVERED = "recovered"
+    TOKEN_RESTORED = "token-restored"
+    WORKER_LOST = "worker-lost"
+    PIN_HELD = "pin-held"
+    MATERIAL_FORGOTTEN = "material-forgotten"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A key is about to be used.
+
+    fingerprint: what makes two requests of the same ids the same (SHA-256 over content and plan). plan: profile and level. digest: what
+    the key will sign. certificate_serial: of the credential, hexadecimal.
+    """
+
+    key: SignatureKey
+    fingerprint: bytes
+    client_id: str
+    credential_id: str
+    certificate_serial: str
+    algorithm: SignatureAlgorithm
+    digest: bytes
+    plan: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How attempt number `attempt` at `key` ended.
+
+    material: what a repeat needs to return (RELEASED) or complete (PARKED) the signature; opaque here. signature_sha256: of the signature
+    value, 32 bytes; empty when there is none. detail: why, for FAILED and UNKNOWN: an error's reason, no document's content.
+    """
+
+    key: SignatureKey
+    attempt: int
+    kind: OutcomeKind
+    material: bytes = b""
+    signature_sha256: bytes = b""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the journal holds of a signature.
+
+    attempts: how many intents it had. material: as settled; empty when there is none, or when it was forgotten, which leaves its SHA-256
+    in `material_sha256`.
+    """
+
+    fingerprint: bytes
+    state: SignatureState
+    attempts: int
+    material: bytes
+    material_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """Every intent and what came of it: intents == released + parked + failed + unknown + open, always.
+
+    parked: still waiting for their timestamp; those completed since count as released. open: no outcome yet.
+    """
+
+    intents: int
+    released: int
+    parked: int
+    failed: int
+    unknown: int
+    open: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every intent is accounted for."""
+        return self.intents == self.released + self.parked + self.failed + self.unknown + self.open

@@ -1,0 +1,84 @@
+"""The journal's SQL: rows read for a group, rows written by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, String, and_, column, delete, select, values
+
+from signer.journal.entries import CHAIN_START
+from signer.journal.ledger import Head, Ids, Ledger, Standing
+from signer.journal.material import unpack
+from signer.journal.model import SignatureState, Stored
+from signer.store.statements import ManyRows, inserting, upserting
+from signer.store.tables import journal_entry, material, signature
+
+_STATES = {state.value: state for state in SignatureState}
+
+
+def read_head(connection: Connection) -> Head:
+    """Where the journal ends."""
+    newest_first = select(journal_entry.c.entry_index, journal_entry.c.chain_hash).order_by(journal_entry.c.entry_index.desc())
+    last = connection.execute(newest_first.limit(1)).one_or_none()
+    return Head(0, CHAIN_START) if last is None else Head(last[0] + 1, last[1])
+
+
+def read_open(connection: Connection) -> dict[Ids, Standing]:
+    """The rows of all attempts without an outcome."""
+    rows = connection.execute(select(signature).where(signature.c.open_intent.is_not(None)))
+    return {standing[:3]: standing for standing in (Standing(*row) for row in rows)}
+
+
+def read_standings(connection: Connection, wanted: Sequence[Ids]) -> dict[Ids, Standing]:
+    """The rows of `wanted`, as far as there are any."""
+    return {row[:3]: Standing(*row) for row in _FETCH_STANDINGS.fetch(connection, wanted)}
+
+
+def read_stored(connection: Connection, wanted: Iterable[Ids]) -> dict[Ids, Stored]:
+    """What a caller is told of `wanted`.
+
+    Raises:
+        JournalDamaged: stored material is spoiled.
+    """
+    return {row[:3]: _stored(row) for row in _FETCH_STORED.fetch(connection, list(wanted))}
+
+
+def write(connection: Connection, ledger: Ledger) -> None:
+    """All that a group adds and changes."""
+    _INSERT_ENTRIES.execute(connection, ledger.entries)
+    _UPSERT_SIGNATURES.execute(connection, list(ledger.changed.values()))
+    if ledger.superseded:
+        connection.execute(delete(material).where(material.c.outcome.in_(ledger.superseded)))
+    _INSERT_MATERIALS.execute(connection, ledger.materials)
+
+
+def _stored(row: Any) -> Stored:
+    content = b"" if row.encoding is None else unpack(row.encoding, row.content)
+    return Stored(row.fingerprint, _STATES[row.state], row.attempts, content, row.material_sha256 or b"")
+
+
+def _of_wanted(query: Select[Any], count: int) -> Select[Any]:
+    """The rows of `count` keys. Joined, not `IN`: SQLite answers a row-value IN over VALUES by reading the whole table."""
+    columns = [column(part.name, String) for part in signature.primary_key]
+    wanted = values(*columns, name="wanted").data([("", "", "")] * count).cte("wanted")
+    return query.join_from(signature, wanted, and_(*(part == wanted.c[part.name] for part in signature.primary_key)))
+
+
+_STORED = select(
+    signature.c.school_id,
+    signature.c.request_id,
+    signature.c.document_id,
+    signature.c.fingerprint,
+    signature.c.state,
+    signature.c.attempts,
+    signature.c.material_sha256,
+    material.c.encoding,
+    material.c.content,
+).join_from(signature, material, material.c.outcome == signature.c.outcome, isouter=True)
+
+_INSERT_ENTRIES = inserting(journal_entry)
+_INSERT_MATERIALS = inserting(material)
+_UPSERT_SIGNATURES = upserting(signature)
+_FETCH_STANDINGS = ManyRows(lambda _dialect, count: _of_wanted(select(signature), count))
+_FETCH_STORED = ManyRows(lambda _dialect, count: _of_wanted(_STORED, count))

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from signer.errors import InternalError, JournalUnavailable, SignerError
+from signer.journal.jobs import Change, Job, LookUp, Read, Stop
+from signer.journal.ledger import Head, Ids, Ledger, Standing
+from signer.journal.model import NoteKind, OutcomeKind
+from signer.journal.rows import read_head, read_open, read_standings, read_stored, write
+from signer.store import WriterLock, open_engine, prepare_schema
+from signer.store.engine import WRITER_BEGIN
+
+_RETRY_AFTER_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+class CommitObserver(Protocol):
+    """Told of each commit, on the writer's thread; must be quick."""
+
+    def __call__(self, entries: int, seconds: float, /) -> None:
+        """One commit of so many entries took so long, its statements included."""
+
+
+class Writer:
+    """The one thread that owns the database: takes all that waits, writes it in one transaction, commits, wakes the callers.
+
+    Only `start` and `submit` are called from outside; everything else runs on the thread.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], datetime],
+        on_commit: CommitObserver,
+        commit_interval_s: float,
+        commit_calls_max: int,
+        busy_timeout_s: float,
+    ) -> None:
+        self._url = url
+        self._loop = loop
+        self._clock = clock
+        self._on_commit = on_commit
+        self._commit_interval_s = commit_interval_s
+        self._commit_calls_max = commit_calls_max
+        self._busy_timeout_s = busy_timeout_s
+        self._queue: SimpleQueue[Job] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._engine: Engine | None = None
+        self._connection: Connection | None = None
+        self._head: Head | None = None
+        self._open: dict[Ids, Standing] = {}  # attempts of this run that are under way: no other process settles them
+        self._stranded: set[Ids] = set()
+        self._ready = Job(loop)
+
+    def start(self) -> asyncio.Future[Any]:
+        """Start the thread; the future ends when the database is open and the earlier run's open attempts are settled."""
+        self._thread.start()
+        return self._ready.future
+
+    def submit(self, job: Job) -> None:
+        """Queue a call."""
+        self._queue.put(job)
+
+    def _run(self) -> None:
+        lock: WriterLock | None = None
+        last: Sequence[Job] = [self._ready]
+        try:
+            self._engine = open_engine(self._url, busy_timeout_s=self._busy_timeout_s)
+            lock = WriterLock.acquire(self._url)
+            prepare_schema(self._engine)
+            self._recover()
+            self._deliver([self._ready])
+            last = self._serve()
+        except SQLAlchemyError as error:
+            self._ready.error = _unavailable(error)
+        except SignerError as error:
+            self._ready.error = error
+        finally:
+            self._disconnect()
+            if lock is not None:
+                lock.release()
+            self._deliver(last)
+
+    def _recover(self) -> None:
+        """Attempts that an earlier run left open: whether it used the key, nobody knows."""
+        connection = self._connected()
+        with connection.begin():
+            left = read_open(connection)
+            ledger = Ledger(read_head(connection), left, frozenset(), self._clock())
+            attempts = [(ids, standing.attempts) for ids, standing in left.items()]
+            if ledger.give_up(attempts, OutcomeKind.UNKNOWN, "the daemon ended with it under way"):
+                ledger.note(NoteKind.RECOVERED, "journal", {"unknown": len(attempts)})
+            write(connection, ledger)
+        self._head = ledger.head
+
+    def _serve(self) -> Sequence[Job]:
+        """Until a Stop, which is returned: its caller is to be woken when the database is closed."""
+        while True:
+            jobs = self._drain()
+            reads = [job for job in jobs if isinstance(job, LookUp | Read)]
+            if reads:
+                self._read(reads)
+                self._deliver(reads)
+            changes = [job for job in jobs if isinstance(job, Change)]
+            if changes:
+                self._change(changes)
+            stops = [job for job in jobs if isinstance(job, Stop)]
+            if stops:
+                return stops
+
+    def _drain(self) -> list[Job]:
+        jobs = [self._queue.get()]
+        deadline = time.monotonic() + self._commit_interval_s if self._commit_interval_s else 0.0
+        while len(jobs) < self._commit_calls_max and not isinstance(jobs[-1], Stop):
+            try:
+                jobs.append(self._queue.get_nowait())
+            except Empty:
+                rest = deadline - time.monotonic() if deadline else 0.0
+                if rest <= 0:
+                    break
+                with suppress(Empty):
+                    jobs.append(self._queue.get(timeout=rest))
+        return jobs
+
+    def _read(self, jobs: Sequence[LookUp | Read]) -> None:
+        try:
+            connection = self._connected()
+            with connection.begin():
+                stored = read_stored(connection, {ids for job in jobs if isinstance(job, LookUp) for ids in job.keys})
+                for job in jobs:
+                    job.result = job.read(connection, stored)
+        except SQLAlchemyError as error:
+            self._disconnect()
+            _fail(jobs, _unavailable(error))
+        except SignerError as error:
+            _fail(jobs, error)
+        except Exception as error:  # noqa: BLE001 (callers must be woken and the thread go on, whatever our bug is)
+            self._disconnect()
+            _fail(jobs, _bug(error))
+
+    def _change(self, changes: Sequence[Change]) -> None:
+        started = time.perf_counter()
+        try:
+            entries = self._commit(changes)
+        except SQLAlchemyError as error:
+            self._fail_group(changes, _unavailable(error))
+        except Exception as error:  # noqa: BLE001
+            self._fail_group(changes, _bug(error))
+        else:
+            self._deliver(changes)
+            try:
+                self._on_commit(entries, time.perf_counter() - started)
+            except Exception:  # noqa: BLE001 (someone else's, and no reason to stop)
+                _log.exception("journal_observer_failed")
+            return
+        self._deliver(changes)
+
+    def _commit(self, changes: Sequence[Change]) -> int:
+        connection = self._connected()
+        with connection.begin():
+            head = self._head or read_head(connection)
+            ledger = Ledger(head, self._standings(connection, changes), self._stranded, self._clock())
+            for job in changes:
+                try:
+                    job.result = job.apply(connection, ledger)
+                except SQLAlchemyError:
+                    raise
+                except SignerError as error:
+                    job.error = error
+            write(connection, ledger)
+        self._committed(ledger)
+        return len(ledger.entries)
+
+    def _committed(self, ledger: Ledger) -> None:
+        self._head = ledger.head
+        self._stranded.difference_update(ledger.changed)
+        for ids, standing in ledger.changed.items():
+            if standing.open_intent is None:
+                self._open.pop(ids, None)
+            else:
+                self._open[ids] = standing
+
+    def _fail_group(self, changes: Sequence[Change], error: SignerError) -> None:
+        self._disconnect()
+        for job in changes:
+            self._stranded.update(job.stranded(self._open))
+        _fail(changes, error)
+
+    def _standings(self, connection: Connection, changes: Sequence[Change]) -> dict[Ids, Standing]:
+        wanted = {ids for job in changes for ids in job.keys}
+        known = {ids: self._open[ids] for ids in wanted if ids in self._open}
+        missing = [ids for ids in wanted if ids not in known]
+        if missing:
+            known.update(read_standings(connection, missing))
+        return known
+
+    def _connected(self) -> Connection:
+        if self._engine is None:
+            raise InternalError("the journal was not opened")
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(**WRITER_BEGIN)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Let go of the connection and of all it made us believe: after a failed commit only the database knows what it holds."""
+        connection, self._connection, self._head = self._connection, None, None
+        if connection is not None:
+            with suppress(SQLAlchemyError):
+                connection.close()
+
+    def _deliver(self, jobs: Sequence[Job]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_deliver_all, list(jobs))
+
+
+def _deliver_all(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        job.deliver()
+
+
+def _fail(jobs: Sequence[Job], error: SignerError) -> None:
+    for job in jobs:
+        job.result, job.error = None, error
+
+
+def _unavailable(error: SQLAlchemyError) -> JournalUnavailable:
+    cause = error.orig if isinstance(error, DBAPIError) else type(error).__name__
+    unavailable = JournalUnavailable(f"the journal can't be used, so nothing is signed: {cause}", retry_after_s=_RETRY_AFTER_S)
+    unavailable.__cause__ = error
+    return unavailable
+
+
+def _bug(error: Exception) -> InternalError:
+    _log.error("journal_bug", exc_info=error)
+    bug = InternalError(f"the journal failed on {type(error).__name__}")
+    bug.__cause__ = error
+    return bug

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from sqlalchemy import DDL, Engine, event, insert, inspect, select
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from signer.errors import ConfigError, JournalUnavailable
+from signer.store.engine import WRITER_BEGIN
+from signer.store.tables import journal_entry, metadata, schema_version
+
+SCHEMA_VERSION = 1
+
+# Against our own mistakes, not against an attacker: who owns the file can drop a trigger, and is found out by the hash chain.
+for _verb in ("UPDATE", "DELETE"):
+    event.listen(
+        journal_entry,
+        "after_create",
+        DDL(  # type: ignore[no-untyped-call]
+            f"CREATE TRIGGER journal_entry_no_{_verb.lower()} BEFORE {_verb} ON journal_entry "
+            "BEGIN SELECT RAISE(ABORT, 'journal entries are append-only'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+
+
+def prepare_schema(engine: Engine) -> None:
+    """Create the tables in an empty database; accept one of our version.
+
+    Raises:
+        ConfigError: the database is of another version, or not ours. It was not changed.
+        JournalUnavailable: it is locked, or its disk is full.
+    """
+    try:
+        with engine.connect().execution_options(**WRITER_BEGIN) as connection, connection.begin():
+            tables = inspect(connection).get_table_names()
+            if not tables:
+                metadata.create_all(connection)
+                connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+                return
+            if schema_version.name not in tables:
+                raise ConfigError(f"database {engine.url.database} was made by another program")
+            _refuse_other_version(connection.execute(select(schema_version.c.version)).scalar_one(), engine.url.database)
+    except OperationalError as error:
+        raise JournalUnavailable(f"database {engine.url.database} can't be written: {error.orig}", retry_after_s=1.0) from error
+    except DatabaseError as error:
+        raise ConfigError(f"{engine.url.database} is not a sound SQLite database: {error.orig}") from error
+
+
+def _refuse_other_version(found: int, path: str | None) -> None:
+    if found > SCHEMA_VERSION:
+        raise ConfigError(f"database {path} has schema {found}, newer than this release's {SCHEMA_VERSION}: run a newer signer")
+    if found < SCHEMA_VERSION:
+        raise ConfigError(f"database {path} has schema {found}, older than this release's {SCHEMA_VERSION}: migrate it first")
