@@ -41,7 +41,7 @@ INDICATIONS: Final = {
 _TRUST_PROBLEMS: Final[dict[AdESSubIndic, str]] = {
     AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND: "no chain leads from the signer's certificate to a trust anchor",
     AdESIndeterminate.OUT_OF_BOUNDS_NO_POE: "the signer's certificate was not valid at the time verified, and no timestamp proves another",
-    AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE: "the signer's certificate is not meant for signing documents",
+    AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE: "the signer's certificate is self-signed or not meant for signing documents",
     AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE: "an algorithm or key that is no longer accepted was used",
     AdESIndeterminate.REVOKED_NO_POE: "the signer's certificate is revoked",
     AdESIndeterminate.REVOKED_CA_NO_POE: "a CA certificate of the chain is revoked",

@@ -51,7 +51,6 @@ def verify_pdf(document: bytes, trust: TrustAnchors, at: datetime | None = None)
     Raises:
         DocumentError: the document itself can't be read, or has more than SIGNATURES_MAX signatures.
         InvalidArgument: `at` has no zone.
-        ConfigError: an anchor is no certificate.
     """
     moment = at or datetime.now(UTC)
     if moment.utcoffset() is None:

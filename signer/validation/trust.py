@@ -15,26 +15,30 @@ class TrustAnchors:
     """DER certificates. A SHA-1 signature is accepted on the certificates named here (the government's first generation), on no other.
 
     signing: roots (or CAs) whose certificates may sign documents. timestamping: the same for timestamp authorities. intermediates: CAs
-    that complete a chain without being believed for themselves.
+    that complete a chain without being believed for themselves. Raises ConfigError for what is no certificate.
     """
 
     signing: tuple[bytes, ...]
     timestamping: tuple[bytes, ...]
     intermediates: tuple[bytes, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Parse everything now: a wrong anchor is refused where it is configured, not at the first document."""
+        _ = self.signing_certificates, self.timestamping_certificates, self.intermediate_certificates
+
     @cached_property
     def signing_certificates(self) -> tuple[Certificate, ...]:
-        """`signing`, parsed; raises ConfigError for what is no certificate."""
+        """`signing`, parsed."""
         return _parse(self.signing)
 
     @cached_property
     def timestamping_certificates(self) -> tuple[Certificate, ...]:
-        """`timestamping`, parsed; raises ConfigError for what is no certificate."""
+        """`timestamping`, parsed."""
         return _parse(self.timestamping)
 
     @cached_property
     def intermediate_certificates(self) -> tuple[Certificate, ...]:
-        """`intermediates`, parsed; raises ConfigError for what is no certificate."""
+        """`intermediates`, parsed."""
         return _parse(self.intermediates)
 
     def names(self, certificate: Certificate) -> bool:

@@ -2,11 +2,13 @@
 
 pyHanko raises ValueError, KeyError, AssertionError, RecursionError, struct.error and more on broken input beside its own errors (design:
 findings). Whatever is not in the table means damage. Messages name the cause and the next step, and hold nothing of the document;
-the parser's own exception stays chained for debugging and must not be logged with its text.
+the parser's own exception stays chained for debugging and must not be logged with its text. The parser's loggers, which write names from
+certificates and documents, are cut off for the same reason.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -33,6 +35,10 @@ _TABLE: Final[tuple[tuple[type[Exception], type[DocumentError], str], ...]] = (
     (RecursionError, DocumentDamaged, "the PDF is nested too deeply to be read; export it again from its source"),
     (SigningError, DocumentUnsupported, "the signature field's own rules (seed values, lock) can't be kept; use another field"),
 )
+
+for _name in ("pyhanko", "pyhanko_certvalidator"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).propagate = False
 
 
 @contextmanager
