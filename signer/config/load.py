@@ -36,17 +36,22 @@ def load(path: Path | str) -> Config:
 
 def _parse(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_bytes().decode())
+        text = file.read_bytes().decode()
     except OSError as error:
         raise ConfigError(f"{file}: can't be read: {error.strerror}", file=str(file)) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: byte {error.start}: TOML is UTF-8, this is not", file=str(file)) from None
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        text = str(error)
-        place = _TOML_PLACE.search(text)
-        what = _TOML_PLACE.sub("", text)
-        where = f"{place['line']}:{place['column']}" if place and place["line"] else "end of file"
-        raise ConfigError(f"{file}:{where}: {what}", file=str(file)) from None
+        message = str(error)
+        place = _TOML_PLACE.search(message)
+        line, column = (place["line"], place["column"]) if place and place["line"] else _end(text)
+        raise ConfigError(f"{file}:{line}:{column}: {_TOML_PLACE.sub('', message)}", file=str(file)) from None
+
+
+def _end(text: str) -> tuple[int, int]:
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
 def _validated(raw: dict[str, Any]) -> tuple[SectionsFound, list[Problem]]:

@@ -25,7 +25,7 @@ from signer.secrets import Secret
 HIDDEN = "[hidden]"
 """What stands in place of a value that must not be logged."""
 
-_SECRET_WORDS = frozenset({"pin", "puk", "password", "passwd", "passphrase", "secret", "sad", "otp", "authorization"})
+_SECRET_WORDS = frozenset({"pin", "puk", "password", "passwd", "passphrase", "secret", "sad", "otp"})
 _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _DEPTH_MAX = 8

@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pytest
+
+from signer.config import advise, load
+from signer.errors import ConfigError
+
+SERVER = """
+[server]
+tls_certificate = "server.pem"
+tls_private_key = "server.key"
+tls_client_ca = "ca.pem"
+"""
+
+
+def token(name: str, more: str = 'label = "x"', pin: str = "env:PIN") -> str:
+    return f'[[tokens]]\nname = "{name}"\nmodule = "module.so"\npin = "{pin}"\n{more}\n'
+
+
+def credential(name: str, more: str = 'key_label = "k"', of: str = "main") -> str:
+    return f'[[credentials]]\nid = "{name}"\ntoken = "{of}"\n{more}\n'
+
+
+def client(name: str, more: str) -> str:
+    return f'[[clients]]\nid = "{name}"\n{more}\n'
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    for name in ("server.pem", "server.key", "ca.pem", "module.so"):
+        (tmp_path / name).touch(0o600)
+    (tmp_path / "tokens").mkdir()
+    return tmp_path / "signer.toml"
+
+
+def problems(file: Path, text: str) -> str:
+    file.write_text(text)
+    with pytest.raises(ConfigError) as refusal:
+        load(file)
+    return refusal.value.message
+
+
+def advice(file: Path, text: str) -> str:
+    file.write_text(text)
+    return "\n".join(str(each) for each in advise(load(file)))
+
+
+FINGERPRINT = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (token("main") * 2, "tokens[main].name: is given 2 times"),
+        (token("main", ""), "tokens[main]: give exactly one of label and serial"),
+        (token("main", 'label = "x"\nserial = "y"'), "tokens[main]: give exactly one of label and serial"),
+        (token("main").replace("module.so", "other.so"), "other.so; install the package that ships it"),
+        (token("main").replace("module.so", "tokens"), "tokens[main].module: not a file"),
+        (token("main", 'label = "x"\nenvironment = { PIN = "1" }'), "tokens[main].environment.PIN: holds the PIN itself"),
+        (token("main", 'label = "x"\nsofthsm_copy_directory = "copy"'), "needs softhsm_token_directory beside it"),
+        (token("main", 'label = "x"\nsofthsm_token_directory = "nowhere"'), "nowhere; give directories.tokendir"),
+        (
+            token("main", 'label = "x"\nsofthsm_token_directory = "tokens"\nsofthsm_copy_directory = "tokens/copy"'),
+            "softhsm_copy_directory: must lie outside",
+        ),
+        (token("main") + credential("a") * 2, "credentials[a].id: is given 2 times"),
+        (token("main") + credential("a", of="mian"), "credentials[a].token: no token 'mian' — did you mean 'main'?"),
+        (credential("a"), "credentials[a].token: no token 'main'"),
+        (token("main") + credential("a", ""), "credentials[a]: give exactly one of key_label and key_id"),
+        (token("main") + credential("a", 'key_label = "k"\nkey_id = "01"'), "give exactly one of key_label and key_id"),
+        (token("main") + credential("a", 'key_id = "01"\ncertificate = "no.pem"'), "credentials[a].certificate: no such file"),
+        (client("a", 'common_name = "x"') * 2, "clients[a].id: is given 2 times"),
+        (client("a", ""), "clients[a]: give common_name or certificate_sha256"),
+        (client("a", 'common_name = "x"') + client("b", 'common_name = "x"'), "several clients match common_name 'x' alone"),
+        (
+            client("a", f'certificate_sha256 = ["{FINGERPRINT}"]') + client("b", f'certificate_sha256 = ["{FINGERPRINT.upper()}"]'),
+            "is given more than once",
+        ),
+        ('[trust]\nca_files = ["no.pem"]', "trust.ca_files[0]: no such file"),
+        (
+            token("main") + credential("tsa") + '[timestamp]\ncredential = "tsaa"\npolicy_oid = "1.2.3"',
+            "timestamp.credential: no credential 'tsaa' — did you mean 'tsa'?",
+        ),
+        ("[server.limits]\nbatch_in_flight_bytes_max = 1024", "or the largest document never gets its turn"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_by_name(file: Path, text: str, said: str) -> None:
+    assert said in problems(file, SERVER + text)
+
+
+def test_a_default_deadline_beyond_the_longest_one_is_refused(file: Path) -> None:
+    assert "must not exceed deadline_s_max (100 seconds)" in problems(file, SERVER + "deadline_s_max = 100\ndeadline_s_default = 200")
+
+
+@pytest.mark.parametrize("name", ["server.pem", "server.key", "ca.pem"])
+def test_a_missing_tls_file_is_named_by_its_path(file: Path, name: str) -> None:
+    (file.parent / name).unlink()
+    assert f"no such file: {file.parent / name}" in problems(file, SERVER)
+
+
+def test_one_bad_section_does_not_hide_contradictions_in_others(file: Path) -> None:
+    said = problems(file, SERVER + "drain = 1\n" + token("main", "") + client("a", ""))
+    assert "server.drain" in said
+    assert "tokens[main]" in said
+    assert "clients[a]" in said
+
+
+def test_clients_of_one_name_may_be_told_apart_by_their_certificates(file: Path) -> None:
+    one, other = ("aa" * 32, "bb" * 32)
+    text = "".join(client(each, f'common_name = "x"\ncertificate_sha256 = ["{each[:2] * 32}"]') for each in (one[:2], other[:2]))
+    file.write_text(SERVER + text)
+    assert [each.certificate_sha256 for each in load(file).clients] == [(one,), (other,)]
+
+
+def test_what_is_allowed_but_hardly_meant_is_advised(file: Path) -> None:
+    (file.parent / "server.key").chmod(0o644)
+    said = advice(
+        file,
+        SERVER
+        + token("main")
+        + credential("seal", 'key_label = "k"\nschool = "79000123"')
+        + credential("tsa", 'key_label = "t"\nschool = "79000999"')
+        + client("a", 'common_name = "x"\nschools = ["79000124"]')
+        + client("b", 'common_name = "y"')
+        + '[timestamp]\ncredential = "tsa"\npolicy_oid = "1.2.3"',
+    )
+    for expected in (
+        "clients[a].schools: no credential is of school '79000124' — did you mean '79000123'?",
+        "clients[b]: speaks for no school",
+        "credentials[seal].school: no client speaks for school '79000123'",
+        "credentials[tsa].school: the timestamp authority's key should be of no school",
+        "server.tls_private_key: others may read",
+    ):
+        assert expected in said
+
+
+def test_a_configuration_without_tokens_is_advised_against(file: Path) -> None:
+    assert "nothing can be signed" in advice(file, SERVER)
