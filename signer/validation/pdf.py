@@ -3,8 +3,8 @@
 One document, in this order:
 1. open it leniently: what can be read is judged (header, end and encryption as for signing);
 2. collect the filled signature fields, oldest first; one that can't be parsed is reported as failed, not skipped;
-3. for each: digest over its byte range, coverage, changes after it, CMS, chain, timestamp. A signature whose timestamp stands is
-   judged at the timestamp's time, any other at `at`;
+3. for each: what its byte range leaves out must be its own /Contents and nothing else (`hole`), then digest, coverage, changes after it,
+   CMS, chain, timestamp. A signature whose timestamp stands is judged at the timestamp's time, any other at `at`;
 4. turn the status into an indication and a level.
 """
 
@@ -29,9 +29,10 @@ from signer.errors import DocumentTooCostly, InvalidArgument
 from signer.formats.pades.reading import open_to_verify
 from signer.formats.pades.refusal import refusals
 from signer.model import Level
+from signer.validation.hole import leaves_out_only_itself
 from signer.validation.indication import INDICATIONS, Status, changes, coverage, findings, is_trusted, path
 from signer.validation.policy import SIGNATURES, SIGNER_KEY_USAGE, context
-from signer.validation.report import Indication, PdfReport, SignatureKind, SignatureReport, TimestampReport
+from signer.validation.report import Coverage, Indication, PdfReport, SignatureKind, SignatureReport, TimestampReport
 from signer.validation.trust import TrustAnchors
 
 SIGNATURES_MAX: Final = 100
@@ -85,14 +86,16 @@ def _parse(reader: PdfFileReader, name: str, field: DictionaryObject) -> Embedde
         return _failed(name, SignatureKind.SIGNATURE, _UNREADABLE)
 
 
-def _failed(name: str, kind: SignatureKind, problem: str) -> SignatureReport:
-    return SignatureReport(str(name), kind, Indication.TOTAL_FAILED, "FORMAT_FAILURE", problems=(problem,))
+def _failed(name: str, kind: SignatureKind, problem: str, covered: Coverage = Coverage.UNKNOWN) -> SignatureReport:
+    return SignatureReport(str(name), kind, Indication.TOTAL_FAILED, "FORMAT_FAILURE", coverage=covered, problems=(problem,))
 
 
 async def _judge(signature: EmbeddedPdfSignature, trust: TrustAnchors, at: datetime) -> SignatureReport:
     is_timestamp = signature.sig_object_type == "/DocTimeStamp"
     kind = SignatureKind.DOCUMENT_TIMESTAMP if is_timestamp else SignatureKind.SIGNATURE
     try:
+        if not leaves_out_only_itself(signature):
+            return _failed(signature.field_name, kind, "the signature's byte range leaves out more than the signature", Coverage.PARTIAL)
         if is_timestamp:
             return await _judge_timestamp(signature, trust, at)
         return await _judge_signature(signature, trust, at)

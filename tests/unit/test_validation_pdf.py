@@ -1,26 +1,18 @@
-"""Verification of PDFs: what passes, what fails and by which name, and that it never asks the network."""
+"""Verification of PDFs: what passes, what fails and by which name."""
 
 from __future__ import annotations
 
 import functools
 import json
-import logging
 import re
-import socket
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pikepdf
 import pytest
-from asn1crypto import x509 as asn1_x509
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import (
-    ConfigError,
     DocumentDamaged,
     DocumentEmpty,
     DocumentEncrypted,
@@ -42,11 +34,8 @@ AUTHORITY = "CA phục vụ các cơ quan Nhà nước (DEMO)"
 CHAIN = (pki.authority(),)
 TEACHER = pki.issue("Trần Văn Giáo", pki.rsa_key(1), pki.authority(), serial_number=0xABC123)
 SCHOOL = pki.issue("TRƯỜNG TIỂU HỌC THỬ NGHIỆM", pki.ec_key(3), pki.authority())
-IN_2026 = {"not_before": datetime(2026, 1, 1, tzinfo=UTC), "not_after": datetime(2026, 12, 31, tzinfo=UTC)}
-SHORT_LIVED = pki.issue("Lê Thị Hiệu Trưởng", pki.rsa_key(2), pki.authority(), **IN_2026)
 CARD = pdfs.report_card(pages=1, compress=False)
 LATER = pdfs.SIGNED_AT + timedelta(days=1)
-AFTER_EXPIRY = datetime(2028, 1, 1, tzinfo=UTC)
 STAMP = functools.partial(pdfs.timestamp_token, at=pdfs.SIGNED_AT)
 sign = functools.partial(pdfs.signed, signer=TEACHER, chain=CHAIN)
 
@@ -116,110 +105,59 @@ def test_a_signature_by_another_key_than_its_certificates_fails() -> None:
     assert verdict(found) == (Indication.TOTAL_FAILED, "SIG_CRYPTO_FAILURE")
 
 
-def test_a_mark_changed_by_a_later_update_fails() -> None:
-    """An incremental update that exchanges the page's content: the signed bytes are untouched."""
-    signed = sign(CARD)
-    with pikepdf.open(BytesIO(signed)) as pdf:
-        number, generation = pdf.pages[0].obj["/Contents"].objgen
-    content = b"BT (mark 10) Tj ET"
-    start = len(signed)
-    update = b"%d %d obj\n<< /Length %d >>\nstream\n%s\nendstream\nendobj\n" % (number, generation, len(content), content)
+def appended(signed: bytes, objects: dict[int, bytes], comment: bytes = b"") -> bytes:
+    """An incremental update that replaces objects; the signed bytes stay as they are."""
     previous = int(re.findall(rb"startxref\s+(\d+)", signed)[-1])
-    root = re.findall(rb"/Root (\d+ \d+ R)", signed)[-1]
-    size = int(re.findall(rb"/Size (\d+)", signed)[-1])
-    table = b"xref\n%d 1\n%010d %05d n \ntrailer\n<< /Size %d /Root %s /Prev %d >>\n" % (number, start, generation, size, root, previous)
-    forged = signed + update + table + b"startxref\n%d\n%%%%EOF\n" % (start + len(update))
-    found = only(verify_pdf(forged, TRUST, LATER))
+    root, size = re.findall(rb"/Root (\d+ \d+ R)", signed)[-1], re.findall(rb"/Size (\d+)", signed)[-1]
+    out, table = signed, b"xref\n"
+    for number, body in objects.items():
+        table += b"%d 1\n%010d 00000 n \n" % (number, len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    out += b"%" + comment + b"\n"
+    trailer = b"trailer\n<< /Size %s /Root %s /Prev %d >>\n" % (size, root, previous)
+    return out + table + trailer + b"startxref\n%d\n%%%%EOF\n" % len(out)
+
+
+def numbers_of(signed: bytes) -> tuple[int, int, bytes]:
+    """Object numbers of the page's content and of the signature, and the CMS with its padding."""
+    with pikepdf.open(BytesIO(signed)) as pdf:
+        value = pdf.Root.AcroForm.Fields[0].V
+        return pdf.pages[0].obj["/Contents"].objgen[0], value.objgen[0], bytes(value.Contents)
+
+
+FORGED_PAGE = b"<< /Length 18 >>\nstream\nBT (mark 10) Tj ET\nendstream"
+
+
+def test_a_mark_changed_by_a_later_update_fails() -> None:
+    signed = sign(CARD)
+    page, _, _ = numbers_of(signed)
+    found = only(verify_pdf(appended(signed, {page: FORGED_PAGE}), TRUST, LATER))
     assert verdict(found) == (Indication.TOTAL_FAILED, "FORMAT_FAILURE")
     assert (found.intact, found.coverage, found.changes) == (True, Coverage.REVISION, Changes.FORBIDDEN)
 
 
-def test_a_signer_of_another_root_is_not_trusted() -> None:
-    other_root = pki.issue("Other root", pki.rsa_key(5), is_ca=True)
-    stranger = pki.issue("Stranger", pki.rsa_key(4), other_root)
-    found = only(verify_pdf(sign(CARD, signer=stranger, chain=(other_root,)), TRUST, LATER))
-    assert verdict(found) == (Indication.INDETERMINATE, "NO_CERTIFICATE_CHAIN_FOUND")
-    assert (found.intact, found.trusted, found.chain) == (True, False, ())
+def test_a_padded_copy_of_the_signature_does_not_hide_a_changed_mark() -> None:
+    """The lengths of both ranges and of the copied /Contents add up to the file's: pyHanko's own coverage check is content with that."""
+    signed = sign(CARD)
+    page, signature, cms = numbers_of(signed)
+    ranges = re.findall(rb"/ByteRange \[0 (\d+) \d+ (\d+)\]", signed)[0]
+    escaped = cms.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)").replace(b"\r", b"\\r")
+    numbers = re.findall(rb"/ByteRange \[[\d ]+\]", signed)[0]
 
+    def forged(padding: int, comment: int) -> bytes:
+        copy = b"<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached %s /Contents (%s) >>"
+        body = copy % (numbers, escaped + bytes(padding))
+        return appended(signed, {page: FORGED_PAGE, signature: body}, b" " * comment)
 
-def test_a_self_signed_signer_is_not_trusted() -> None:
-    found = only(verify_pdf(sign(CARD, signer=pki.issue("Stranger", pki.rsa_key(4)), chain=()), TRUST, LATER))
-    assert (found.indication, found.intact, found.trusted) == (Indication.INDETERMINATE, True, False)
+    def missing(padding: int, comment: int) -> int:
+        return sum(map(int, ranges)) + 2 * (len(cms) + padding) + 2 - len(forged(padding, comment))
 
-
-def sha1_signed(issued: pki.Issued, issuer: pki.Issued) -> pki.Issued:
-    """The same certificate as the government's first generation would have signed it: by RSA with SHA-1."""
-    certificate = asn1_x509.Certificate.load(issued.der)
-    body = certificate["tbs_certificate"]
-    body["signature"] = certificate["signature_algorithm"] = {"algorithm": "sha1_rsa"}
-    assert isinstance(issuer.key, rsa.RSAPrivateKey)
-    certificate["signature_value"] = issuer.key.sign(body.dump(force=True), padding.PKCS1v15(), hashes.SHA1())  # noqa: S303
-    return pki.Issued(x509.load_der_x509_certificate(certificate.dump(force=True)), issued.key)
-
-
-def test_sha1_is_accepted_on_certificates_the_caller_configured_and_on_no_other() -> None:
-    old = sha1_signed(pki.issue("CA G1 (DEMO)", pki.rsa_key(5), pki.root(), is_ca=True), pki.root())
-    signed = sign(CARD, signer=pki.issue("Giáo viên G1", pki.rsa_key(4), old), chain=(old,))
-    unnamed = only(verify_pdf(signed, TRUST, LATER))
-    assert verdict(unnamed) == (Indication.INDETERMINATE, "CRYPTO_CONSTRAINTS_FAILURE")
-    assert (unnamed.trusted, unnamed.chain) == (False, ())
-    assert verify_pdf(signed, TrustAnchors((ROOT,), (), (old.der,)), LATER).indication is Indication.TOTAL_PASSED
-    leaf = sha1_signed(pki.issue("Giáo viên SHA-1", pki.rsa_key(4), pki.authority()), pki.authority())
-    assert only(verify_pdf(sign(CARD, signer=leaf), TRUST, LATER)).sub_indication == "CRYPTO_CONSTRAINTS_FAILURE"
-
-
-def test_no_anchors_trust_nobody_not_the_machines_own_store() -> None:
-    found = only(verify_pdf(sign(CARD), TrustAnchors((), ()), LATER))
-    assert verdict(found) == (Indication.INDETERMINATE, "NO_CERTIFICATE_CHAIN_FOUND")
-
-
-def test_a_leaf_only_signature_chains_through_the_callers_intermediates() -> None:
-    leaf_only = sign(CARD, chain=())
-    assert only(verify_pdf(leaf_only, TRUST, LATER)).sub_indication == "NO_CERTIFICATE_CHAIN_FOUND"
-    complete = TrustAnchors((ROOT,), (ROOT,), intermediates=(pki.authority().der,))
-    assert verify_pdf(leaf_only, complete, LATER).indication is Indication.TOTAL_PASSED
-
-
-def test_an_expired_certificate_passes_only_with_a_timestamp_from_its_lifetime() -> None:
-    bare = only(verify_pdf(sign(CARD, signer=SHORT_LIVED), TRUST, AFTER_EXPIRY))
-    assert verdict(bare) == (Indication.INDETERMINATE, "OUT_OF_BOUNDS_NO_POE")
-    stamped = only(verify_pdf(sign(CARD, signer=SHORT_LIVED, timestamp=STAMP), TRUST, AFTER_EXPIRY))
-    assert verdict(stamped) == (Indication.TOTAL_PASSED, "")
-    late = functools.partial(pdfs.timestamp_token, at=AFTER_EXPIRY)
-    too_late = only(verify_pdf(sign(CARD, signer=SHORT_LIVED, timestamp=late), TRUST, AFTER_EXPIRY))
-    assert verdict(too_late) == (Indication.INDETERMINATE, "OUT_OF_BOUNDS_NO_POE")
-
-
-@pytest.mark.parametrize("fault", ["other content", "not trusted", "from the future"])
-def test_a_timestamp_that_does_not_stand_proves_nothing(fault: str) -> None:
-    stamp = STAMP
-    trust = TRUST
-    at = AFTER_EXPIRY
-    if fault == "other content":
-        stamp = functools.partial(STAMP, imprint_of=b"something else")
-    elif fault == "not trusted":
-        trust = TrustAnchors((ROOT,), ())
-    else:
-        at = pdfs.SIGNED_AT - timedelta(hours=1)
-    found = only(verify_pdf(sign(CARD, signer=SHORT_LIVED, timestamp=stamp), trust, at))
-    assert found.level is Level.B_B
-    assert found.timestamp is not None
-    assert not found.timestamp.valid
-    assert found.best_time == at
-    assert any("timestamp" in problem for problem in found.problems)
-    assert (found.indication is Indication.TOTAL_PASSED) is (fault == "from the future")
-
-
-def test_a_timestamp_authority_without_the_right_usage_is_no_authority(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = pki.issue("no TSA", pki.rsa_key(102), pki.authority(), usages=(ExtendedKeyUsageOID.EMAIL_PROTECTION,))
-    monkeypatch.setattr(pki, "tsa", lambda: other)
-    found = only(verify_pdf(sign(CARD, timestamp=STAMP), TRUST, LATER))
-    assert (found.level, found.indication) == (Level.B_B, Indication.TOTAL_PASSED)
-
-
-def test_a_certificate_for_other_purposes_does_not_sign_documents() -> None:
-    authority = only(verify_pdf(sign(CARD, signer=pki.authority(), chain=()), TRUST, LATER))
-    assert verdict(authority) == (Indication.INDETERMINATE, "CHAIN_CONSTRAINTS_FAILURE")
+    padding = next(size for size in range(10_000, 60_000, 500) if missing(size, 0) >= 0)
+    document = forged(padding, missing(padding, 0))
+    assert missing(padding, missing(padding, 0)) == 0
+    found = only(verify_pdf(document, TRUST, LATER))
+    assert verdict(found) == (Indication.TOTAL_FAILED, "FORMAT_FAILURE")
+    assert found.coverage is Coverage.PARTIAL
 
 
 @pytest.mark.parametrize("cms", [b"", b"\x30\x03abc", bytes(200), b"\x30\x80\x00\x00"])
@@ -275,11 +213,6 @@ def test_a_moment_without_a_zone_is_refused() -> None:
         verify_pdf(CARD, TRUST, datetime(2026, 5, 30))  # noqa: DTZ001
 
 
-def test_an_anchor_that_is_no_certificate_is_the_configurations_fault() -> None:
-    with pytest.raises(ConfigError):
-        TrustAnchors((b"nonsense",), ())
-
-
 def test_the_report_is_plain_json() -> None:
     report = verify_pdf(sign(CARD, timestamp=STAMP), TRUST, LATER).to_json()
     read = json.loads(json.dumps(report))
@@ -287,50 +220,3 @@ def test_the_report_is_plain_json() -> None:
     assert read["indication"] == "TOTAL_PASSED"
     assert read["signatures"][0]["level"] == "b-t"
     assert read["signatures"][0]["timestamp"]["time"] == pdfs.SIGNED_AT.astimezone(UTC).isoformat()
-
-
-def test_a_parser_logs_nothing_of_a_document() -> None:
-    records: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]
-    logging.getLogger().addHandler(handler)
-    try:
-        verify_pdf(sign(CARD, signer=SHORT_LIVED), TRUST, AFTER_EXPIRY)
-    finally:
-        logging.getLogger().removeHandler(handler)
-    assert [record for record in records if record.name.startswith("pyhanko")] == []
-
-
-def test_nothing_is_fetched_whatever_a_certificate_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    def dial(*_: object) -> None:
-        raise AssertionError("verification opened a connection")
-
-    monkeypatch.setattr(socket.socket, "connect", dial)
-    monkeypatch.setattr(socket, "getaddrinfo", dial)
-    signer = with_urls()
-    found = only(verify_pdf(sign(CARD, signer=signer, chain=()), TRUST, LATER))
-    assert verdict(found) == (Indication.INDETERMINATE, "NO_CERTIFICATE_CHAIN_FOUND")
-    assert verify_pdf(sign(CARD, signer=signer), TRUST, LATER).indication is Indication.TOTAL_PASSED
-
-
-def with_urls() -> pki.Issued:
-    """A certificate that names an OCSP responder, its issuer's certificate and a CRL."""
-    url = x509.UniformResourceIdentifier("http://127.0.0.1:9/x")
-    access = [
-        x509.AccessDescription(oid, url) for oid in (x509.AuthorityInformationAccessOID.OCSP, x509.AuthorityInformationAccessOID.CA_ISSUERS)
-    ]
-    point = x509.DistributionPoint([url], None, None, None)
-    builder = x509.CertificateBuilder(
-        issuer_name=pki.authority().x509.subject,
-        subject_name=pki.name("Có URL"),
-        public_key=pki.rsa_key(1).public_key(),
-        serial_number=7,
-        not_valid_before=pki.NOT_BEFORE,
-        not_valid_after=pki.NOT_AFTER,
-        extensions=[
-            x509.Extension(x509.KeyUsage.oid, True, pki.key_usage(is_ca=False)),  # noqa: FBT003
-            x509.Extension(x509.AuthorityInformationAccess.oid, False, x509.AuthorityInformationAccess(access)),  # noqa: FBT003
-            x509.Extension(x509.CRLDistributionPoints.oid, False, x509.CRLDistributionPoints([point])),  # noqa: FBT003
-        ],
-    )
-    return pki.Issued(builder.sign(pki.authority().key, hashes.SHA256()), pki.rsa_key(1))
