@@ -164,7 +164,7 @@ def draw_summary(canvas: Any, school_class: SchoolClass, pupil: Pupil) -> None:
     results = (
         ("4. Đánh giá kết quả giáo dục", pupil.overall),
         ("5. Khen thưởng", pupil.award or "Không"),
-        ("6. Hoàn thành chương trình lớp học", f"Hoàn thành chương trình lớp {school_class.grade}, được lên lớp {school_class.grade + 1}"),
+        ("6. Hoàn thành chương trình lớp học", f"Đã hoàn thành, được lên lớp {school_class.grade + 1}"),
     )
     y = _fields(canvas, _LEFT, y - 9 * mm, _RIGHT, results)
     date = school_class.signed_on

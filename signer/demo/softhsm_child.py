@@ -58,7 +58,7 @@ def create(module: Any, request: Request) -> Reply:
         with token.open(rw=True, so_pin=_read_pin(so_pin_file(directory, request.label))) as session:
             session.init_pin(_read_pin(pin_file(directory, request.label)))
     with _login(token, request) as session:
-        if any(True for _ in session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})):
+        if list(session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})):
             raise _Refused("it already holds private keys; open it, or choose another directory")
         for spec in request.keys:
             _generate(session, spec)
