@@ -17,12 +17,15 @@ from typing import Final
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from signer.errors import DocumentDamaged, DocumentEmpty, DocumentEncrypted, DocumentNotPdf, DocumentUnsupported
+from signer.formats.pades import hexstrings
 from signer.formats.pades.refusal import ENCRYPTED
 
 _HEADER: Final = b"%PDF-"
 _HEADER_WINDOW_BYTES: Final = 1024  # where readers look for a header that something precedes
 _END: Final = b"%%EOF"
 _UNFINISHED_UPDATE: Final = re.compile(rb"\bobj\b|\bxref\b|\btrailer\b|<<|\bstream\b")
+
+hexstrings.install()
 
 
 def open_to_sign(document: bytes) -> PdfFileReader:
