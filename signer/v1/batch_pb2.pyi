@@ -44,7 +44,7 @@ class BatchHeader(_message.Message):
     """Required. The school in whose name is signed."""
     expected_documents: _builtins.int
     """How many documents will come, for progress and summary; 0: not known. Fewer may come (`not_received` in the summary); more are refused one by
-    one with RESOURCE_EXHAUSTED/BATCH_TOO_LARGE.
+    one with INVALID_ARGUMENT/BATCH_TOO_LARGE.
     """
     result_form: _plan_pb2.ResultForm.ValueType
     """The form of the results."""
@@ -102,7 +102,7 @@ class DocumentStart(_message.Message):
     LIST_PROOF_FIELD_NUMBER: _builtins.int
     APPROVAL_IDS_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
-    """Required. Unique within the batch: the later one fails with ALREADY_EXISTS/DUPLICATE_DOCUMENT_ID, the first goes on."""
+    """Required. Unique within the batch: the later one fails with INVALID_ARGUMENT/DUPLICATE_DOCUMENT_ID, the first goes on."""
     size_bytes: _builtins.int
     """Required. Size of the whole document, bytes. 0 fails the item with DOCUMENT_EMPTY; above the limit with DOCUMENT_TOO_LARGE, and its
     chunks are skipped.
@@ -191,9 +191,11 @@ class DocumentResult(_message.Message):
     """The document's place in the order sent, from 0."""
     @_builtins.property
     def status(self) -> _status_pb2.Status:
-        """OK, or why this document alone is not signed. Beside the service's reasons: INVALID_ARGUMENT/DOCUMENT_EMPTY, DOCUMENT_NOT_PDF, DOCUMENT_DAMAGED,
-        DOCUMENT_DIGEST_MISMATCH; FAILED_PRECONDITION/DOCUMENT_ENCRYPTED, DOCUMENT_LOCKED, DOCUMENT_UNSUPPORTED, FIELD_ALREADY_SIGNED;
-        RESOURCE_EXHAUSTED/DOCUMENT_TOO_LARGE, DOCUMENT_TOO_COSTLY; UNAVAILABLE/TIMESTAMP_UNAVAILABLE; ABORTED/SIGNATURE_OUTCOME_UNKNOWN.
+        """OK, or why this document alone is not signed. Beside the service's reasons: INVALID_ARGUMENT/DOCUMENT_EMPTY, INVALID_ARGUMENT/DOCUMENT_NOT_PDF,
+        INVALID_ARGUMENT/DOCUMENT_NOT_XML, INVALID_ARGUMENT/DOCUMENT_DAMAGED, INVALID_ARGUMENT/DOCUMENT_DIGEST_MISMATCH, INVALID_ARGUMENT/DOCUMENT_TOO_LARGE,
+        INVALID_ARGUMENT/DOCUMENT_TOO_COSTLY, FAILED_PRECONDITION/DOCUMENT_ENCRYPTED, FAILED_PRECONDITION/DOCUMENT_LOCKED,
+        FAILED_PRECONDITION/DOCUMENT_UNSUPPORTED, FAILED_PRECONDITION/FIELD_ALREADY_SIGNED, FAILED_PRECONDITION/RECORD_UNFIT (with `finding`),
+        UNAVAILABLE/TIMESTAMP_UNAVAILABLE and UNAVAILABLE/TIMESTAMP_INVALID (signed and kept: repeat to complete), UNAVAILABLE/TIMESTAMP_PENDING (parked).
         """
 
     @_builtins.property

@@ -35,9 +35,17 @@ class SigningServiceStub:
     with other content: ALREADY_EXISTS/REQUEST_ID_REUSED. An item that failed before its key was used is tried anew when repeated. Of two parallel
     repeats one signs and the other waits for the same outcome.
 
-    Reasons an item can fail with, beside those of DocumentResult.status: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/CREDENTIAL_NOT_FOUND,
-    FAILED_PRECONDITION/CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_UNUSABLE, PIN_HELD, PIN_LOCKED,
-    INVALID_ARGUMENT/ALGORITHM_UNSUPPORTED, UNAVAILABLE/TOKEN_UNAVAILABLE, TOKEN_REMOVED, JOURNAL_UNAVAILABLE, RESOURCE_EXHAUSTED/QUEUE_FULL.
+    Reasons an item can fail with, beside those of DocumentResult.status:
+    NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/CREDENTIAL_NOT_FOUND,
+    FAILED_PRECONDITION/CERTIFICATE_EXPIRED, FAILED_PRECONDITION/CERTIFICATE_NOT_YET_VALID, FAILED_PRECONDITION/CERTIFICATE_UNUSABLE,
+    FAILED_PRECONDITION/CERTIFICATE_REVOKED, UNAVAILABLE/CERTIFICATE_STATUS_UNAVAILABLE, INVALID_ARGUMENT/ALGORITHM_UNSUPPORTED,
+    FAILED_PRECONDITION/PIN_HELD, FAILED_PRECONDITION/PIN_LOCKED, FAILED_PRECONDITION/TOKEN_REFUSED, UNAVAILABLE/TOKEN_UNAVAILABLE, UNAVAILABLE/TOKEN_REMOVED,
+    ABORTED/TOKEN_TIMED_OUT and ABORTED/SIGNATURE_OUTCOME_UNKNOWN (a key may have been used, nothing was released), INTERNAL/TOKEN_SIGNATURE_WRONG,
+    UNAVAILABLE/JOURNAL_UNAVAILABLE, UNAVAILABLE/WORKER_UNAVAILABLE, UNAVAILABLE/SIGNATURE_IN_PROGRESS, RESOURCE_EXHAUSTED/QUEUE_FULL,
+    PERMISSION_DENIED/ROLE_REFUSED, PERMISSION_DENIED/AUTHORIZATION_REQUIRED, PERMISSION_DENIED/AUTHORIZATION_INVALID (forged, or another credential's),
+    PERMISSION_DENIED/AUTHORIZATION_EXPIRED, PERMISSION_DENIED/AUTHORIZATION_SPENT (by another request), PERMISSION_DENIED/AUTHORIZATION_EXHAUSTED (its count),
+    PERMISSION_DENIED/DOCUMENT_NOT_AUTHORIZED (not in its list),
+    FAILED_PRECONDITION/APPROVAL_REQUIRED, RESOURCE_EXHAUSTED/QUOTA_EXCEEDED.
     """
 
     @_typing.overload
@@ -48,15 +56,16 @@ class SigningServiceStub:
     """Signs digests that the caller computed, many a call; each has its own status.
 
     Success: every digest got a DigestResult, in the order of the request; the call is OK even if every item failed.
-    Failure of the whole call, with no key used: INVALID_ARGUMENT (a field, an empty list, a duplicate document_id), RESOURCE_EXHAUSTED/BATCH_TOO_LARGE (with
-    `limitCount`), QUEUE_FULL, NOT_FOUND/CREDENTIAL_NOT_FOUND, PERMISSION_DENIED.
+    A document_id that comes twice fails in its later item with INVALID_ARGUMENT/DUPLICATE_DOCUMENT_ID, a digest of the wrong length alone as well.
+    Failure of the whole call, with no key used: INVALID_ARGUMENT/INVALID_ARGUMENT (a field, an empty list), INVALID_ARGUMENT/BATCH_TOO_LARGE (more than
+    `limitCount`), RESOURCE_EXHAUSTED/QUEUE_FULL, NOT_FOUND/CREDENTIAL_NOT_FOUND, PERMISSION_DENIED/METHOD_NOT_ALLOWED.
     A digest is opaque to the appliance: clients that may use this method are configured one by one.
     """
     SignDocument: _grpc.UnaryUnaryMultiCallable[_signing_pb2.SignDocumentRequest, _signing_pb2.SignDocumentResponse]
     """Signs one document that fits a message.
 
     Success: the signed document at the level asked for. Failure: the item's own status, as in DocumentResult, is the call's.
-    Documents above the message limit answer RESOURCE_EXHAUSTED/DOCUMENT_TOO_LARGE with `limitBytes`: send them by BatchSignDocuments.
+    A message above the limit is refused by gRPC itself with a bare RESOURCE_EXHAUSTED: send such documents by BatchSignDocuments.
     """
     BatchSignDocuments: _grpc.StreamStreamMultiCallable[_signing_pb2.BatchSignDocumentsRequest, _signing_pb2.BatchSignDocumentsResponse]
     """Signs a class, or ten thousand documents, over one stream.
@@ -118,9 +127,17 @@ class SigningServiceAsyncStub(SigningServiceStub):
     with other content: ALREADY_EXISTS/REQUEST_ID_REUSED. An item that failed before its key was used is tried anew when repeated. Of two parallel
     repeats one signs and the other waits for the same outcome.
 
-    Reasons an item can fail with, beside those of DocumentResult.status: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/CREDENTIAL_NOT_FOUND,
-    FAILED_PRECONDITION/CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_UNUSABLE, PIN_HELD, PIN_LOCKED,
-    INVALID_ARGUMENT/ALGORITHM_UNSUPPORTED, UNAVAILABLE/TOKEN_UNAVAILABLE, TOKEN_REMOVED, JOURNAL_UNAVAILABLE, RESOURCE_EXHAUSTED/QUEUE_FULL.
+    Reasons an item can fail with, beside those of DocumentResult.status:
+    NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/CREDENTIAL_NOT_FOUND,
+    FAILED_PRECONDITION/CERTIFICATE_EXPIRED, FAILED_PRECONDITION/CERTIFICATE_NOT_YET_VALID, FAILED_PRECONDITION/CERTIFICATE_UNUSABLE,
+    FAILED_PRECONDITION/CERTIFICATE_REVOKED, UNAVAILABLE/CERTIFICATE_STATUS_UNAVAILABLE, INVALID_ARGUMENT/ALGORITHM_UNSUPPORTED,
+    FAILED_PRECONDITION/PIN_HELD, FAILED_PRECONDITION/PIN_LOCKED, FAILED_PRECONDITION/TOKEN_REFUSED, UNAVAILABLE/TOKEN_UNAVAILABLE, UNAVAILABLE/TOKEN_REMOVED,
+    ABORTED/TOKEN_TIMED_OUT and ABORTED/SIGNATURE_OUTCOME_UNKNOWN (a key may have been used, nothing was released), INTERNAL/TOKEN_SIGNATURE_WRONG,
+    UNAVAILABLE/JOURNAL_UNAVAILABLE, UNAVAILABLE/WORKER_UNAVAILABLE, UNAVAILABLE/SIGNATURE_IN_PROGRESS, RESOURCE_EXHAUSTED/QUEUE_FULL,
+    PERMISSION_DENIED/ROLE_REFUSED, PERMISSION_DENIED/AUTHORIZATION_REQUIRED, PERMISSION_DENIED/AUTHORIZATION_INVALID (forged, or another credential's),
+    PERMISSION_DENIED/AUTHORIZATION_EXPIRED, PERMISSION_DENIED/AUTHORIZATION_SPENT (by another request), PERMISSION_DENIED/AUTHORIZATION_EXHAUSTED (its count),
+    PERMISSION_DENIED/DOCUMENT_NOT_AUTHORIZED (not in its list),
+    FAILED_PRECONDITION/APPROVAL_REQUIRED, RESOURCE_EXHAUSTED/QUOTA_EXCEEDED.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -128,15 +145,16 @@ class SigningServiceAsyncStub(SigningServiceStub):
     """Signs digests that the caller computed, many a call; each has its own status.
 
     Success: every digest got a DigestResult, in the order of the request; the call is OK even if every item failed.
-    Failure of the whole call, with no key used: INVALID_ARGUMENT (a field, an empty list, a duplicate document_id), RESOURCE_EXHAUSTED/BATCH_TOO_LARGE (with
-    `limitCount`), QUEUE_FULL, NOT_FOUND/CREDENTIAL_NOT_FOUND, PERMISSION_DENIED.
+    A document_id that comes twice fails in its later item with INVALID_ARGUMENT/DUPLICATE_DOCUMENT_ID, a digest of the wrong length alone as well.
+    Failure of the whole call, with no key used: INVALID_ARGUMENT/INVALID_ARGUMENT (a field, an empty list), INVALID_ARGUMENT/BATCH_TOO_LARGE (more than
+    `limitCount`), RESOURCE_EXHAUSTED/QUEUE_FULL, NOT_FOUND/CREDENTIAL_NOT_FOUND, PERMISSION_DENIED/METHOD_NOT_ALLOWED.
     A digest is opaque to the appliance: clients that may use this method are configured one by one.
     """
     SignDocument: _aio.UnaryUnaryMultiCallable[_signing_pb2.SignDocumentRequest, _signing_pb2.SignDocumentResponse]  # type: ignore[assignment]
     """Signs one document that fits a message.
 
     Success: the signed document at the level asked for. Failure: the item's own status, as in DocumentResult, is the call's.
-    Documents above the message limit answer RESOURCE_EXHAUSTED/DOCUMENT_TOO_LARGE with `limitBytes`: send them by BatchSignDocuments.
+    A message above the limit is refused by gRPC itself with a bare RESOURCE_EXHAUSTED: send such documents by BatchSignDocuments.
     """
     BatchSignDocuments: _aio.StreamStreamMultiCallable[_signing_pb2.BatchSignDocumentsRequest, _signing_pb2.BatchSignDocumentsResponse]  # type: ignore[assignment]
     """Signs a class, or ten thousand documents, over one stream.
@@ -197,9 +215,17 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
     with other content: ALREADY_EXISTS/REQUEST_ID_REUSED. An item that failed before its key was used is tried anew when repeated. Of two parallel
     repeats one signs and the other waits for the same outcome.
 
-    Reasons an item can fail with, beside those of DocumentResult.status: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/CREDENTIAL_NOT_FOUND,
-    FAILED_PRECONDITION/CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_UNUSABLE, PIN_HELD, PIN_LOCKED,
-    INVALID_ARGUMENT/ALGORITHM_UNSUPPORTED, UNAVAILABLE/TOKEN_UNAVAILABLE, TOKEN_REMOVED, JOURNAL_UNAVAILABLE, RESOURCE_EXHAUSTED/QUEUE_FULL.
+    Reasons an item can fail with, beside those of DocumentResult.status:
+    NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/CREDENTIAL_NOT_FOUND,
+    FAILED_PRECONDITION/CERTIFICATE_EXPIRED, FAILED_PRECONDITION/CERTIFICATE_NOT_YET_VALID, FAILED_PRECONDITION/CERTIFICATE_UNUSABLE,
+    FAILED_PRECONDITION/CERTIFICATE_REVOKED, UNAVAILABLE/CERTIFICATE_STATUS_UNAVAILABLE, INVALID_ARGUMENT/ALGORITHM_UNSUPPORTED,
+    FAILED_PRECONDITION/PIN_HELD, FAILED_PRECONDITION/PIN_LOCKED, FAILED_PRECONDITION/TOKEN_REFUSED, UNAVAILABLE/TOKEN_UNAVAILABLE, UNAVAILABLE/TOKEN_REMOVED,
+    ABORTED/TOKEN_TIMED_OUT and ABORTED/SIGNATURE_OUTCOME_UNKNOWN (a key may have been used, nothing was released), INTERNAL/TOKEN_SIGNATURE_WRONG,
+    UNAVAILABLE/JOURNAL_UNAVAILABLE, UNAVAILABLE/WORKER_UNAVAILABLE, UNAVAILABLE/SIGNATURE_IN_PROGRESS, RESOURCE_EXHAUSTED/QUEUE_FULL,
+    PERMISSION_DENIED/ROLE_REFUSED, PERMISSION_DENIED/AUTHORIZATION_REQUIRED, PERMISSION_DENIED/AUTHORIZATION_INVALID (forged, or another credential's),
+    PERMISSION_DENIED/AUTHORIZATION_EXPIRED, PERMISSION_DENIED/AUTHORIZATION_SPENT (by another request), PERMISSION_DENIED/AUTHORIZATION_EXHAUSTED (its count),
+    PERMISSION_DENIED/DOCUMENT_NOT_AUTHORIZED (not in its list),
+    FAILED_PRECONDITION/APPROVAL_REQUIRED, RESOURCE_EXHAUSTED/QUOTA_EXCEEDED.
     """
 
     @_abc_1.abstractmethod
@@ -211,8 +237,9 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         """Signs digests that the caller computed, many a call; each has its own status.
 
         Success: every digest got a DigestResult, in the order of the request; the call is OK even if every item failed.
-        Failure of the whole call, with no key used: INVALID_ARGUMENT (a field, an empty list, a duplicate document_id), RESOURCE_EXHAUSTED/BATCH_TOO_LARGE (with
-        `limitCount`), QUEUE_FULL, NOT_FOUND/CREDENTIAL_NOT_FOUND, PERMISSION_DENIED.
+        A document_id that comes twice fails in its later item with INVALID_ARGUMENT/DUPLICATE_DOCUMENT_ID, a digest of the wrong length alone as well.
+        Failure of the whole call, with no key used: INVALID_ARGUMENT/INVALID_ARGUMENT (a field, an empty list), INVALID_ARGUMENT/BATCH_TOO_LARGE (more than
+        `limitCount`), RESOURCE_EXHAUSTED/QUEUE_FULL, NOT_FOUND/CREDENTIAL_NOT_FOUND, PERMISSION_DENIED/METHOD_NOT_ALLOWED.
         A digest is opaque to the appliance: clients that may use this method are configured one by one.
         """
 
@@ -225,7 +252,7 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         """Signs one document that fits a message.
 
         Success: the signed document at the level asked for. Failure: the item's own status, as in DocumentResult, is the call's.
-        Documents above the message limit answer RESOURCE_EXHAUSTED/DOCUMENT_TOO_LARGE with `limitBytes`: send them by BatchSignDocuments.
+        A message above the limit is refused by gRPC itself with a bare RESOURCE_EXHAUSTED: send such documents by BatchSignDocuments.
         """
 
     @_abc_1.abstractmethod
