@@ -25,7 +25,7 @@ class TimestampSettings:
             description="TSTInfo.policy of every timestamp, as dotted numbers: the OID of your TSA policy.",
         ),
     ]
-    accuracy_ms: Annotated[int, Field(ge=1, le=60_000, description="TSTInfo.accuracy: how far the clock may be off.")] = 1000
+    accuracy_ms: Annotated[int, Field(ge=1, le=1_000, description="TSTInfo.accuracy: how far the clock may be off.")] = 1000
     digest_algorithms: Annotated[
         tuple[DigestAlgorithm, ...], Field(description="Message imprints that are stamped; others are refused with badAlg.")
     ] = (DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512)

@@ -7,12 +7,13 @@ from datetime import datetime
 from cryptography import x509
 
 from signer.algorithms import DigestAlgorithm, Padding, SignatureAlgorithm
-from signer.errors import AlgorithmUnsupported, CertificateUnusable
+from signer.errors import AlgorithmUnsupported
 from signer.formats import der
 from signer.formats.cms.identifiers import ID_CT_TST_INFO
 from signer.formats.cms.template import CmsTemplate
 from signer.timestamp.tsp import message_imprint
 from signer.timestamp.tst_info import accuracy_der
+from signer.timestamp.usage import check_timestamping_usage
 
 _TST_INFO_VERSION = der.integer(1)
 
@@ -102,15 +103,3 @@ class TimestampTemplate:
         moment = self.not_after.replace(microsecond=999_000)
         tst_info = self.tst_info(bytes(DigestAlgorithm.SHA512.size_bytes), DigestAlgorithm.SHA512, largest, moment, largest)
         return self._with_certificates.size_max(0, len(tst_info))
-
-
-def check_timestamping_usage(certificate: x509.Certificate) -> None:
-    """CertificateUnusable unless timeStamping is the one extended key usage, and critical (RFC 3161 §2.3)."""
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except (x509.ExtensionNotFound, ValueError) as absent:
-        raise CertificateUnusable(f"the certificate has no readable extended key usage: {absent}") from absent
-    if not usage.critical:
-        raise CertificateUnusable("the certificate's extended key usage is not critical")
-    if list(usage.value) != [x509.ExtendedKeyUsageOID.TIME_STAMPING]:
-        raise CertificateUnusable("the certificate's extended key usage is not timeStamping alone")

@@ -139,6 +139,12 @@ def authority() -> Issued:
     return issue("CA phục vụ các cơ quan Nhà nước (DEMO)", rsa_key(101), root(), is_ca=True)
 
 
-@cache
 def tsa(algorithm: SignatureAlgorithm = SignatureAlgorithm.RSA_PKCS1_SHA256) -> Issued:
-    return issue("TSA (DEMO)", key_for(algorithm, 102), authority(), usages=(ExtendedKeyUsageOID.TIME_STAMPING,))
+    """The same timestamp authority for the same family of keys, all through a test run."""
+    return _tsa(algorithm.family)
+
+
+@cache
+def _tsa(family: KeyFamily) -> Issued:
+    key = rsa_key(102) if family is KeyFamily.RSA else ec_key(102)
+    return issue("TSA (DEMO)", key, authority(), usages=(ExtendedKeyUsageOID.TIME_STAMPING,))

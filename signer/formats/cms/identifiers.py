@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from signer.algorithms import DigestAlgorithm, Padding, SignatureAlgorithm
+from signer.algorithms import DigestAlgorithm, KeyFamily, Padding, SignatureAlgorithm
 from signer.formats import der
 
 ID_DATA: Final = "1.2.840.113549.1.7.1"
@@ -69,3 +69,12 @@ _WRITERS = {Padding.PKCS1_V15: _pkcs1, Padding.PSS: _pss, Padding.NONE: _ecdsa}
 
 SIGNATURE_IDENTIFIERS: Final = {algorithm: _WRITERS[algorithm.padding](algorithm.digest) for algorithm in SignatureAlgorithm}
 """AlgorithmIdentifier of each signature algorithm, DER."""
+
+SIGNATURE_FAMILIES: Final = {
+    "1.2.840.113549.1.1.1": KeyFamily.RSA,
+    **dict.fromkeys(_PKCS1_OIDS.values(), KeyFamily.RSA),
+    **dict.fromkeys(_ECDSA_OIDS.values(), KeyFamily.EC),
+}
+"""Key family by dotted signature algorithm, for reading PKCS#1 v1.5 and ECDSA signatures; the digest is named beside it in SignerInfo."""
+SIGNATURE_DIGESTS: Final = {dotted: digest for table in (_PKCS1_OIDS, _ECDSA_OIDS) for digest, dotted in table.items()}
+"""The digest that a signature algorithm names itself, by dotted algorithm."""
