@@ -8,7 +8,7 @@ Rules of the room:
 - What a call answers is committed and synced. What it could not commit has not happened: all calls of that commit raise
   JournalUnavailable, and nothing is signed.
 - One thread owns the database; it commits everything that waits at once (group commit). The event loop never waits for the disk.
-- `ledger` knows the rules and no SQL; `writer` knows SQL and no rules; `journal` is the door.
+- `ledger` knows the rules and no SQL; `rows` knows SQL and no rules; `writer` is the thread between them, `journal` the door.
 - An attempt gets one outcome, a key one released signature. A parked signature can only be released, never made again.
 - Entries hold identifiers, digests and serial numbers: no document, no name, no mark.
 """

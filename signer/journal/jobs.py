@@ -4,17 +4,31 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from signer.errors import InvalidArgument
+from signer.errors import InvalidArgument, JournalDamaged
 from signer.journal.ledger import Ids, Ledger, ids_of, microseconds, rfc3339
+from signer.journal.material import unpack
 from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
 from signer.store.tables import counter, material, signature
 
 SERIAL_MAX = 2**63 - 1
 _TSA_COUNTER = "tsa-serial"
+_STATES = {state.value: state for state in SignatureState}
+
+StoredRow = tuple[bytes, str, int, bytes | None, int | None, bytes | None]
+"""fingerprint, state, attempts, material's SHA-256, its encoding and content (None when there is none, or no more)."""
+
+
+def _unpacked(row: StoredRow) -> Stored:
+    fingerprint, state, attempts, digest, encoding, content = row
+    whole = b"" if encoding is None or content is None else unpack(encoding, content)
+    if content is not None and sha256(whole).digest() != digest:
+        raise JournalDamaged("stored signature material is not what was settled: verify the journal")
+    return Stored(fingerprint, _STATES[state], attempts, whole, digest or b"")
 
 
 class Job:
@@ -46,9 +60,9 @@ class LookUp(Job):
         super().__init__(loop)
         self.keys = keys
 
-    def read(self, connection: Connection, stored: Mapping[Ids, Stored]) -> dict[Ids, Stored]:  # noqa: ARG002
+    def read(self, connection: Connection, stored: Mapping[Ids, StoredRow]) -> dict[Ids, Stored]:  # noqa: ARG002
         """Its own part of what was read for all."""
-        return {ids: stored[ids] for ids in self.keys if ids in stored} if stored else {}
+        return {ids: _unpacked(stored[ids]) for ids in self.keys if ids in stored} if stored else {}
 
 
 class Read(Job):
@@ -60,7 +74,7 @@ class Read(Job):
         super().__init__(loop)
         self.query = query
 
-    def read(self, connection: Connection, stored: Mapping[Ids, Stored]) -> Any:  # noqa: ARG002
+    def read(self, connection: Connection, stored: Mapping[Ids, StoredRow]) -> Any:  # noqa: ARG002
         """Its answer."""
         return self.query(connection)
 
@@ -127,6 +141,9 @@ class Abandon(Change):
     def stranded(self, held: Collection[Ids]) -> Sequence[Ids]:  # noqa: ARG002
         """Its own attempts, if it had any."""
         return self.keys if self.intend.error is None else ()
+
+    def deliver(self) -> None:
+        """Nobody waits."""
 
 
 class Settle(Change):

@@ -8,13 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, String, and_, column, delete, select, values
 
 from signer.journal.entries import CHAIN_START
+from signer.journal.jobs import StoredRow
 from signer.journal.ledger import Head, Ids, Ledger, Standing
-from signer.journal.material import unpack
-from signer.journal.model import SignatureState, Stored
 from signer.store.statements import ManyRows, inserting, upserting
 from signer.store.tables import journal_entry, material, signature
-
-_STATES = {state.value: state for state in SignatureState}
 
 
 def read_head(connection: Connection) -> Head:
@@ -35,13 +32,9 @@ def read_standings(connection: Connection, wanted: Sequence[Ids]) -> dict[Ids, S
     return {row[:3]: Standing(*row) for row in _FETCH_STANDINGS.fetch(connection, wanted)}
 
 
-def read_stored(connection: Connection, wanted: Iterable[Ids]) -> dict[Ids, Stored]:
-    """What a caller is told of `wanted`.
-
-    Raises:
-        JournalDamaged: stored material is spoiled.
-    """
-    return {row[:3]: _stored(row) for row in _FETCH_STORED.fetch(connection, list(wanted))}
+def read_stored(connection: Connection, wanted: Iterable[Ids]) -> dict[Ids, StoredRow]:
+    """What stands under `wanted`, its material still packed."""
+    return {row[:3]: row[3:] for row in _FETCH_STORED.fetch(connection, list(wanted))}
 
 
 def write(connection: Connection, ledger: Ledger) -> None:
@@ -51,11 +44,6 @@ def write(connection: Connection, ledger: Ledger) -> None:
     if ledger.superseded:
         connection.execute(delete(material).where(material.c.outcome.in_(ledger.superseded)))
     _INSERT_MATERIALS.execute(connection, ledger.materials)
-
-
-def _stored(row: Any) -> Stored:
-    content = b"" if row.encoding is None else unpack(row.encoding, row.content)
-    return Stored(row.fingerprint, _STATES[row.state], row.attempts, content, row.material_sha256 or b"")
 
 
 def _of_wanted(query: Select[Any], count: int) -> Select[Any]:

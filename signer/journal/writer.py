@@ -59,7 +59,7 @@ class Writer:
         self._queue: SimpleQueue[Job] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._engine: Engine | None = None
-        self._connection: Connection | None = None
+        self._connections: dict[bool, Connection] = {}  # by whether they write; see _connected
         self._head: Head | None = None
         self._open: dict[Ids, Standing] = {}  # attempts of this run that are under way: no other process settles them
         self._stranded: set[Ids] = set()
@@ -88,15 +88,18 @@ class Writer:
             self._ready.error = _unavailable(error)
         except SignerError as error:
             self._ready.error = error
+        except Exception as error:  # noqa: BLE001 (whoever waits for the start must hear of it)
+            self._ready.error = _bug(error)
         finally:
-            self._disconnect()
+            self._disconnect(writes=True)
+            self._disconnect(writes=False)
             if lock is not None:
                 lock.release()
             self._deliver(last)
 
     def _recover(self) -> None:
         """Attempts that an earlier run left open: whether it used the key, nobody knows."""
-        connection = self._connected()
+        connection = self._connected(writes=True)
         with connection.begin():
             left = read_open(connection)
             ledger = Ledger(read_head(connection), left, frozenset(), self._clock())
@@ -137,18 +140,19 @@ class Writer:
 
     def _read(self, jobs: Sequence[LookUp | Read]) -> None:
         try:
-            connection = self._connected()
+            connection = self._connected(writes=False)
             with connection.begin():
                 stored = read_stored(connection, {ids for job in jobs if isinstance(job, LookUp) for ids in job.keys})
                 for job in jobs:
-                    job.result = job.read(connection, stored)
+                    try:
+                        job.result = job.read(connection, stored)
+                    except SignerError as error:
+                        job.error = error
         except SQLAlchemyError as error:
-            self._disconnect()
+            self._disconnect(writes=False)
             _fail(jobs, _unavailable(error))
-        except SignerError as error:
-            _fail(jobs, error)
         except Exception as error:  # noqa: BLE001 (callers must be woken and the thread go on, whatever our bug is)
-            self._disconnect()
+            self._disconnect(writes=False)
             _fail(jobs, _bug(error))
 
     def _change(self, changes: Sequence[Change]) -> None:
@@ -169,7 +173,7 @@ class Writer:
         self._deliver(changes)
 
     def _commit(self, changes: Sequence[Change]) -> int:
-        connection = self._connected()
+        connection = self._connected(writes=True)
         with connection.begin():
             head = self._head or read_head(connection)
             ledger = Ledger(head, self._standings(connection, changes), self._stranded, self._clock())
@@ -194,7 +198,7 @@ class Writer:
                 self._open[ids] = standing
 
     def _fail_group(self, changes: Sequence[Change], error: SignerError) -> None:
-        self._disconnect()
+        self._disconnect(writes=True)
         for job in changes:
             self._stranded.update(job.stranded(self._open))
         _fail(changes, error)
@@ -207,16 +211,21 @@ class Writer:
             known.update(read_standings(connection, missing))
         return known
 
-    def _connected(self) -> Connection:
+    def _connected(self, *, writes: bool) -> Connection:
+        """Reading has its own connection: it goes on when writing can't, and holds the WAL open on a disk too full to make another."""
         if self._engine is None:
             raise InternalError("the journal was not opened")
-        if self._connection is None:
-            self._connection = self._engine.connect().execution_options(**WRITER_BEGIN)
-        return self._connection
+        connection = self._connections.get(writes)
+        if connection is None:
+            connection = self._engine.connect().execution_options(**(WRITER_BEGIN if writes else {}))
+            self._connections[writes] = connection
+        return connection
 
-    def _disconnect(self) -> None:
-        """Let go of the connection and of all it made us believe: after a failed commit only the database knows what it holds."""
-        connection, self._connection, self._head = self._connection, None, None
+    def _disconnect(self, *, writes: bool) -> None:
+        """Let go of a connection that failed, and of what it made us believe: now only the database knows what it holds."""
+        connection = self._connections.pop(writes, None)
+        if writes:
+            self._head = None
         if connection is not None:
             with suppress(SQLAlchemyError):
                 connection.close()
@@ -232,8 +241,9 @@ def _deliver_all(jobs: Sequence[Job]) -> None:
 
 
 def _fail(jobs: Sequence[Job], error: SignerError) -> None:
-    for job in jobs:
-        job.result, job.error = None, error
+    for job in jobs:  # an exception each: tasks that raise the same one would lengthen each other's traceback
+        job.result, job.error = None, type(error)(error.message, retry_after_s=error.retry_after_s)
+        job.error.__cause__ = error.__cause__
 
 
 def _unavailable(error: SQLAlchemyError) -> JournalUnavailable:
