@@ -17,7 +17,7 @@ generate() { # OUTPUT_DIRECTORY
     mkdir -p "$1"
     "$python" -m grpc_tools.protoc --proto_path=proto --proto_path="$common" \
         --python_out="$1" --grpc_python_out="$1" \
-        --mypy_out="quiet:$1" --mypy_grpc_out="quiet:$1" \
+        --mypy_out="quiet:$1" --mypy_grpc_out="quiet,generate_concrete_servicer_stubs:$1" \
         proto/signer/v1/*.proto
     for each in "$1"/signer/v1/*_pb2_grpc.py; do # files without a service generate nothing that anyone imports
         grep -q '^class ' "$each" || rm -f "$each" "${each}i"

@@ -14,8 +14,7 @@ Rules of the room:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 from google.protobuf import any_pb2
@@ -54,6 +53,7 @@ CODES: dict[Reason, grpc.StatusCode] = {
     Reason.CALLER_UNKNOWN: _C.UNAUTHENTICATED,
     Reason.SCHOOL_NOT_FOUND: _C.NOT_FOUND,
     Reason.CREDENTIAL_NOT_FOUND: _C.NOT_FOUND,
+    Reason.ROLE_REFUSED: _C.PERMISSION_DENIED,
     Reason.CERTIFICATE_EXPIRED: _C.FAILED_PRECONDITION,
     Reason.CERTIFICATE_NOT_YET_VALID: _C.FAILED_PRECONDITION,
     Reason.CERTIFICATE_UNUSABLE: _C.FAILED_PRECONDITION,
@@ -108,8 +108,8 @@ class FailedCall(Protocol):
     def details(self) -> str | None:
         """Message."""
 
-    def trailing_metadata(self) -> Sequence[tuple[str, str | bytes]] | None:
-        """Pairs; None if the call never reached a server."""
+    def trailing_metadata(self) -> Any:
+        """Pairs of key and str or bytes; None if the call never reached a server."""
 
 
 def as_signer_error(error: Exception) -> SignerError:

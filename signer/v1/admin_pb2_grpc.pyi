@@ -333,7 +333,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     SetDraining: _aio.UnaryUnaryMultiCallable[_admin_operations_pb2.SetDrainingRequest, _admin_operations_pb2.SetDrainingResponse]  # type: ignore[assignment]
     """Stops taking new work, as SIGTERM does, but leaves the daemon running; `enabled` false takes work again. Idempotent."""
 
-class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
+class AdminServiceServicer:
     """For operators, and for a school's administrator within that school.
 
     Every method can fail with PERMISSION_DENIED/ROLE_REFUSED. Every change is journalled with its caller before it takes effect
@@ -342,7 +342,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ABORTED/CHANGED_MEANWHILE; read it again. What is approved by four eyes answers FAILED_PRECONDITION/APPROVAL_REQUIRED without its approval.
     """
 
-    @_abc_1.abstractmethod
     def ListTokens(
         self,
         request: _admin_tokens_pb2.ListTokensRequest,
@@ -350,7 +349,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_tokens_pb2.ListTokensResponse, _abc.Awaitable[_admin_tokens_pb2.ListTokensResponse]]:
         """Lists the tokens with state, sessions, last fault, mechanisms and credentials. Asks no token: the answer is what the daemon last saw."""
 
-    @_abc_1.abstractmethod
     def GetToken(
         self,
         request: _admin_tokens_pb2.GetTokenRequest,
@@ -358,7 +356,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_tokens_pb2.GetTokenResponse, _abc.Awaitable[_admin_tokens_pb2.GetTokenResponse]]:
         """Returns one token. Failure: NOT_FOUND/TOKEN_NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ReleasePin(
         self,
         request: _admin_tokens_pb2.ReleasePinRequest,
@@ -370,7 +367,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         FAILED_PRECONDITION/PIN_LOCKED, FAILED_PRECONDITION/PIN_SOURCE_UNREADABLE (no try spent), NOT_FOUND/TOKEN_NOT_FOUND.
         """
 
-    @_abc_1.abstractmethod
     def PauseToken(
         self,
         request: _admin_tokens_pb2.PauseTokenRequest,
@@ -378,7 +374,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_tokens_pb2.PauseTokenResponse, _abc.Awaitable[_admin_tokens_pb2.PauseTokenResponse]]:
         """Takes a token out of use: what is under way is finished, new items wait or fail. Idempotent."""
 
-    @_abc_1.abstractmethod
     def ResumeToken(
         self,
         request: _admin_tokens_pb2.ResumeTokenRequest,
@@ -386,7 +381,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_tokens_pb2.ResumeTokenResponse, _abc.Awaitable[_admin_tokens_pb2.ResumeTokenResponse]]:
         """Takes a paused token into use again. Idempotent."""
 
-    @_abc_1.abstractmethod
     def ListClients(
         self,
         request: _admin_clients_pb2.ListClientsRequest,
@@ -394,7 +388,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_clients_pb2.ListClientsResponse, _abc.Awaitable[_admin_clients_pb2.ListClientsResponse]]:
         """Lists the clients: TLS certificates and what they may do."""
 
-    @_abc_1.abstractmethod
     def CreateClient(
         self,
         request: _admin_clients_pb2.CreateClientRequest,
@@ -402,7 +395,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_clients_pb2.CreateClientResponse, _abc.Awaitable[_admin_clients_pb2.CreateClientResponse]]:
         """Adds a client."""
 
-    @_abc_1.abstractmethod
     def UpdateClient(
         self,
         request: _admin_clients_pb2.UpdateClientRequest,
@@ -410,7 +402,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_clients_pb2.UpdateClientResponse, _abc.Awaitable[_admin_clients_pb2.UpdateClientResponse]]:
         """Changes a client: schools, methods, certificates (rotation: the old and the new one overlap), disabled. Takes effect at once, on open connections too."""
 
-    @_abc_1.abstractmethod
     def ListSchools(
         self,
         request: _admin_clients_pb2.ListSchoolsRequest,
@@ -418,7 +409,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_clients_pb2.ListSchoolsResponse, _abc.Awaitable[_admin_clients_pb2.ListSchoolsResponse]]:
         """Lists the schools."""
 
-    @_abc_1.abstractmethod
     def CreateSchool(
         self,
         request: _admin_clients_pb2.CreateSchoolRequest,
@@ -426,7 +416,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_clients_pb2.CreateSchoolResponse, _abc.Awaitable[_admin_clients_pb2.CreateSchoolResponse]]:
         """Adds a school."""
 
-    @_abc_1.abstractmethod
     def UpdateSchool(
         self,
         request: _admin_clients_pb2.UpdateSchoolRequest,
@@ -434,7 +423,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_clients_pb2.UpdateSchoolResponse, _abc.Awaitable[_admin_clients_pb2.UpdateSchoolResponse]]:
         """Changes a school."""
 
-    @_abc_1.abstractmethod
     def ListQuotas(
         self,
         request: _admin_clients_pb2.ListQuotasRequest,
@@ -442,7 +430,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_clients_pb2.ListQuotasResponse, _abc.Awaitable[_admin_clients_pb2.ListQuotasResponse]]:
         """Lists quotas with what is used of them."""
 
-    @_abc_1.abstractmethod
     def SetQuota(
         self,
         request: _admin_clients_pb2.SetQuotaRequest,
@@ -450,7 +437,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_clients_pb2.SetQuotaResponse, _abc.Awaitable[_admin_clients_pb2.SetQuotaResponse]]:
         """Sets a client's or school's quota. Idempotent; takes effect at once."""
 
-    @_abc_1.abstractmethod
     def ListPeople(
         self,
         request: _admin_people_pb2.ListPeopleRequest,
@@ -458,7 +444,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.ListPeopleResponse, _abc.Awaitable[_admin_people_pb2.ListPeopleResponse]]:
         """Lists people."""
 
-    @_abc_1.abstractmethod
     def GetPerson(
         self,
         request: _admin_people_pb2.GetPersonRequest,
@@ -466,7 +451,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.GetPersonResponse, _abc.Awaitable[_admin_people_pb2.GetPersonResponse]]:
         """Returns a person with roles, delegations and factors' state (no factor). Failure: NOT_FOUND/PERSON_NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def CreatePerson(
         self,
         request: _admin_people_pb2.CreatePersonRequest,
@@ -474,7 +458,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.CreatePersonResponse, _abc.Awaitable[_admin_people_pb2.CreatePersonResponse]]:
         """Adds a person."""
 
-    @_abc_1.abstractmethod
     def UpdatePerson(
         self,
         request: _admin_people_pb2.UpdatePersonRequest,
@@ -482,7 +465,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.UpdatePersonResponse, _abc.Awaitable[_admin_people_pb2.UpdatePersonResponse]]:
         """Changes a person."""
 
-    @_abc_1.abstractmethod
     def ImportPeople(
         self,
         request_iterator: _MaybeAsyncIterator[_admin_people_pb2.ImportPeopleRequest],
@@ -494,7 +476,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Bad rows are in the answer's rows with their own status, and the call is OK with `applied` false.
         """
 
-    @_abc_1.abstractmethod
     def CreateAssignment(
         self,
         request: _admin_people_pb2.CreateAssignmentRequest,
@@ -502,7 +483,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.CreateAssignmentResponse, _abc.Awaitable[_admin_people_pb2.CreateAssignmentResponse]]:
         """Gives a person a role in a school, for a school year, class, subject, time."""
 
-    @_abc_1.abstractmethod
     def EndAssignment(
         self,
         request: _admin_people_pb2.EndAssignmentRequest,
@@ -510,7 +490,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.EndAssignmentResponse, _abc.Awaitable[_admin_people_pb2.EndAssignmentResponse]]:
         """Ends a role at a time. Idempotent. Failure: NOT_FOUND/ASSIGNMENT_NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ListAssignments(
         self,
         request: _admin_people_pb2.ListAssignmentsRequest,
@@ -518,7 +497,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.ListAssignmentsResponse, _abc.Awaitable[_admin_people_pb2.ListAssignmentsResponse]]:
         """Lists roles."""
 
-    @_abc_1.abstractmethod
     def CreateDelegation(
         self,
         request: _admin_people_pb2.CreateDelegationRequest,
@@ -526,7 +504,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.CreateDelegationResponse, _abc.Awaitable[_admin_people_pb2.CreateDelegationResponse]]:
         """Lets one person act for another, with dates: each signature says so."""
 
-    @_abc_1.abstractmethod
     def EndDelegation(
         self,
         request: _admin_people_pb2.EndDelegationRequest,
@@ -534,7 +511,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.EndDelegationResponse, _abc.Awaitable[_admin_people_pb2.EndDelegationResponse]]:
         """Ends a delegation at a time. Idempotent. Failure: NOT_FOUND/DELEGATION_NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ListDelegations(
         self,
         request: _admin_people_pb2.ListDelegationsRequest,
@@ -542,7 +518,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.ListDelegationsResponse, _abc.Awaitable[_admin_people_pb2.ListDelegationsResponse]]:
         """Lists delegations."""
 
-    @_abc_1.abstractmethod
     def CreateEnrolmentCode(
         self,
         request: _admin_people_pb2.CreateEnrolmentCodeRequest,
@@ -553,7 +528,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Success: the code, once; it is stored as a hash only. Failure: NOT_FOUND/PERSON_NOT_FOUND.
         """
 
-    @_abc_1.abstractmethod
     def UnlockFactors(
         self,
         request: _admin_people_pb2.UnlockFactorsRequest,
@@ -561,7 +535,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_people_pb2.UnlockFactorsResponse, _abc.Awaitable[_admin_people_pb2.UnlockFactorsResponse]]:
         """Unlocks a person's factors, by approval of two operators. Idempotent. Failure: NOT_FOUND/PERSON_NOT_FOUND, FAILED_PRECONDITION/APPROVAL_REQUIRED."""
 
-    @_abc_1.abstractmethod
     def GenerateKeys(
         self,
         request: _admin_keys_pb2.GenerateKeysRequest,
@@ -573,7 +546,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Reasons of a key: ALREADY_EXISTS/ID_TAKEN, UNAVAILABLE/TOKEN_UNAVAILABLE, FAILED_PRECONDITION/TOKEN_REFUSED, INVALID_ARGUMENT/ALGORITHM_UNSUPPORTED.
         """
 
-    @_abc_1.abstractmethod
     def CreateCertificateRequests(
         self,
         request: _admin_keys_pb2.CreateCertificateRequestsRequest,
@@ -581,7 +553,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_keys_pb2.CreateCertificateRequestsResponse, _abc.Awaitable[_admin_keys_pb2.CreateCertificateRequestsResponse]]:
         """Returns PKCS#10 requests of credentials that wait for their certificates, or of those to be renewed with the same key."""
 
-    @_abc_1.abstractmethod
     def ImportCertificates(
         self,
         request: _admin_keys_pb2.ImportCertificatesRequest,
@@ -593,7 +564,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         FAILED_PRECONDITION/CERTIFICATE_EXPIRED, FAILED_PRECONDITION/VERIFICATION_FAILED. Idempotent.
         """
 
-    @_abc_1.abstractmethod
     def RenewCredentials(
         self,
         request: _admin_keys_pb2.RenewCredentialsRequest,
@@ -604,7 +574,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Results as GenerateKeys. Idempotent: a renewal under way is returned.
         """
 
-    @_abc_1.abstractmethod
     def SetCredentialState(
         self,
         request: _admin_keys_pb2.SetCredentialStateRequest,
@@ -615,7 +584,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Failure: NOT_FOUND/CREDENTIAL_NOT_FOUND, FAILED_PRECONDITION/STATE_REFUSED (not from its present state).
         """
 
-    @_abc_1.abstractmethod
     def DestroyKey(
         self,
         request: _admin_keys_pb2.DestroyKeyRequest,
@@ -626,7 +594,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Failure: NOT_FOUND/CREDENTIAL_NOT_FOUND, FAILED_PRECONDITION/APPROVAL_REQUIRED, UNAVAILABLE/TOKEN_UNAVAILABLE.
         """
 
-    @_abc_1.abstractmethod
     def EnrolPeople(
         self,
         request: _admin_keys_pb2.EnrolPeopleRequest,
@@ -637,7 +604,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Success: a result for each person. Idempotent: who has a credential of this kind already is returned as it is.
         """
 
-    @_abc_1.abstractmethod
     def CreateApproval(
         self,
         request: _admin_approvals_pb2.CreateApprovalRequest,
@@ -648,7 +614,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent by request_id. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a kind that needs none here), NOT_FOUND/SUBJECT_NOT_FOUND.
         """
 
-    @_abc_1.abstractmethod
     def DecideApproval(
         self,
         request: _admin_approvals_pb2.DecideApprovalRequest,
@@ -660,7 +625,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         FAILED_PRECONDITION/APPROVAL_ENDED, PERMISSION_DENIED/ROLE_REFUSED (also: has decided a step already, or asked for it), PERMISSION_DENIED/FACTORS_REFUSED.
         """
 
-    @_abc_1.abstractmethod
     def WithdrawApproval(
         self,
         request: _admin_approvals_pb2.WithdrawApprovalRequest,
@@ -668,7 +632,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_approvals_pb2.WithdrawApprovalResponse, _abc.Awaitable[_admin_approvals_pb2.WithdrawApprovalResponse]]:
         """Withdraws an approval that was not used. Idempotent. Failure: NOT_FOUND/APPROVAL_NOT_FOUND, FAILED_PRECONDITION/APPROVAL_ENDED."""
 
-    @_abc_1.abstractmethod
     def GetApproval(
         self,
         request: _admin_approvals_pb2.GetApprovalRequest,
@@ -676,7 +639,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_approvals_pb2.GetApprovalResponse, _abc.Awaitable[_admin_approvals_pb2.GetApprovalResponse]]:
         """Returns an approval. Failure: NOT_FOUND/APPROVAL_NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ListApprovals(
         self,
         request: _admin_approvals_pb2.ListApprovalsRequest,
@@ -684,7 +646,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_approvals_pb2.ListApprovalsResponse, _abc.Awaitable[_admin_approvals_pb2.ListApprovalsResponse]]:
         """Lists approvals, newest first."""
 
-    @_abc_1.abstractmethod
     def ListApprovalPolicies(
         self,
         request: _admin_approvals_pb2.ListApprovalPoliciesRequest,
@@ -692,7 +653,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_approvals_pb2.ListApprovalPoliciesResponse, _abc.Awaitable[_admin_approvals_pb2.ListApprovalPoliciesResponse]]:
         """Lists the approval policies."""
 
-    @_abc_1.abstractmethod
     def SetApprovalPolicy(
         self,
         request: _admin_approvals_pb2.SetApprovalPolicyRequest,
@@ -700,7 +660,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_approvals_pb2.SetApprovalPolicyResponse, _abc.Awaitable[_admin_approvals_pb2.SetApprovalPolicyResponse]]:
         """Sets an approval policy, by approval under the present one."""
 
-    @_abc_1.abstractmethod
     def AddTrustAnchor(
         self,
         request: _admin_operations_pb2.AddTrustAnchorRequest,
@@ -711,7 +670,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent. Failure: FAILED_PRECONDITION/ANCHOR_IMPOSTOR, INVALID_ARGUMENT/INVALID_ARGUMENT (no CA certificate), FAILED_PRECONDITION/APPROVAL_REQUIRED.
         """
 
-    @_abc_1.abstractmethod
     def RemoveTrustAnchor(
         self,
         request: _admin_operations_pb2.RemoveTrustAnchorRequest,
@@ -719,7 +677,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_operations_pb2.RemoveTrustAnchorResponse, _abc.Awaitable[_admin_operations_pb2.RemoveTrustAnchorResponse]]:
         """Believes a CA no longer. Idempotent. Failure: FAILED_PRECONDITION/APPROVAL_REQUIRED."""
 
-    @_abc_1.abstractmethod
     def ReleaseTimestampAuthority(
         self,
         request: _admin_operations_pb2.ReleaseTimestampAuthorityRequest,
@@ -727,7 +684,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_operations_pb2.ReleaseTimestampAuthorityResponse, _abc.Awaitable[_admin_operations_pb2.ReleaseTimestampAuthorityResponse]]:
         """Lets a quarantined TSA be asked again. Idempotent. Failure: NOT_FOUND/AUTHORITY_NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def GetStatus(
         self,
         request: _admin_operations_pb2.GetStatusRequest,
@@ -735,7 +691,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_operations_pb2.GetStatusResponse, _abc.Awaitable[_admin_operations_pb2.GetStatusResponse]]:
         """Returns what the daemon is doing: release, queues, workers, forecasts."""
 
-    @_abc_1.abstractmethod
     def Diagnose(
         self,
         request: _admin_operations_pb2.DiagnoseRequest,
@@ -743,7 +698,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_operations_pb2.DiagnoseResponse, _abc.Awaitable[_admin_operations_pb2.DiagnoseResponse]]:
         """Checks configuration, tokens, PIN state, clock, TSA, OCSP, database, disk, certificates, TLS, file modes, and says what to do. Spends no PIN try."""
 
-    @_abc_1.abstractmethod
     def ReloadConfiguration(
         self,
         request: _admin_operations_pb2.ReloadConfigurationRequest,
@@ -754,7 +708,6 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Success: all of it holds from now on. Failure: FAILED_PRECONDITION/CONFIG_INVALID with every fault: the old configuration stays.
         """
 
-    @_abc_1.abstractmethod
     def SetDraining(
         self,
         request: _admin_operations_pb2.SetDrainingRequest,

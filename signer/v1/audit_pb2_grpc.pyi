@@ -104,13 +104,12 @@ class AuditServiceAsyncStub(AuditServiceStub):
     ListSegments: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListSegmentsRequest, _audit_pb2.ListSegmentsResponse]  # type: ignore[assignment]
     """Lists the journal's segments, archived ones included."""
 
-class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
+class AuditServiceServicer:
     """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints.
 
     Entries hold identifiers only: no pupil's data, no document, no secret. A school's administrator sees the entries of that school; an auditor sees all.
     """
 
-    @_abc_1.abstractmethod
     def ListEntries(
         self,
         request: _audit_pb2.ListEntriesRequest,
@@ -121,7 +120,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         Failure: NOT_FOUND/SCHOOL_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (`page_token`, an empty range).
         """
 
-    @_abc_1.abstractmethod
     def GetEntry(
         self,
         request: _audit_pb2.GetEntryRequest,
@@ -129,7 +127,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_audit_pb2.GetEntryResponse, _abc.Awaitable[_audit_pb2.GetEntryResponse]]:
         """Returns one entry. Failure: NOT_FOUND/ENTRY_NOT_FOUND; FAILED_PRECONDITION/ENTRY_ARCHIVED (its segment was moved out: proofs still work)."""
 
-    @_abc_1.abstractmethod
     def ExportEntries(
         self,
         request: _audit_pb2.ExportEntriesRequest,
@@ -137,7 +134,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_audit_pb2.ExportEntriesResponse], _abc.AsyncIterator[_audit_pb2.ExportEntriesResponse]]:
         """Streams entries as canonical bytes, for an outside copy or check. Resumable by `first_index`."""
 
-    @_abc_1.abstractmethod
     def GetCheckpoint(
         self,
         request: _audit_pb2.GetCheckpointRequest,
@@ -148,7 +144,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         Failure: UNAVAILABLE/TOKEN_UNAVAILABLE if a new one can't be signed, NOT_FOUND/CHECKPOINT_NOT_FOUND.
         """
 
-    @_abc_1.abstractmethod
     def WatchCheckpoints(
         self,
         request: _audit_pb2.WatchCheckpointsRequest,
@@ -156,7 +151,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_audit_pb2.WatchCheckpointsResponse], _abc.AsyncIterator[_audit_pb2.WatchCheckpointsResponse]]:
         """Streams checkpoints as they are made, for an outside witness; begins with the latest."""
 
-    @_abc_1.abstractmethod
     def GetInclusionProof(
         self,
         request: _audit_pb2.GetInclusionProofRequest,
@@ -164,7 +158,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_audit_pb2.GetInclusionProofResponse, _abc.Awaitable[_audit_pb2.GetInclusionProofResponse]]:
         """Proves that an entry is in the log of a size (RFC 9162 2.1.3). Failure: NOT_FOUND/ENTRY_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (size)."""
 
-    @_abc_1.abstractmethod
     def GetConsistencyProof(
         self,
         request: _audit_pb2.GetConsistencyProofRequest,
@@ -172,7 +165,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_audit_pb2.GetConsistencyProofResponse, _abc.Awaitable[_audit_pb2.GetConsistencyProofResponse]]:
         """Proves that the log of one size begins with the log of another (RFC 9162 2.1.4). Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (sizes)."""
 
-    @_abc_1.abstractmethod
     def VerifyJournal(
         self,
         request: _audit_pb2.VerifyJournalRequest,
@@ -183,7 +175,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         Success: progress, then the verdict as the last message; a journal that does not hold is a verdict (DATA_LOSS/JOURNAL_DAMAGED, `index`), not a failure.
         """
 
-    @_abc_1.abstractmethod
     def AccountSignatures(
         self,
         request: _audit_pb2.AccountSignaturesRequest,
@@ -191,7 +182,6 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_audit_pb2.AccountSignaturesResponse, _abc.Awaitable[_audit_pb2.AccountSignaturesResponse]]:
         """Accounts for signatures: intents, outcomes, unknown outcomes; their sums agree, or the difference is listed."""
 
-    @_abc_1.abstractmethod
     def ListSegments(
         self,
         request: _audit_pb2.ListSegmentsRequest,

@@ -113,14 +113,13 @@ class AuthorizationServiceAsyncStub(AuthorizationServiceStub):
     Failure: NOT_FOUND/AUTHORIZATION_NOT_FOUND.
     """
 
-class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
+class AuthorizationServiceServicer:
     """Gives holders of shared credentials control over what is signed in their name.
 
     No oracle: an unknown person, a person without the credential, and a wrong factor answer alike, after the same time:
     PERMISSION_DENIED/FACTORS_REFUSED, with RetryInfo when the delay has grown. A locked person answers the same to callers; operators see the lock.
     """
 
-    @_abc_1.abstractmethod
     def Authorize(
         self,
         request: _authorization_pb2.AuthorizeRequest,
@@ -134,7 +133,6 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         INVALID_ARGUMENT/BATCH_TOO_LARGE (beyond the credential's `multisign_max`), FAILED_PRECONDITION/APPROVAL_REQUIRED.
         """
 
-    @_abc_1.abstractmethod
     def CreateChallenge(
         self,
         request: _authorization_pb2.CreateChallengeRequest,
@@ -145,7 +143,6 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         Success: a challenge, also for unknown persons (no oracle). Limited per person. Failure: RESOURCE_EXHAUSTED/QUOTA_EXCEEDED with RetryInfo.
         """
 
-    @_abc_1.abstractmethod
     def RequestAuthorization(
         self,
         request: _authorization_pb2.RequestAuthorizationRequest,
@@ -157,7 +154,6 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         the same one; other content: ALREADY_EXISTS/REQUEST_ID_REUSED. Failure: NOT_FOUND/CREDENTIAL_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT.
         """
 
-    @_abc_1.abstractmethod
     def GetAuthorization(
         self,
         request: _authorization_pb2.GetAuthorizationRequest,
@@ -165,7 +161,6 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_authorization_pb2.GetAuthorizationResponse, _abc.Awaitable[_authorization_pb2.GetAuthorizationResponse]]:
         """Returns an authorisation and, to the client that asked for it, its SAD once it is granted. Failure: NOT_FOUND/AUTHORIZATION_NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def WatchAuthorization(
         self,
         request: _authorization_pb2.WatchAuthorizationRequest,
@@ -173,7 +168,6 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_authorization_pb2.WatchAuthorizationResponse], _abc.AsyncIterator[_authorization_pb2.WatchAuthorizationResponse]]:
         """Follows an authorisation until it is decided or expires; the last message holds the end. Failure: NOT_FOUND/AUTHORIZATION_NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ListAuthorizations(
         self,
         request: _authorization_pb2.ListAuthorizationsRequest,
@@ -181,7 +175,6 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_authorization_pb2.ListAuthorizationsResponse, _abc.Awaitable[_authorization_pb2.ListAuthorizationsResponse]]:
         """Lists authorisations, newest first. SADs are never listed."""
 
-    @_abc_1.abstractmethod
     def RevokeAuthorization(
         self,
         request: _authorization_pb2.RevokeAuthorizationRequest,

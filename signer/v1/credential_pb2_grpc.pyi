@@ -62,10 +62,9 @@ class CredentialServiceAsyncStub(CredentialServiceStub):
     Failure: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/CREDENTIAL_NOT_FOUND.
     """
 
-class CredentialServiceServicer(metaclass=_abc_1.ABCMeta):
+class CredentialServiceServicer:
     """Tells which credentials a caller may sign with, and whether they can."""
 
-    @_abc_1.abstractmethod
     def ListCredentials(
         self,
         request: _credential_pb2.ListCredentialsRequest,
@@ -77,7 +76,6 @@ class CredentialServiceServicer(metaclass=_abc_1.ABCMeta):
         Failure: NOT_FOUND/SCHOOL_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (`page_token`).
         """
 
-    @_abc_1.abstractmethod
     def GetCredential(
         self,
         request: _credential_pb2.GetCredentialRequest,

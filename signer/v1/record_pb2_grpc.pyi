@@ -104,10 +104,9 @@ class RecordServiceAsyncStub(RecordServiceStub):
     Failure: PERMISSION_DENIED/ROLE_REFUSED, FAILED_PRECONDITION/APPROVAL_REQUIRED, INVALID_ARGUMENT/INVALID_ARGUMENT.
     """
 
-class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
+class RecordServiceServicer:
     """Knows the rules of records; uses no key. Content of records is not kept: the appliance knows identifiers, states and signatures."""
 
-    @_abc_1.abstractmethod
     def CheckRecords(
         self,
         request_iterator: _MaybeAsyncIterator[_record_pb2.CheckRecordsRequest],
@@ -120,7 +119,6 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
         Failure of the whole: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/LAYOUT_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (a message out of order).
         """
 
-    @_abc_1.abstractmethod
     def ListLayouts(
         self,
         request: _record_pb2.ListLayoutsRequest,
@@ -128,7 +126,6 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_record_pb2.ListLayoutsResponse, _abc.Awaitable[_record_pb2.ListLayoutsResponse]]:
         """Lists the layouts that this appliance knows."""
 
-    @_abc_1.abstractmethod
     def GetRecord(
         self,
         request: _record_pb2.GetRecordRequest,
@@ -139,7 +136,6 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
         Failure: NOT_FOUND/RECORD_NOT_FOUND, also for another school's record.
         """
 
-    @_abc_1.abstractmethod
     def ListRecords(
         self,
         request: _record_pb2.ListRecordsRequest,
@@ -147,7 +143,6 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_record_pb2.ListRecordsResponse, _abc.Awaitable[_record_pb2.ListRecordsResponse]]:
         """Lists a school's records, by class and id."""
 
-    @_abc_1.abstractmethod
     def RequestCorrection(
         self,
         request: _record_pb2.RequestCorrectionRequest,
@@ -160,7 +155,6 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
         PERMISSION_DENIED/ROLE_REFUSED.
         """
 
-    @_abc_1.abstractmethod
     def RequestRecall(
         self,
         request: _record_pb2.RequestRecallRequest,
@@ -168,7 +162,6 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_record_pb2.RequestRecallResponse, _abc.Awaitable[_record_pb2.RequestRecallResponse]]:
         """Asks the Department to recall a record. Success, idempotency and failures as RequestCorrection."""
 
-    @_abc_1.abstractmethod
     def GetCalendar(
         self,
         request: _record_pb2.GetCalendarRequest,
@@ -176,7 +169,6 @@ class RecordServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_record_pb2.GetCalendarResponse, _abc.Awaitable[_record_pb2.GetCalendarResponse]]:
         """Returns a school year's dates: sign by, lock. Failure: NOT_FOUND/CALENDAR_NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def SetCalendar(
         self,
         request: _record_pb2.SetCalendarRequest,

@@ -207,7 +207,7 @@ class SigningServiceAsyncStub(SigningServiceStub):
     AcknowledgeBatchResults: _aio.UnaryUnaryMultiCallable[_queue_pb2.AcknowledgeBatchResultsRequest, _queue_pb2.AcknowledgeBatchResultsResponse]  # type: ignore[assignment]
     """Says that results were received and kept: the appliance deletes those documents. Idempotent. Failure: NOT_FOUND/BATCH_NOT_FOUND."""
 
-class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
+class SigningServiceServicer:
     """Signs with keys that never leave their PKCS#11 tokens.
 
     Idempotency, for every signing method: `school_id` + `request_id` + `document_id` identify one signature for good. Repeating them with the same
@@ -228,7 +228,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
     FAILED_PRECONDITION/APPROVAL_REQUIRED, RESOURCE_EXHAUSTED/QUOTA_EXCEEDED.
     """
 
-    @_abc_1.abstractmethod
     def SignDigests(
         self,
         request: _signing_pb2.SignDigestsRequest,
@@ -243,7 +242,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         A digest is opaque to the appliance: clients that may use this method are configured one by one.
         """
 
-    @_abc_1.abstractmethod
     def SignDocument(
         self,
         request: _signing_pb2.SignDocumentRequest,
@@ -255,7 +253,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         A message above the limit is refused by gRPC itself with a bare RESOURCE_EXHAUSTED: send such documents by BatchSignDocuments.
         """
 
-    @_abc_1.abstractmethod
     def BatchSignDocuments(
         self,
         request_iterator: _MaybeAsyncIterator[_signing_pb2.BatchSignDocumentsRequest],
@@ -273,7 +270,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         UNAVAILABLE/SHUTTING_DOWN.
         """
 
-    @_abc_1.abstractmethod
     def GetSignatureStates(
         self,
         request: _signing_pb2.GetSignatureStatesRequest,
@@ -285,7 +281,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         came is SIGNATURE_STATE_UNKNOWN_ID in its item, not a failure.
         """
 
-    @_abc_1.abstractmethod
     def SubmitBatch(
         self,
         request_iterator: _MaybeAsyncIterator[_queue_pb2.SubmitBatchRequest],
@@ -298,7 +293,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         content returns the same batch. Failure: as the header of BatchSignDocuments; RESOURCE_EXHAUSTED/QUEUE_FULL when the queue's storage is at its limit.
         """
 
-    @_abc_1.abstractmethod
     def WatchBatch(
         self,
         request: _queue_pb2.WatchBatchRequest,
@@ -309,7 +303,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         Success: the last message is the summary. It may be cut off and asked for again at any time (`after_position`). Failure: NOT_FOUND/BATCH_NOT_FOUND.
         """
 
-    @_abc_1.abstractmethod
     def GetBatch(
         self,
         request: _queue_pb2.GetBatchRequest,
@@ -317,7 +310,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_queue_pb2.GetBatchResponse, _abc.Awaitable[_queue_pb2.GetBatchResponse]]:
         """Returns the state of a queued batch. Failure: NOT_FOUND/BATCH_NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ListBatches(
         self,
         request: _queue_pb2.ListBatchesRequest,
@@ -325,7 +317,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_queue_pb2.ListBatchesResponse, _abc.Awaitable[_queue_pb2.ListBatchesResponse]]:
         """Lists a school's queued batches, newest first."""
 
-    @_abc_1.abstractmethod
     def CancelBatch(
         self,
         request: _queue_pb2.CancelBatchRequest,
@@ -336,7 +327,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         Success: no key is used for it any more. Idempotent; FAILED_PRECONDITION/BATCH_ENDED if it had ended otherwise.
         """
 
-    @_abc_1.abstractmethod
     def PauseBatch(
         self,
         request: _queue_pb2.PauseBatchRequest,
@@ -344,7 +334,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_queue_pb2.PauseBatchResponse, _abc.Awaitable[_queue_pb2.PauseBatchResponse]]:
         """Holds a queued batch before its next item until ResumeBatch. Idempotent. Failure: as CancelBatch."""
 
-    @_abc_1.abstractmethod
     def ResumeBatch(
         self,
         request: _queue_pb2.ResumeBatchRequest,
@@ -352,7 +341,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_queue_pb2.ResumeBatchResponse, _abc.Awaitable[_queue_pb2.ResumeBatchResponse]]:
         """Lets a paused batch go on. Idempotent. Failure: as CancelBatch."""
 
-    @_abc_1.abstractmethod
     def FetchBatchResults(
         self,
         request: _queue_pb2.FetchBatchResultsRequest,
@@ -363,7 +351,6 @@ class SigningServiceServicer(metaclass=_abc_1.ABCMeta):
         Resumable by `after_position`. Failure: NOT_FOUND/BATCH_NOT_FOUND; results past their retention answer their item with FAILED_PRECONDITION/RESULT_EXPIRED.
         """
 
-    @_abc_1.abstractmethod
     def AcknowledgeBatchResults(
         self,
         request: _queue_pb2.AcknowledgeBatchResultsRequest,

@@ -120,14 +120,13 @@ class TimestampServiceAsyncStub(TimestampServiceStub):
     ListTimestampAuthorities: _aio.UnaryUnaryMultiCallable[_timestamp_pb2.ListTimestampAuthoritiesRequest, _timestamp_pb2.ListTimestampAuthoritiesResponse]  # type: ignore[assignment]
     """Tells the state of every TSA, the built-in one included."""
 
-class TimestampServiceServicer(metaclass=_abc_1.ABCMeta):
+class TimestampServiceServicer:
     """Stamps. Timestamps come from the built-in TSA or from configured ones, tried in order; each is verified in full before it is given.
 
     Reasons beside those of all methods: UNAVAILABLE/TIMESTAMP_UNAVAILABLE, UNAVAILABLE/TIMESTAMP_INVALID (every TSA lied; quarantined),
     FAILED_PRECONDITION/CLOCK_UNTRUSTED (the built-in TSA has stopped: its clock can't be vouched for).
     """
 
-    @_abc_1.abstractmethod
     def StampImprints(
         self,
         request: _timestamp_pb2.StampImprintsRequest,
@@ -139,7 +138,6 @@ class TimestampServiceServicer(metaclass=_abc_1.ABCMeta):
         INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's), INVALID_ARGUMENT/BATCH_TOO_LARGE.
         """
 
-    @_abc_1.abstractmethod
     def ExtendDocuments(
         self,
         request_iterator: _MaybeAsyncIterator[_timestamp_pb2.ExtendDocumentsRequest],
@@ -150,7 +148,6 @@ class TimestampServiceServicer(metaclass=_abc_1.ABCMeta):
         Streams as BatchSignDocuments does, with results and a summary. A document is idempotent by its ids: a repeat returns the stored outcome.
         """
 
-    @_abc_1.abstractmethod
     def CreateEvidenceRecord(
         self,
         request: _timestamp_pb2.CreateEvidenceRecordRequest,
@@ -161,7 +158,6 @@ class TimestampServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent by school_id + request_id; other content: ALREADY_EXISTS/REQUEST_ID_REUSED. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a digest twice, a wrong length).
         """
 
-    @_abc_1.abstractmethod
     def GetEvidenceRecord(
         self,
         request: _timestamp_pb2.GetEvidenceRecordRequest,
@@ -172,7 +168,6 @@ class TimestampServiceServicer(metaclass=_abc_1.ABCMeta):
         Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND; a document that is not covered has its own status.
         """
 
-    @_abc_1.abstractmethod
     def ListEvidenceRecords(
         self,
         request: _timestamp_pb2.ListEvidenceRecordsRequest,
@@ -180,7 +175,6 @@ class TimestampServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_timestamp_pb2.ListEvidenceRecordsResponse, _abc.Awaitable[_timestamp_pb2.ListEvidenceRecordsResponse]]:
         """Lists a school's evidence records, newest first."""
 
-    @_abc_1.abstractmethod
     def VerifyEvidenceRecord(
         self,
         request: _timestamp_pb2.VerifyEvidenceRecordRequest,
@@ -191,7 +185,6 @@ class TimestampServiceServicer(metaclass=_abc_1.ABCMeta):
         Success: a verdict for each. Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (not an evidence record).
         """
 
-    @_abc_1.abstractmethod
     def RenewEvidenceRecord(
         self,
         request: _timestamp_pb2.RenewEvidenceRecordRequest,
@@ -203,7 +196,6 @@ class TimestampServiceServicer(metaclass=_abc_1.ABCMeta):
         Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (digests missing or too many).
         """
 
-    @_abc_1.abstractmethod
     def ListTimestampAuthorities(
         self,
         request: _timestamp_pb2.ListTimestampAuthoritiesRequest,

@@ -78,10 +78,9 @@ class ValidationServiceAsyncStub(ValidationServiceStub):
     ListTrustAnchors: _aio.UnaryUnaryMultiCallable[_validation_pb2.ListTrustAnchorsRequest, _validation_pb2.ListTrustAnchorsResponse]  # type: ignore[assignment]
     """Lists the anchors that are believed, and for what."""
 
-class ValidationServiceServicer(metaclass=_abc_1.ABCMeta):
+class ValidationServiceServicer:
     """Judges signatures and certificates; uses no key. A signature that does not hold is a report, not a failure. A document never causes network access."""
 
-    @_abc_1.abstractmethod
     def ValidateDocument(
         self,
         request: _validation_pb2.ValidateDocumentRequest,
@@ -93,7 +92,6 @@ class ValidationServiceServicer(metaclass=_abc_1.ABCMeta):
         FAILED_PRECONDITION/DOCUMENT_UNSUPPORTED, FAILED_PRECONDITION/DOCUMENT_ENCRYPTED.
         """
 
-    @_abc_1.abstractmethod
     def ValidateDocuments(
         self,
         request_iterator: _MaybeAsyncIterator[_validation_pb2.ValidateDocumentsRequest],
@@ -104,7 +102,6 @@ class ValidationServiceServicer(metaclass=_abc_1.ABCMeta):
         The caller sends the header, then documents as in BatchSignDocuments. Success: a report or a status for each, as they complete, then the summary.
         """
 
-    @_abc_1.abstractmethod
     def CheckCertificate(
         self,
         request: _validation_pb2.CheckCertificateRequest,
@@ -116,7 +113,6 @@ class ValidationServiceServicer(metaclass=_abc_1.ABCMeta):
         Failure: NOT_FOUND/CREDENTIAL_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (not a certificate).
         """
 
-    @_abc_1.abstractmethod
     def ListTrustAnchors(
         self,
         request: _validation_pb2.ListTrustAnchorsRequest,
