@@ -37,6 +37,7 @@ class Reason(Enum):
     CALLER_UNKNOWN = "CALLER_UNKNOWN"
     SCHOOL_NOT_FOUND = "SCHOOL_NOT_FOUND"
     CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
+    ROLE_REFUSED = "ROLE_REFUSED"
     CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
     CERTIFICATE_NOT_YET_VALID = "CERTIFICATE_NOT_YET_VALID"
     CERTIFICATE_UNUSABLE = "CERTIFICATE_UNUSABLE"
@@ -219,6 +220,12 @@ class CredentialNotFound(AccessError):
     """No such credential for this school: unknown and foreign credentials look alike."""
 
     reason = Reason.CREDENTIAL_NOT_FOUND
+
+
+class RoleRefused(AccessError):
+    """The caller is known, but its role does not allow this. Nothing was changed."""
+
+    reason = Reason.ROLE_REFUSED
 
 
 class CredentialError(SignerError):

@@ -65,12 +65,34 @@ class SigningPlan:
     placement: FieldPlacement
 
 
+class ProblemKind(Enum):
+    """Why a credential can't sign, for machines; the contract's CredentialProblem has the same names."""
+
+    CERTIFICATE_MISSING = "certificate-missing"
+    KEY_MISSING = "key-missing"
+    KEY_MISMATCH = "key-mismatch"
+    AMBIGUOUS = "ambiguous"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    KEY_USAGE = "key-usage"
+    KEY_UNSUPPORTED = "key-unsupported"
+    TOKEN_NOT_READY = "token-not-ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason why a credential can't sign; text says it for an operator, with the next step."""
+
+    kind: ProblemKind
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """A key on a token with its certificate, as discovered (CSC: credential).
 
     key_id: CKA_ID. certificate: DER, empty if none was found. chain: DER of the issuers, nearest first. school_id: empty for the
-    appliance's own keys (TSA). problems: why it can't sign, in words for an operator; empty when it can.
+    appliance's own keys (TSA). problems: why it can't sign whatever the time; empty when it can.
     """
 
     id: str
@@ -81,7 +103,7 @@ class Credential:
     certificate: bytes
     chain: tuple[bytes, ...]
     algorithms: tuple[SignatureAlgorithm, ...]
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from enum import Enum
 from pathlib import Path
 
 import pikepdf
-from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]
-from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
 
 from signer.demo.fonts import REGULAR, register_fonts
 from signer.demo.pupils import Pupil, SchoolClass

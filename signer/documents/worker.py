@@ -17,8 +17,7 @@ import msgspec
 from signer.documents.wire import PrepareCall, PreparedReply, Start
 from signer.errors import DocumentTooCostly, SignerError
 from signer.formats.pades.complete import prepare
-from signer.telemetry.logs import configure
-from signer.telemetry.settings import LogLevel, LogSettings
+from signer.telemetry.logs import configure_logs
 from signer.workers.frames import Kind, WorkerChannel
 
 _decode_call = msgspec.msgpack.Decoder(PrepareCall).decode
@@ -61,7 +60,7 @@ def run(channel: WorkerChannel) -> None:
     if frame is None:
         return
     start = msgspec.msgpack.decode(frame.body, type=Start)
-    configure(LogSettings(level=LogLevel(start.log_level)), process=f"document:{start.name}")
+    configure_logs(start.log_level, process=f"document:{start.name}")
     limit_memory(start.memory_bytes_max)
     channel.send(Kind.READY, 0)
     while (frame := channel.receive()) is not None:

@@ -21,7 +21,7 @@ from signer.errors import (
     CredentialNotFound,
     TokenUnavailable,
 )
-from signer.model import Credential
+from signer.model import Credential, Problem, ProblemKind
 from signer.tokens.chains import Issuers
 from signer.tokens.settings import CredentialSettings
 from signer.tokens.wire import FoundKey, Ready
@@ -63,6 +63,10 @@ class CredentialTable:
         wanted = set(schools)
         return [credential for _id, credential in sorted(self._credentials.items()) if credential.school_id in wanted]
 
+    def ids_on(self, token_name: str) -> list[str]:
+        """The credentials configured on a token, by id."""
+        return sorted(entry.id for entry in self._settings.values() if entry.token == token_name)
+
     def resolve(self, credential_id: str, school_id: str) -> Credential:
         """A school's credential; an empty school_id means the appliance's own.
 
@@ -90,6 +94,16 @@ class CredentialTable:
             )
         return asked
 
+    def findings(self, credential: Credential, now: datetime) -> list[Problem]:
+        """Everything that keeps a credential from signing now; empty when it can."""
+        found = list(credential.problems)
+        validity = self._validity.get(credential.id)
+        if validity is not None and now > validity.not_after:
+            found.append(Problem(ProblemKind.EXPIRED, f"its certificate expired on {validity.not_after:%Y-%m-%d}"))
+        if validity is not None and now < validity.not_before:
+            found.append(Problem(ProblemKind.NOT_YET_VALID, f"its certificate is valid from {validity.not_before:%Y-%m-%d}"))
+        return found
+
     def validity(self, credential: Credential) -> Validity | None:
         """What its certificate says; None without a certificate."""
         return self._validity.get(credential.id)
@@ -98,7 +112,7 @@ class CredentialTable:
         """Raises CertificateUnusable, CertificateExpired or CertificateNotYetValid; returns the certificate's facts. No key is used."""
         validity = self._validity.get(credential.id)
         if credential.problems or validity is None:
-            why = "; ".join(credential.problems) or "no certificate"
+            why = "; ".join(problem.text for problem in credential.problems) or "no certificate"
             raise CertificateUnusable(f"credential {credential.id} can't sign: {why}", credential=credential.id)
         if now > validity.not_after:
             raise CertificateExpired(
@@ -118,10 +132,12 @@ class CredentialTable:
         matches = [key for key in keys if (key.key_id.hex() == entry.key_id.lower() if entry.key_id else key.label == entry.key_label)]
         if len(matches) != 1:
             wanted = f"CKA_ID {entry.key_id}" if entry.key_id else f"CKA_LABEL {entry.key_label!r}"
-            count = f"{len(matches)} private keys" if matches else "no private key"
-            return Credential(
-                entry.id, entry.token, b"", entry.key_label, entry.school, b"", (), (), (f"the token has {count} with {wanted}",)
+            problem = (
+                Problem(ProblemKind.AMBIGUOUS, f"the token has {len(matches)} private keys with {wanted}; name one by key_id")
+                if matches
+                else Problem(ProblemKind.KEY_MISSING, f"the token has no private key with {wanted}")
             )
+            return Credential(entry.id, entry.token, b"", entry.key_label, entry.school, b"", (), (), (problem,))
         key = matches[0]
         problems = list(key.problems)
         certificate = self._certificate(entry, key, problems)
@@ -138,22 +154,23 @@ class CredentialTable:
             problems=tuple(problems),
         )
 
-    def _certificate(self, entry: CredentialSettings, key: FoundKey, problems: list[str]) -> x509.Certificate | None:
+    def _certificate(self, entry: CredentialSettings, key: FoundKey, problems: list[Problem]) -> x509.Certificate | None:
         candidates = [entry.certificate.read_bytes()] if entry.certificate else key.certificates
         for raw in candidates:
             try:
                 certificate = _load(raw)
             except ValueError:
-                problems.append("its certificate can't be parsed")
+                problems.append(Problem(ProblemKind.CERTIFICATE_MISSING, "its certificate can't be parsed"))
                 continue
             public_key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             if key.public_key and public_key != key.public_key:
-                problems.append("its certificate belongs to another key")
+                problems.append(Problem(ProblemKind.KEY_MISMATCH, "its certificate belongs to another key"))
                 continue
             problems += _usage_problems(certificate)
             return certificate
         if not candidates:
-            problems.append("no certificate: import the issued one, or name its file in `certificate`")
+            text = "no certificate: import the issued one, or name its file in `certificate`"
+            problems.append(Problem(ProblemKind.CERTIFICATE_MISSING, text))
         return None
 
     def _note_validity(self, credential: Credential) -> None:
@@ -172,21 +189,22 @@ def _load(raw: bytes) -> x509.Certificate:
     return x509.load_pem_x509_certificate(raw) if raw.lstrip().startswith(b"-----") else x509.load_der_x509_certificate(raw)
 
 
-def _usage_problems(certificate: x509.Certificate) -> list[str]:
+def _usage_problems(certificate: x509.Certificate) -> list[Problem]:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return []
     if usage.digital_signature or usage.content_commitment:
         return []
-    return ["its certificate's key usage allows neither digitalSignature nor nonRepudiation"]
+    return [Problem(ProblemKind.KEY_USAGE, "its certificate's key usage allows neither digitalSignature nor nonRepudiation")]
 
 
-def _algorithms(key: FoundKey, problems: list[str]) -> tuple[SignatureAlgorithm, ...]:
+def _algorithms(key: FoundKey, problems: list[Problem]) -> tuple[SignatureAlgorithm, ...]:
     if key.family is None:
-        problems.append("its key is neither RSA nor EC")
+        problems.append(Problem(ProblemKind.KEY_UNSUPPORTED, "its key is neither RSA nor EC"))
         return ()
     if key.family is KeyFamily.RSA and 0 < key.bits < RSA_KEY_BITS_MIN:
-        problems.append(f"its RSA key has {key.bits} bits; {RSA_KEY_BITS_MIN} is the least")
+        text = f"its RSA key has {key.bits} bits; {RSA_KEY_BITS_MIN} is the least"
+        problems.append(Problem(ProblemKind.KEY_UNSUPPORTED, text))
     default = DEFAULT_BY_FAMILY[key.family]
     return (default, *(algorithm for algorithm in SignatureAlgorithm if algorithm.family is key.family and algorithm is not default))

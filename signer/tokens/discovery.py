@@ -16,6 +16,7 @@ from pkcs11.util.ec import encode_ec_public_key
 from pkcs11.util.rsa import encode_rsa_public_key
 
 from signer.algorithms import KeyFamily
+from signer.model import Problem, ProblemKind
 from signer.tokens.mechanisms import PublicKey
 from signer.tokens.wire import FoundKey
 
@@ -71,13 +72,16 @@ def _describe(session: Session, key_id: bytes, handles: list[PrivateKey], certif
     return HeldKey(handle, public_key, _flag(handle, Attribute.ALWAYS_AUTHENTICATE), found)
 
 
-def _problems(handles: list[PrivateKey], public_key: PublicKey | None) -> Iterable[str]:
+def _problems(handles: list[PrivateKey], public_key: PublicKey | None) -> Iterable[Problem]:
     if len(handles) > 1:
-        yield f"{len(handles)} private keys share this CKA_ID: give each its own"
+        yield Problem(ProblemKind.AMBIGUOUS, f"{len(handles)} private keys share this CKA_ID: give each its own")
     if not _flag(handles[0], Attribute.SIGN):
-        yield "CKA_SIGN is false: this key may not sign"
+        yield Problem(ProblemKind.KEY_UNSUPPORTED, "CKA_SIGN is false: this key may not sign")
     if public_key is None:
-        yield "neither a certificate nor a public key object has this CKA_ID: signatures could not be checked before release"
+        yield Problem(
+            ProblemKind.CERTIFICATE_MISSING,
+            "neither a certificate nor a public key object has this CKA_ID: signatures could not be checked before release",
+        )
 
 
 def _certificates_by_id(session: Session) -> dict[bytes, list[bytes]]:

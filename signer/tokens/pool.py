@@ -1,6 +1,6 @@
 """One token's queue and workers, on the daemon's side.
 
-    sign(job) → fair queue → frames of about 10 ms of work, two in each worker's hands → answers
+    submit(job) → fair queue → frames of about 10 ms of work, two in each worker's hands → answers
 
 1. A job waits in the fair queue until a worker has room. Until then its key is certainly unused: it can be cancelled, its deadline can
    pass, and if the token heals in time it never notices.
@@ -87,14 +87,20 @@ class PoolEvents(Protocol):
     def worker_lost(self, token: str, cause: str) -> None:
         """A worker died or was given up."""
 
+    def token_held(self, token: str, reason: str) -> None:
+        """Every worker is held until an operator acts."""
+
 
 class TokenPool:
-    """The workers of one token. `start` once, `sign` from any task, `close` once."""
+    """The workers of one token. `start` once, `submit` from any task, `close` once.
+
+    settled: set once the first worker has logged in or failed to.
+    """
 
     def __init__(self, settings: TokenSettings, *, processes: int, lock_path: Path, log_level: str, events: PoolEvents) -> None:
         self.settings = settings
         self.ready: Ready | None = None
-        self.first_ready = asyncio.Event()
+        self.settled = asyncio.Event()
         self._events = events
         self._queue: FairQueue[SignJob] = FairQueue()
         self._job_ids = itertools.count(1)
@@ -116,6 +122,11 @@ class TokenPool:
         """Digests that wait."""
         return len(self._queue)
 
+    @property
+    def fault(self) -> SignerError | None:
+        """Why a worker last failed to start, if one has not recovered since."""
+        return next((place.fault for place in self.places if place.fault is not None), None)
+
     async def start(self) -> None:
         """Starts the workers, one after the other; returns without waiting for them."""
         self._tasks = [asyncio.create_task(self._run_place(place), name=place.spec.name) for place in self.places]
@@ -128,13 +139,14 @@ class TokenPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._fail_waiting(TokenUnavailable(f"token {self.name}: the daemon is stopping", token=self.name))
 
-    async def sign(
+    def submit(
         self, *, key_id: bytes, algorithm: SignatureAlgorithm, digest: bytes, line: str, check: Callable[[], None]
-    ) -> TokenSignature:
-        """Signs one digest.
+    ) -> asyncio.Future[TokenSignature]:
+        """Queues one digest; the future gets its signature.
 
-        Raises what `check` raises while the job still waits (key unused), QueueFull, PinHeld/PinLocked, TokenRefused, TokenRemoved
-        (key unused), TokenSignatureWrong (withheld), TokenTimedOut or SignatureOutcomeUnknown (key maybe used, nothing released).
+        Raises QueueFull, PinHeld, PinLocked or PinSourceUnreadable at once. The future raises what `check` raises while the job still waits
+        (key unused), TokenRefused or TokenRemoved (key unused), TokenSignatureWrong (withheld), TokenTimedOut or SignatureOutcomeUnknown
+        (key maybe used, nothing released). Cancelling the future takes a waiting job out of the queue.
         """
         loop = asyncio.get_running_loop()
         job = SignJob(key_id, algorithm, digest, line, check, loop.create_future(), next(self._job_ids), loop.time())
@@ -148,7 +160,7 @@ class TokenPool:
             )
         self._queue.put(line, job)
         self._waiters.wake_one()
-        return await job.future
+        return job.future
 
     def raise_if_held(self) -> None:
         """PinHeld, PinLocked or PinSourceUnreadable when no worker will be tried again before an operator acts."""
@@ -183,17 +195,18 @@ class TokenPool:
     async def _run_place(self, place: Place) -> None:
         await place.run()
         if place.state is PlaceState.HELD and all(other.state is PlaceState.HELD for other in self.places):
-            try:
-                self.raise_if_held()
-            except SignerError as error:
-                self._fail_waiting(error)
+            self.settled.set()
+            fault = place.fault or InternalError("a held worker has no fault")
+            self._events.token_held(self.name, fault.reason.value)
+            self._fail_waiting(fault)
 
     def _note_loss(self, _worker: str, cause: str) -> None:
+        self.settled.set()
         self._events.worker_lost(self.name, cause)
 
     async def _serve(self, worker: WorkerProcess) -> None:
         self.ready = _decode_ready(worker.ready_body)
-        self.first_ready.set()
+        self.settled.set()
         self._events.token_ready(self.name, self.ready)
         worker.on_lost = self._waiters.wake_all
         room = asyncio.Semaphore(_FRAMES_IN_HAND)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from signer.algorithms import KeyFamily, SignatureAlgorithm
+from signer.model import Problem
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ class FoundKey(msgspec.Struct, frozen=True, kw_only=True):
     bits: int
     certificates: list[bytes]
     public_key: bytes
-    problems: list[str]
+    problems: list[Problem]
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,8 +30,7 @@ from pkcs11.exceptions import PKCS11Error
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import SignerError, TokenRefused, TokenRemoved, TokenSignatureWrong
 from signer.secrets import PinReference
-from signer.telemetry.logs import configure, get_logger
-from signer.telemetry.settings import LogLevel, LogSettings
+from signer.telemetry.logs import configure_logs, get_logger
 from signer.tokens.discovery import HeldKey, Inventory, take_inventory
 from signer.tokens.faults import FaultClass, classify, translate
 from signer.tokens.mechanisms import RECIPES
@@ -166,7 +165,7 @@ def run(channel: WorkerChannel) -> int:
     if frame is None:
         return 0
     start = msgspec.msgpack.decode(frame.body, type=Start)
-    configure(LogSettings(level=LogLevel(start.log_level)), process=f"token:{start.name}")
+    configure_logs(start.log_level, process=f"token:{start.name}")
     try:
         token = TokenSession(start)
     except (SignerError, PKCS11Error) as error:

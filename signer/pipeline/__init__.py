@@ -1,0 +1,20 @@
+"""The path of a document, written once, in order. The only room that knows the order.
+
+ 1. same ids before?      a stored outcome is returned, a parked one completed; other content is refused     `document`
+ 2. credential usable?    certificate valid now, algorithm fits the key                                       `plan`
+ 3. prepare               a document worker proposes the update; we check it                                  `document`
+ 4. digest                byte range → signed attributes → the digest the key will sign                       `document`
+ 5. intent, durable       from here the key may be used                                                       `key_use`
+ 6. sign                  the token's fair queue; the worker verifies before it answers                       `key_use`
+ 7. timestamp             over the signature, verified; else the item is parked                               `document`
+ 8. assemble              the CMS into its hole                                                               `document`
+ 9. outcome, durable      with the material a repeat is answered from                                         `document`
+10. release
+
+Rules of the room:
+- Up to step 5 an item can be cancelled at any moment; from there on it runs to its journalled outcome, and only the queue of step 6
+  still lets it go (nothing was signed by then).
+- The level asked for is given or the item fails.
+- Every use of any key, the time-stamping authority's included, passes through `key_use`.
+- An item's failure is that item's result, never its batch's.
+"""

@@ -1,0 +1,139 @@
+"""A batch: documents in, outcomes out in the order they end, then a summary that accounts for every one of them.
+
+At most a window of documents and bytes is in work at once; `submit` waits when the window is full, so the caller's stream is read no
+further (back-pressure), and memory is bounded whatever the batch's length.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from signer.errors import InternalError, SignerError
+from signer.model import StageTimes
+from signer.pipeline.document import IncomingDocument, SignedDocument, sign_document
+from signer.pipeline.engine import Engine
+from signer.pipeline.observe import observe
+from signer.pipeline.plan import ReadyPlan
+from signer.pipeline.request import Request
+from signer.telemetry.logs import get_logger
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOutcome:
+    """One document's end: signed, or an error. content: what was sent, None for a document that never reached the path."""
+
+    document_id: str
+    index: int
+    content: bytes | None
+    result: SignedDocument | SignerError
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of a batch; received == signed + replayed + failed once it has ended."""
+
+    received: int = 0
+    signed: int = 0
+    replayed: int = 0
+    failed: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    queue_s: float = 0.0
+    document_s: float = 0.0
+    token_s: float = 0.0
+    timestamp_s: float = 0.0
+    journal_s: float = 0.0
+
+    def add(self, result: SignedDocument | SignerError) -> None:
+        """Counts one ended item."""
+        if isinstance(result, SignerError):
+            self.failed += 1
+            self.failures[result.reason.value] += 1
+        elif result.replayed:
+            self.replayed += 1
+        else:
+            self.signed += 1
+            self.queue_s += result.times.queue_s
+            self.document_s += result.times.document_s
+            self.token_s += result.times.token_s
+            self.timestamp_s += result.times.timestamp_s
+            self.journal_s += result.times.journal_s
+
+    @property
+    def times(self) -> StageTimes:
+        """Stage times summed over the signed items, in seconds."""
+        return StageTimes(self.queue_s, self.document_s, self.token_s, self.timestamp_s, self.journal_s)
+
+
+class Batch:
+    """One running batch. `submit` and `refuse` from the reading side, `outcomes` from the writing side, `end_of_input` once."""
+
+    def __init__(self, engine: Engine, request: Request, plan: ReadyPlan, *, documents_max: int, bytes_max: int) -> None:
+        self.tally = Tally()
+        self._engine = engine
+        self._request = request
+        self._plan = plan
+        self._documents_max = documents_max
+        self._bytes_max = bytes_max
+        self._in_work = 0
+        self._in_work_bytes = 0
+        self._room = asyncio.Event()
+        self._ended: asyncio.Queue[ItemOutcome | None] = asyncio.Queue()
+        self._input_ended = False
+
+    async def submit(self, index: int, document: IncomingDocument) -> None:
+        """Starts one document, once there is room in the window."""
+        size_bytes = len(document.content)
+        while self._in_work and (self._in_work >= self._documents_max or self._in_work_bytes + size_bytes > self._bytes_max):
+            self._room.clear()
+            await self._room.wait()
+        self.tally.received += 1
+        self._in_work += 1
+        self._in_work_bytes += size_bytes
+        self._engine.start_task(self._run(index, document))
+
+    def refuse(self, index: int, document_id: str, error: SignerError) -> None:
+        """Ends a document that never reached the path (too large, duplicate id …)."""
+        self.tally.received += 1
+        self._end(ItemOutcome(document_id, index, None, error))
+
+    def end_of_input(self) -> None:
+        """No more documents will come."""
+        self._input_ended = True
+        self._close_if_done()
+
+    async def outcomes(self) -> AsyncIterator[ItemOutcome]:
+        """Each document's end, as it ends; stops when the input has ended and nothing is in work."""
+        while (outcome := await self._ended.get()) is not None:
+            if outcome.content is not None:
+                # A result that waits for a slow reader still holds its document: it counts against the window until it is taken.
+                self._in_work -= 1
+                self._in_work_bytes -= len(outcome.content)
+                self._room.set()
+            yield outcome
+            self._close_if_done()
+
+    async def _run(self, index: int, document: IncomingDocument) -> None:
+        try:
+            result: SignedDocument | SignerError = await sign_document(self._engine, self._request, self._plan, document)
+        except SignerError as error:
+            result = error
+        except Exception as error:  # noqa: BLE001 - one item's bug must not end its batch; the log has it whole
+            reference = secrets.token_hex(8)
+            _log.exception("item failed by a bug", document_id=document.document_id, reference=reference)
+            result = InternalError(f"internal error: {type(error).__name__}", reference=reference)
+        self._end(ItemOutcome(document.document_id, index, document.content, result))
+
+    def _end(self, outcome: ItemOutcome) -> None:
+        self.tally.add(outcome.result)
+        observe(self._engine.metrics, self._plan, outcome.result)
+        self._ended.put_nowait(outcome)
+
+    def _close_if_done(self) -> None:
+        if self._input_ended and not self._in_work:
+            self._ended.put_nowait(None)

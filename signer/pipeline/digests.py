@@ -1,0 +1,130 @@
+"""SignDigests: steps 1, 2, 5, 6, 9, 10 for many digests of one call; there is no document to prepare."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from signer.errors import InternalError, InvalidArgument, SignerError
+from signer.journal.model import Intent, Outcome, OutcomeKind, Stored
+from signer.model import FieldPlacement, SignatureKey, StageTimes
+from signer.pipeline.engine import Engine
+from signer.pipeline.key_use import KeyUse, use_key
+from signer.pipeline.material import Finished, Parked, encode, stored_material
+from signer.pipeline.plan import ReadyPlan, fingerprint
+from signer.pipeline.request import Request
+
+NO_FIELD = FieldPlacement("")
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingDigest:
+    """One digest as it came; document_ids of a call all differ."""
+
+    document_id: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDigest:
+    """A released signature over a digest."""
+
+    material: Finished
+    times: StageTimes
+    replayed: bool
+
+
+DigestResult = SignedDigest | SignerError
+
+
+async def sign_digests(engine: Engine, request: Request, plan: ReadyPlan, items: Sequence[IncomingDigest]) -> list[DigestResult]:
+    """Signs each digest, or returns what is stored under its ids; one result an item, in order.
+
+    Raises only what stops all of them before any key was used: JournalUnavailable, Cancelled, DeadlineExceeded.
+    """
+    request.check()
+    keys = {item.document_id: SignatureKey(request.school_id, request.request_id, item.document_id) for item in items}
+    # A fixed order of entering: two calls that share ids in different orders must not wait for one another for ever.
+    entered: list[SignatureKey] = []
+    try:
+        for document_id in sorted(keys):
+            await engine.enter(keys[document_id])
+            entered.append(keys[document_id])
+        stored = await engine.ledger.look_up(list(keys.values()))
+        results = {item.document_id: _before_signing(plan, item, stored.get(keys[item.document_id])) for item in items}
+        fresh = [item for item in items if results[item.document_id] is None]
+        if fresh:
+            await _sign_fresh(engine, request, plan, [(keys[item.document_id], item) for item in fresh], results)
+    finally:
+        for key in entered:
+            engine.leave(key)
+    return [results[item.document_id] or InternalError("an item was left without a result") for item in items]
+
+
+def _before_signing(plan: ReadyPlan, item: IncomingDigest, stored: Stored | None) -> DigestResult | None:
+    """Step 1; None means: sign it."""
+    try:
+        finished = _stored_signature(plan, item, stored)
+    except SignerError as error:
+        return error
+    return SignedDigest(finished, StageTimes(), replayed=True) if finished else None
+
+
+def _stored_signature(plan: ReadyPlan, item: IncomingDigest, stored: Stored | None) -> Finished | None:
+    wanted_bytes = plan.algorithm.digest.size_bytes
+    if len(item.digest) != wanted_bytes:
+        raise InvalidArgument(
+            f"a digest of {len(item.digest)} bytes does not fit {plan.algorithm.value}, which signs {wanted_bytes} bytes",
+            field="items.digest",
+        )
+    if stored is None:
+        return None
+    finished = stored_material(stored, item.document_id, fingerprint(plan, NO_FIELD, item.digest))
+    if isinstance(finished, Parked):
+        raise InternalError("a bare signature can't be parked")
+    return finished
+
+
+async def _sign_fresh(
+    engine: Engine,
+    request: Request,
+    plan: ReadyPlan,
+    fresh: list[tuple[SignatureKey, IncomingDigest]],
+    results: dict[str, DigestResult | None],
+) -> None:
+    clock_s = request.clock_s
+    intents = [_intent(request, plan, key, item) for key, item in fresh]
+    used = await use_key(engine.ledger, engine.keys[plan.credential.token_name], plan.credential, request, intents)
+    signing_time = engine.utc_now()
+    outcomes: list[Outcome] = []
+    signed: list[tuple[str, KeyUse, Finished]] = []
+    for (key, item), use in zip(fresh, used, strict=True):
+        if isinstance(use, SignerError):
+            results[item.document_id] = use
+            continue
+        signature = use.signature.signature
+        digest = hashlib.sha256(signature).digest()
+        finished = Finished(signature, signing_time, None, plan.certificate_serial, plan.algorithm, digest)
+        outcomes.append(Outcome(key, use.attempt, OutcomeKind.RELEASED, encode(finished), digest))
+        signed.append((item.document_id, use, finished))
+    started_s = clock_s()
+    if outcomes:
+        await engine.ledger.settle(outcomes)
+    settle_s = (clock_s() - started_s) / max(1, len(outcomes))
+    for document_id, use, finished in signed:
+        times = StageTimes(queue_s=use.signature.queue_s, token_s=use.signature.token_s, journal_s=use.journal_s + settle_s)
+        results[document_id] = SignedDigest(finished, times, replayed=False)
+
+
+def _intent(request: Request, plan: ReadyPlan, key: SignatureKey, item: IncomingDigest) -> Intent:
+    return Intent(
+        key=key,
+        fingerprint=fingerprint(plan, NO_FIELD, item.digest),
+        client_id=request.client_id,
+        credential_id=plan.credential.id,
+        certificate_serial=plan.certificate_serial,
+        algorithm=plan.algorithm,
+        digest=item.digest,
+        plan=plan.name,
+    )

@@ -1,0 +1,63 @@
+"""The doors to the world that the path goes through, as Protocols: who stands behind them is wired by `server.serve`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
+from signer.documents.wire import PrepareCall, PreparedReply
+from signer.journal.model import Intent, Outcome, Stored
+from signer.model import SignatureKey
+from signer.tokens.pool import TokenSignature
+
+
+class Preparer(Protocol):
+    """Document workers."""
+
+    async def prepare(self, call: PrepareCall) -> PreparedReply:
+        """The proposed update, or a leaf of DocumentError."""
+
+
+class KeyDoor(Protocol):
+    """A token's queue."""
+
+    def submit(
+        self, *, key_id: bytes, algorithm: SignatureAlgorithm, digest: bytes, line: str, check: Callable[[], None]
+    ) -> asyncio.Future[TokenSignature]:
+        """Queues one digest; raises what refuses it at once."""
+
+
+class Ledger(Protocol):
+    """The journal."""
+
+    async def look_up(self, keys: Sequence[SignatureKey]) -> dict[SignatureKey, Stored]:
+        """What is stored under these ids."""
+
+    async def intend(self, intents: Sequence[Intent]) -> list[int]:
+        """Durable intents; their attempt numbers."""
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Durable outcomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A verified timestamp: TimeStampToken DER, and its gen time."""
+
+    timestamp: bytes
+    gen_time: datetime
+
+
+class Timestamper(Protocol):
+    """Whoever gives RFC 3161 timestamps."""
+
+    @property
+    def timestamp_bytes_max(self) -> int:
+        """The longest timestamp to expect, for reserving room."""
+
+    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm) -> Stamp:
+        """A timestamp over the imprint; TimestampUnavailable or TimestampInvalid."""

@@ -1,0 +1,76 @@
+"""The doors and caches that all requests share, and what is running now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from signer.algorithms import SignatureAlgorithm
+from signer.errors import TimestampUnavailable
+from signer.formats.cms.template import CmsTemplate
+from signer.model import Credential, SignatureKey
+from signer.pipeline.doors import KeyDoor, Ledger, Preparer, Timestamper
+from signer.telemetry.metrics import Metrics
+from signer.tokens.credentials import CredentialTable
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Engine:
+    """Everything the path needs. utc_now: the injected wall clock, aware. Owned by the event loop."""
+
+    ledger: Ledger
+    preparer: Preparer
+    keys: Mapping[str, KeyDoor]
+    credentials: CredentialTable
+    metrics: Metrics
+    utc_now: Callable[[], datetime]
+    timestamper: Timestamper | None = None
+    _templates: dict[tuple[bytes, tuple[bytes, ...], SignatureAlgorithm], CmsTemplate] = field(default_factory=dict)
+    _running: dict[SignatureKey, asyncio.Event] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def template(self, certificate: bytes, chain: tuple[bytes, ...], algorithm: SignatureAlgorithm) -> CmsTemplate:
+        """The CMS template of a certificate, built once."""
+        key = (certificate, chain, algorithm)
+        found = self._templates.get(key)
+        if found is None:
+            found = self._templates[key] = CmsTemplate.build(certificate, chain, algorithm)
+        return found
+
+    def template_of(self, credential: Credential, algorithm: SignatureAlgorithm) -> CmsTemplate:
+        """The CMS template of a credential as it is now."""
+        return self.template(credential.certificate, credential.chain, algorithm)
+
+    def require_timestamper(self) -> Timestamper:
+        """Who timestamps; TimestampUnavailable when the configuration names nobody."""
+        if self.timestamper is None:
+            raise TimestampUnavailable("no time-stamping authority is configured: add a [timestamp] section, or ask for level b-b")
+        return self.timestamper
+
+    async def enter(self, key: SignatureKey) -> None:
+        """Waits until no other task of this daemon works on the same ids: parallel duplicates sign once and share the outcome."""
+        while (other := self._running.get(key)) is not None:
+            await other.wait()
+        self._running[key] = asyncio.Event()
+
+    def leave(self, key: SignatureKey) -> None:
+        """Lets the next task with the same ids in."""
+        self._running.pop(key).set()
+
+    def start_task(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """Runs work that must reach its journalled outcome even if its caller has gone."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def drain(self, within_s: float) -> int:
+        """Waits for running work; returns how many tasks were still running when the time was up."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within_s)
+        return len(self._tasks)

@@ -1,0 +1,108 @@
+"""Steps 5 and 6: intent → sign, for any key and any number of digests.
+
+A worker that dies with a digest in its hands leaves an unknown outcome: that is journalled, and the digest is intended again as the next
+attempt. Nothing was released by then, so at most one signature ever is. What the token refuses with certainty because it is going away
+waits in the queue of a healing token, as another attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from signer.errors import (
+    InternalError,
+    SignatureOutcomeUnknown,
+    SignerError,
+    TokenRemoved,
+    TokenTimedOut,
+    TokenUnavailable,
+)
+from signer.journal.model import Intent, Outcome, OutcomeKind
+from signer.model import Credential
+from signer.pipeline.doors import KeyDoor, Ledger
+from signer.pipeline.request import Request
+from signer.tokens.pool import TokenSignature
+
+_ATTEMPTS_MAX = 4
+_UNKNOWN = (SignatureOutcomeUnknown, TokenTimedOut)
+_WORTH_ANOTHER = (SignatureOutcomeUnknown, TokenTimedOut, TokenRemoved, TokenUnavailable)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """A signature made for an intent. attempt: the intent's number. journal_s: spent on making intents durable."""
+
+    attempt: int
+    signature: TokenSignature
+    journal_s: float
+
+
+@dataclass(slots=True)
+class _Try:
+    intent: Intent
+    attempt: int = 0
+    result: KeyUse | SignerError | None = None
+
+
+async def use_key(
+    ledger: Ledger, door: KeyDoor, credential: Credential, request: Request, intents: Sequence[Intent]
+) -> list[KeyUse | SignerError]:
+    """Signs each intent's digest; returns a signature or an error for each, in order.
+
+    An error means that nothing was released, and is settled in the journal. A KeyUse is NOT yet settled: its outcome belongs to the
+    caller, together with the material. Raises only what refuses all of them before any key was used (JournalUnavailable, RequestIdReused).
+    """
+    tries = [_Try(intent) for intent in intents]
+    pending = tries
+    for _ in range(_ATTEMPTS_MAX):
+        pending = await _attempt(ledger, door, credential, request, pending)
+        if not pending:
+            break
+    return [one.result if one.result is not None else InternalError("an intent was left without a result") for one in tries]
+
+
+async def _attempt(ledger: Ledger, door: KeyDoor, credential: Credential, request: Request, tries: list[_Try]) -> list[_Try]:
+    """One round: intend all, sign all, settle the failed; returns those worth another round."""
+    clock_s = request.clock_s
+    started_s = clock_s()
+    attempts = await ledger.intend([one.intent for one in tries])
+    journal_s = (clock_s() - started_s) / len(tries)
+    for one, attempt in zip(tries, attempts, strict=True):
+        one.attempt = attempt
+    outcomes = await asyncio.gather(*[_submit(door, credential, request, one.intent) for one in tries], return_exceptions=True)
+    failed: list[Outcome] = []
+    again: list[_Try] = []
+    for one, outcome in zip(tries, outcomes, strict=True):
+        if isinstance(outcome, TokenSignature):
+            one.result = KeyUse(one.attempt, outcome, journal_s)
+            continue
+        error = outcome if isinstance(outcome, SignerError) else InternalError(f"signing failed: {type(outcome).__name__}")
+        one.result = error
+        kind = OutcomeKind.UNKNOWN if isinstance(error, _UNKNOWN) else OutcomeKind.FAILED
+        failed.append(Outcome(one.intent.key, one.attempt, kind, detail=error.reason.value))
+        if isinstance(error, _WORTH_ANOTHER):
+            again.append(one)
+    if failed:
+        await ledger.settle(failed)
+    return again if _may_go_on(request) else []
+
+
+def _submit(door: KeyDoor, credential: Credential, request: Request, intent: Intent) -> asyncio.Future[TokenSignature]:
+    try:
+        return door.submit(
+            key_id=credential.key_id, algorithm=intent.algorithm, digest=intent.digest, line=request.school_id, check=request.check
+        )
+    except SignerError as error:
+        refused: asyncio.Future[TokenSignature] = asyncio.get_running_loop().create_future()
+        refused.set_exception(error)
+        return refused
+
+
+def _may_go_on(request: Request) -> bool:
+    try:
+        request.check()
+    except SignerError:
+        return False
+    return True

@@ -1,0 +1,73 @@
+"""What is kept of a signature so that a repeat needs no key: signature material, never a document.
+
+A finished signature is the bytes that were appended to the document, CMS included; a parked one is everything but its timestamp.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from signer.algorithms import SignatureAlgorithm
+from signer.errors import InternalError, RequestIdReused
+from signer.journal.model import SignatureState, Stored
+
+
+class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
+    """appended: the update with its CMS (PAdES), or the bare signature (digests)."""
+
+    appended: bytes
+    signing_time: datetime
+    timestamp_time: datetime | None
+    certificate_serial: str
+    algorithm: SignatureAlgorithm
+    signed_sha256: bytes
+
+
+class Parked(msgspec.Struct, frozen=True, array_like=True, tag="p"):
+    """Signed, timestamp missing. update: with its hole still empty. certificate, chain: DER, as they were at signing."""
+
+    update: bytes
+    contents_offset: int
+    contents_digits: int
+    signed_attributes: bytes
+    signature: bytes
+    signing_time: datetime
+    certificate_serial: str
+    certificate: bytes
+    chain: tuple[bytes, ...]
+    algorithm: SignatureAlgorithm
+
+
+_decoder: msgspec.msgpack.Decoder[Finished | Parked] = msgspec.msgpack.Decoder(Finished | Parked)
+encode = msgspec.msgpack.Encoder().encode
+
+
+def decode(raw: bytes) -> Finished | Parked:
+    """Material as stored; InternalError when the journal holds something else."""
+    try:
+        return _decoder.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise InternalError(f"stored signature material can't be read: {error}") from error
+
+
+def stored_material(stored: Stored, document_id: str, fingerprint: bytes) -> Finished | Parked | None:
+    """Step 1: what is stored under ids that came again; None where no signature exists and another attempt is right.
+
+    Raises RequestIdReused when they came with other content or plan, or when the material is past its retention.
+    """
+    if stored.fingerprint != fingerprint:
+        raise RequestIdReused(
+            f"document {document_id!r} of this request came before with other content or another plan; use a new request_id",
+            documentId=document_id,
+        )
+    if stored.state not in (SignatureState.RELEASED, SignatureState.PARKED):
+        return None
+    if not stored.material:
+        raise RequestIdReused(
+            f"document {document_id!r} of this request was signed, and its signature is past its retention; use the copy you received, "
+            "or a new request_id to sign anew",
+            documentId=document_id,
+        )
+    return decode(stored.material)

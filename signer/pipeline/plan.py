@@ -1,0 +1,81 @@
+"""Step 2: a plan that can be carried out: its credential, usable now, and the algorithm its key will use."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from signer.algorithms import SignatureAlgorithm
+from signer.errors import NotServedYet
+from signer.model import Credential, FieldPlacement, Level, Profile
+from signer.pipeline.engine import Engine
+from signer.pipeline.request import Request
+
+_SERVED = {
+    (Profile.PADES, Level.B_B),
+    (Profile.PADES, Level.B_T),
+    (Profile.DIGEST, Level.B_B),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPlan:
+    """What is the same for all items of a request. certificate_serial: lower-case hex."""
+
+    profile: Profile
+    level: Level
+    credential: Credential
+    algorithm: SignatureAlgorithm
+    placement: FieldPlacement
+    certificate_serial: str
+
+    @property
+    def name(self) -> str:
+        """Profile and level, as the journal's intents carry them."""
+        return f"{self.profile.value}/{self.level.value}"
+
+
+def make_ready(
+    engine: Engine,
+    request: Request,
+    *,
+    profile: Profile,
+    level: Level,
+    credential_id: str,
+    algorithm: SignatureAlgorithm | None,
+    placement: FieldPlacement,
+) -> ReadyPlan:
+    """Checks everything about a request that can be checked before its first document.
+
+    Raises CredentialNotFound, TokenUnavailable, CertificateExpired, CertificateNotYetValid, CertificateUnusable, AlgorithmUnsupported,
+    TimestampUnavailable or NotServedYet. No key was used.
+    """
+    if (profile, level) not in _SERVED:
+        raise NotServedYet(f"profile {profile.value} at level {level.value} is not served by this release")
+    credential = engine.credentials.resolve(credential_id, request.school_id)
+    validity = engine.credentials.require_usable(credential, engine.utc_now())
+    chosen = engine.credentials.choose_algorithm(credential, algorithm)
+    if level is not Level.B_B:
+        engine.require_timestamper()
+    return ReadyPlan(profile, level, credential, chosen, placement, validity.serial)
+
+
+def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: bytes) -> bytes:
+    """What makes two requests of the same ids the same: content, credential and how it is signed. 32 bytes.
+
+    The certificate is left out: a renewed one must not make a repeat of an old request look like other content.
+    """
+    parts = (
+        plan.name,
+        plan.credential.id,
+        plan.algorithm.value,
+        placement.field_name,
+        placement.name,
+        placement.reason,
+        placement.location,
+    )
+    digest = hashlib.sha256(content_sha256)
+    for part in parts:
+        encoded = part.encode()
+        digest.update(len(encoded).to_bytes(4) + encoded)
+    return digest.digest()

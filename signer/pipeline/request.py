@@ -1,0 +1,39 @@
+"""Who asked, for which school, until when: the budget every step looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from signer.errors import Cancelled, DeadlineExceeded, ShuttingDown
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One RPC's right to work. deadline_s: on the loop's clock. Cancelled by the door when the caller goes away or the daemon drains."""
+
+    client_id: str
+    school_id: str
+    request_id: str
+    deadline_s: float
+    clock_s: Callable[[], float]
+    is_cancelled: bool = False
+    is_draining: bool = False
+
+    def cancel(self) -> None:
+        """No key is used for this request's items that have not reached one."""
+        self.is_cancelled = True
+
+    def check(self) -> None:
+        """Raises why the next item must not begin: Cancelled, ShuttingDown or DeadlineExceeded."""
+        if self.is_cancelled:
+            raise Cancelled("the caller cancelled or went away before this item's turn; no key was used for it")
+        if self.is_draining:
+            raise ShuttingDown("the daemon is stopping; no key was used for this item; repeat with the same ids", retry_after_s=5.0)
+        if self.clock_s() >= self.deadline_s:
+            raise DeadlineExceeded("the deadline passed before this item's turn; no key was used for it; repeat with the same ids")
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds until the deadline, not below 0."""
+        return max(0.0, self.deadline_s - self.clock_s())

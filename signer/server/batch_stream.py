@@ -1,0 +1,225 @@
+"""BatchSignDocuments: the reading and the writing side of one stream.
+
+Read: header, then documents, each whole or in chunks; a document that breaks a limit is refused alone and its chunks are skipped.
+Write: accepted, then results as they end (content in chunks below the message limit), progress at the interval asked for, the summary.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from signer.errors import BatchTooLarge, DocumentDigestMismatch, DuplicateDocumentId, InvalidArgument, SignerError
+from signer.pipeline.batch import Batch, ItemOutcome
+from signer.pipeline.document import IncomingDocument
+from signer.pipeline.plan import ReadyPlan
+from signer.rpc_status import to_rpc_status
+from signer.server import convert
+from signer.server.limits import require_size
+from signer.server.settings import ServerSettings
+from signer.v1 import batch_pb2, plan_pb2, signing_pb2
+
+_Response = signing_pb2.BatchSignDocumentsResponse
+_Outbox = asyncio.Queue[list[_Response] | Exception | None]
+"""What goes out together stays together: a result and its chunks are one entry."""
+_CHUNK_BYTES = 1024 * 1024
+_MESSAGE_HEADROOM_BYTES = 16 * 1024
+_PROGRESS_S_MIN = 0.1
+
+
+@dataclass(slots=True)
+class _Arriving:
+    """A document whose bytes are still coming. refused: why it will not be signed; its chunks are counted and dropped."""
+
+    index: int
+    start: batch_pb2.DocumentStart
+    content: bytearray
+    received_bytes: int = 0
+    refused: SignerError | None = None
+
+
+class BatchStream:
+    """One stream after its header."""
+
+    def __init__(self, settings: ServerSettings, plan: ReadyPlan, batch: Batch, header: batch_pb2.BatchHeader) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._batch = batch
+        self._header = header
+        self._seen: set[str] = set()
+        self._fields: dict[str, str] = {}
+        self._arriving: _Arriving | None = None
+        self._started_s = asyncio.get_running_loop().time()
+
+    async def run(self, messages: AsyncIterator[signing_pb2.BatchSignDocumentsRequest]) -> AsyncIterator[_Response]:
+        """Everything after the header, up to and with the summary. Raises InvalidArgument for a message out of order."""
+        limits = self._settings.limits
+        yield _Response(
+            accepted=signing_pb2.BatchAccepted(
+                algorithm=convert.ALGORITHM_NUMBERS[self._plan.algorithm],
+                certificate_chain=[self._plan.credential.certificate, *self._plan.credential.chain],
+                document_bytes_max=limits.document_bytes_max,
+                documents_max=limits.batch_documents_max,
+                message_bytes_max=self._settings.message_bytes_max,
+            )
+        )
+        outbox: _Outbox = asyncio.Queue(maxsize=4)
+        tasks = [asyncio.create_task(self._read(messages, outbox)), asyncio.create_task(self._write(outbox))]
+        if self._header.HasField("progress_interval"):
+            interval_s = max(_PROGRESS_S_MIN, self._header.progress_interval.ToNanoseconds() / 1e9)
+            tasks.append(asyncio.create_task(self._tell_progress(outbox, interval_s)))
+        try:
+            while (entry := await outbox.get()) is not None:
+                if isinstance(entry, Exception):
+                    raise entry
+                for response in entry:
+                    yield response
+            yield _Response(summary=self._summary())
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, messages: AsyncIterator[signing_pb2.BatchSignDocumentsRequest], outbox: _Outbox) -> None:
+        try:
+            async for message in messages:
+                kind = message.WhichOneof("message")
+                if kind == "document":
+                    self._end_unfinished()
+                    await self._begin(message.document)
+                elif kind == "chunk" and self._arriving is not None:
+                    await self._take(message.chunk.data)
+                elif kind != "chunk" or not self._seen:
+                    raise InvalidArgument("after the header only documents and their chunks may come", field="message")
+            self._end_unfinished()
+            self._batch.end_of_input()
+        except SignerError as error:
+            await outbox.put(error)
+
+    async def _begin(self, start: batch_pb2.DocumentStart) -> None:
+        arriving = _Arriving(self._batch.tally.received, start, bytearray())
+        self._arriving = arriving
+        try:
+            self._admit(start)
+        except SignerError as error:
+            arriving.refused = error
+        await self._take(start.data)
+
+    def _admit(self, start: batch_pb2.DocumentStart) -> None:
+        convert.identifier(start.document_id, "document.document_id")
+        convert.sha256(start.sha256, "document.sha256")
+        convert.field_name(start.field_name)
+        if start.document_id in self._seen:
+            raise DuplicateDocumentId(
+                f"document_id {start.document_id!r} came twice in this batch; the first one goes on", documentId=start.document_id
+            )
+        if len(self._seen) >= self._settings.limits.batch_documents_max:
+            limit = self._settings.limits.batch_documents_max
+            raise BatchTooLarge(f"more than {limit} documents in one batch; send the rest as another one", limit=limit)
+        self._seen.add(start.document_id)
+        require_size(start.size_bytes, self._settings.limits.document_bytes_max)
+
+    async def _take(self, data: bytes) -> None:
+        arriving = self._arriving
+        if arriving is None:
+            return
+        arriving.received_bytes += len(data)
+        if arriving.refused is None:
+            if arriving.received_bytes > arriving.start.size_bytes:
+                arriving.refused = InvalidArgument("more bytes came than document.size_bytes announced", field="document.size_bytes")
+                arriving.content.clear()
+            else:
+                arriving.content += data
+        if arriving.received_bytes >= arriving.start.size_bytes:
+            self._arriving = None
+            await self._complete(arriving)
+
+    def _end_unfinished(self) -> None:
+        arriving, self._arriving = self._arriving, None
+        if arriving is not None:
+            error = arriving.refused or InvalidArgument(
+                f"only {arriving.received_bytes} of the {arriving.start.size_bytes} bytes announced came before the next message",
+                field="document.size_bytes",
+            )
+            self._batch.refuse(arriving.index, arriving.start.document_id, error)
+
+    async def _complete(self, arriving: _Arriving) -> None:
+        start = arriving.start
+        content = bytes(arriving.content)
+        if arriving.refused is None and start.sha256 and hashlib.sha256(content).digest() != start.sha256:
+            arriving.refused = DocumentDigestMismatch("the document's bytes do not have the SHA-256 announced; it was damaged on its way")
+        if arriving.refused is not None:
+            self._batch.refuse(arriving.index, start.document_id, arriving.refused)
+            return
+        placement = self._plan.placement
+        if start.field_name:
+            placement = replace(placement, field_name=start.field_name)
+            self._fields[start.document_id] = start.field_name
+        await self._batch.submit(arriving.index, IncomingDocument(start.document_id, content, placement))
+
+    async def _write(self, outbox: _Outbox) -> None:
+        try:
+            async for outcome in self._batch.outcomes():
+                await outbox.put(self._result(outcome))
+        except Exception as error:  # noqa: BLE001 - crosses to the stream's own task, which raises it
+            await outbox.put(error)
+        await outbox.put(None)
+
+    def _result(self, outcome: ItemOutcome) -> list[_Response]:
+        result = batch_pb2.DocumentResult(document_id=outcome.document_id, index=outcome.index)
+        if isinstance(outcome.result, SignerError):
+            result.status.CopyFrom(to_rpc_status(outcome.result))
+            return [_Response(result=result)]
+        field = self._fields.pop(outcome.document_id, self._plan.placement.field_name)
+        result.replayed = outcome.result.replayed
+        result.info.CopyFrom(convert.document_info(self._plan, outcome.result, field))
+        result.times.CopyFrom(convert.stage_times(outcome.result.times))
+        content = outcome.result.appended
+        if self._header.result_form != plan_pb2.RESULT_FORM_APPENDED_BYTES:
+            content = (outcome.content or b"") + content
+        result.content_size_bytes = len(content)
+        room_bytes = min(_CHUNK_BYTES, self._settings.message_bytes_max - _MESSAGE_HEADROOM_BYTES)
+        result.content = content[:room_bytes]
+        chunks = [content[at : at + room_bytes] for at in range(room_bytes, len(content), room_bytes)]
+        return [_Response(result=result), *[_Response(chunk=batch_pb2.ResultChunk(data=chunk)) for chunk in chunks]]
+
+    async def _tell_progress(self, outbox: _Outbox, interval_s: float) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            while True:
+                await asyncio.sleep(interval_s)
+                await outbox.put([_Response(progress=self._progress())])
+
+    def _progress(self) -> batch_pb2.BatchProgress:
+        tally = self._batch.tally
+        elapsed_s = asyncio.get_running_loop().time() - self._started_s
+        done = tally.signed + tally.replayed + tally.failed
+        progress = batch_pb2.BatchProgress(
+            expected=self._header.expected_documents,
+            received=tally.received,
+            signed=tally.signed + tally.replayed,
+            failed=tally.failed,
+            queued=tally.received - done,
+            elapsed=convert.duration(elapsed_s),
+            signatures_per_second=tally.signed / elapsed_s if elapsed_s else 0.0,
+        )
+        left = self._header.expected_documents - done
+        if self._header.expected_documents and done:
+            progress.remaining.CopyFrom(convert.duration(max(0.0, elapsed_s / done * left)))
+        return progress
+
+    def _summary(self) -> batch_pb2.BatchSummary:
+        tally = self._batch.tally
+        return batch_pb2.BatchSummary(
+            expected=self._header.expected_documents,
+            received=tally.received,
+            signed=tally.signed,
+            replayed=tally.replayed,
+            failed=tally.failed,
+            not_received=max(0, self._header.expected_documents - tally.received),
+            failures=[batch_pb2.ReasonCount(reason=reason, count=count) for reason, count in sorted(tally.failures.items())],
+            elapsed=convert.duration(asyncio.get_running_loop().time() - self._started_s),
+            times=convert.stage_times(tally.times),
+        )

@@ -1,0 +1,135 @@
+"""Between messages and values: every field is checked here, once, and named in the error when it is wrong."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from signer.algorithms import SignatureAlgorithm
+from signer.errors import InvalidArgument
+from signer.model import FieldPlacement, Level, Profile, StageTimes
+from signer.pipeline.document import SignedDocument
+from signer.pipeline.material import Finished
+from signer.pipeline.plan import ReadyPlan
+from signer.v1 import common_pb2, plan_pb2, signature_pb2
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9._:@/-]{1,128}")
+_TEXT_MAX = 256
+_FIELD_NAME_BYTES_MAX = 127
+_SHA256_BYTES = 32
+_DEFAULT_FIELD = "Signature"
+
+ALGORITHMS: dict[int, SignatureAlgorithm] = {
+    common_pb2.SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{algorithm.name}"): algorithm for algorithm in SignatureAlgorithm
+}
+ALGORITHM_NUMBERS: dict[SignatureAlgorithm, Any] = {algorithm: number for number, algorithm in ALGORITHMS.items()}
+LEVELS: dict[int, Level] = {common_pb2.Level.Value(f"LEVEL_{level.name}"): level for level in Level}
+LEVEL_NUMBERS: dict[Level, Any] = {level: number for number, level in LEVELS.items()}
+PROFILES: dict[int, Profile] = {
+    common_pb2.Profile.Value(f"PROFILE_{profile.name}"): profile for profile in Profile if profile is not Profile.DIGEST
+}
+PROFILE_NUMBERS: dict[Profile, Any] = {profile: number for number, profile in PROFILES.items()}
+
+
+def identifier(value: str, field: str) -> str:
+    """A required identifier; InvalidArgument says what one looks like."""
+    if not _IDENTIFIER.fullmatch(value):
+        raise InvalidArgument(f"{field} must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -", field=field)
+    return value
+
+
+def sha256(value: bytes, field: str) -> bytes:
+    """An optional SHA-256: empty, or 32 bytes."""
+    if value and len(value) != _SHA256_BYTES:
+        raise InvalidArgument(f"{field} must be empty or a SHA-256 of 32 raw bytes, not {len(value)} bytes", field=field)
+    return value
+
+
+def algorithm(number: int) -> SignatureAlgorithm | None:
+    """The algorithm asked for; None: the credential's default."""
+    if not number:
+        return None
+    if number not in ALGORITHMS:
+        raise InvalidArgument(f"algorithm {number} is not one of this contract", field="algorithm")
+    return ALGORITHMS[number]
+
+
+def level(number: int) -> Level:
+    """A required level."""
+    if number not in LEVELS:
+        raise InvalidArgument("plan.level is required: LEVEL_B_B or LEVEL_B_T", field="plan.level")
+    return LEVELS[number]
+
+
+def profile(number: int) -> Profile:
+    """A required profile."""
+    if number not in PROFILES:
+        raise InvalidArgument("plan.profile is required: PROFILE_PADES", field="plan.profile")
+    return PROFILES[number]
+
+
+def placement(options: plan_pb2.PadesOptions) -> FieldPlacement:
+    """Which field is filled and what its dictionary says."""
+    for name, value in (("name", options.name), ("reason", options.reason), ("location", options.location)):
+        if len(value) > _TEXT_MAX:
+            raise InvalidArgument(f"plan.pades.{name} is longer than {_TEXT_MAX} characters", field=f"plan.pades.{name}")
+    return FieldPlacement(field_name(options.field_name) or _DEFAULT_FIELD, options.name, options.reason, options.location)
+
+
+def field_name(value: str) -> str:
+    """A PDF field name, or empty."""
+    if len(value.encode()) > _FIELD_NAME_BYTES_MAX or "." in value:
+        raise InvalidArgument(f"field_name must be at most {_FIELD_NAME_BYTES_MAX} bytes without a full stop", field="field_name")
+    return value
+
+
+def duration(seconds: float) -> Duration:
+    """Seconds as a Duration."""
+    made = Duration()
+    made.FromNanoseconds(round(seconds * 1e9))
+    return made
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """An aware time as a Timestamp."""
+    made = Timestamp()
+    made.FromDatetime(moment)
+    return made
+
+
+def stage_times(times: StageTimes) -> common_pb2.StageTimes:
+    """Where an item's time went."""
+    return common_pb2.StageTimes(
+        queue=duration(times.queue_s),
+        document=duration(times.document_s),
+        token=duration(times.token_s),
+        timestamp=duration(times.timestamp_s),
+        journal=duration(times.journal_s),
+    )
+
+
+def signature_info(plan: ReadyPlan, material: Finished, field: str, source_sha256: bytes) -> signature_pb2.SignatureInfo:
+    """What was made."""
+    info = signature_pb2.SignatureInfo(
+        credential_id=plan.credential.id,
+        certificate_serial=material.certificate_serial,
+        algorithm=ALGORITHM_NUMBERS[material.algorithm],
+        profile=PROFILE_NUMBERS.get(plan.profile, 0),
+        level=LEVEL_NUMBERS[plan.level],
+        signing_time=timestamp(material.signing_time),
+        source_sha256=source_sha256,
+        signed_sha256=material.signed_sha256,
+        field_name=field,
+    )
+    if material.timestamp_time is not None:
+        info.timestamp_time.CopyFrom(timestamp(material.timestamp_time))
+    return info
+
+
+def document_info(plan: ReadyPlan, signed: SignedDocument, field: str) -> signature_pb2.SignatureInfo:
+    """What was made of a document."""
+    return signature_info(plan, signed.material, field, signed.source_sha256)

@@ -1,0 +1,93 @@
+"""CredentialService: which keys a school may name, and what keeps them from signing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from signer.model import Credential, ProblemKind
+from signer.pipeline.engine import Engine
+from signer.server import convert
+from signer.server.door import current_visit
+from signer.v1 import common_pb2, credential_pb2, credential_pb2_grpc
+
+_PROBLEMS: dict[ProblemKind, Any] = {
+    kind: credential_pb2.CredentialProblem.Value(f"CREDENTIAL_PROBLEM_{kind.name}") for kind in ProblemKind
+}
+_EC_KINDS = {256: common_pb2.KEY_KIND_EC_P256, 384: common_pb2.KEY_KIND_EC_P384}
+_RSA_KINDS = {2048: common_pb2.KEY_KIND_RSA_2048, 3072: common_pb2.KEY_KIND_RSA_3072, 4096: common_pb2.KEY_KIND_RSA_4096}
+
+
+class CredentialService(credential_pb2_grpc.CredentialServiceServicer):
+    """Both methods read what the tokens showed last; no token is asked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def ListCredentials(  # noqa: N802
+        self,
+        request: credential_pb2.ListCredentialsRequest,
+        context: Any,  # noqa: ARG002
+    ) -> credential_pb2.ListCredentialsResponse:
+        """A school's credentials; in one page, since the configuration lists them all."""
+        current_visit().caller.require_school(convert.identifier(request.school_id, "school_id"))
+        messages = [self._message(credential) for credential in self._engine.credentials.list_for([request.school_id])]
+        wanted = [message for message in messages if message.usable or not request.usable_only]
+        return credential_pb2.ListCredentialsResponse(credentials=wanted)
+
+    async def GetCredential(  # noqa: N802
+        self,
+        request: credential_pb2.GetCredentialRequest,
+        context: Any,  # noqa: ARG002
+    ) -> credential_pb2.GetCredentialResponse:
+        """One credential with its chain."""
+        current_visit().caller.require_school(convert.identifier(request.school_id, "school_id"))
+        credential = self._engine.credentials.resolve(convert.identifier(request.credential_id, "credential_id"), request.school_id)
+        return credential_pb2.GetCredentialResponse(
+            credential=self._message(credential), chain=[_certificate_info(der) for der in credential.chain]
+        )
+
+    def _message(self, credential: Credential) -> credential_pb2.Credential:
+        findings = self._engine.credentials.findings(credential, self._engine.utc_now())
+        message = credential_pb2.Credential(
+            credential_id=credential.id,
+            school_id=credential.school_id,
+            token_name=credential.token_name,
+            algorithms=[convert.ALGORITHM_NUMBERS[algorithm] for algorithm in credential.algorithms],
+            state=credential_pb2.CREDENTIAL_STATE_ACTIVE
+            if credential.certificate
+            else credential_pb2.CREDENTIAL_STATE_AWAITING_CERTIFICATE,
+            usable=not findings,
+            findings=[credential_pb2.CredentialFinding(problem=_PROBLEMS[finding.kind], message=finding.text) for finding in findings],
+            activation=credential_pb2.ACTIVATION_MODE_NONE,
+            key_storage=credential_pb2.KEY_STORAGE_TOKEN,
+        )
+        if credential.certificate:
+            message.certificate.CopyFrom(_certificate_info(credential.certificate))
+            message.key_kind = _key_kind(credential.certificate)
+        return message
+
+
+def _certificate_info(der: bytes) -> common_pb2.CertificateInfo:
+    certificate = x509.load_der_x509_certificate(der)
+    return common_pb2.CertificateInfo(
+        der=der,
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        serial=f"{certificate.serial_number:x}",
+        not_before=convert.timestamp(certificate.not_valid_before_utc),
+        not_after=convert.timestamp(certificate.not_valid_after_utc),
+        sha256=certificate.fingerprint(hashes.SHA256()),
+    )
+
+
+def _key_kind(der: bytes) -> Any:
+    key = x509.load_der_x509_certificate(der).public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        return _RSA_KINDS.get(key.key_size, common_pb2.KEY_KIND_UNSPECIFIED)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return _EC_KINDS.get(key.key_size, common_pb2.KEY_KIND_UNSPECIFIED)
+    return common_pb2.KEY_KIND_UNSPECIFIED

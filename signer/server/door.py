@@ -1,0 +1,214 @@
+"""What every RPC passes before and after its handler: who calls, how many at once, until when; and errors, logs and metrics on the way out.
+
+Rules:
+- A handler sees an identified `Caller` and a `Request` budget; it raises errors of our tree and knows no status codes.
+- Nothing of an unexpected exception leaves but a reference; the log has the rest.
+- Health and reflection need no configured client (TLS has let the certificate in), everything else does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from signer.access.callers import Caller, CallerTable
+from signer.errors import CallerUnknown, DeadlineTooLong, InternalError, ShuttingDown, SignerError, TooManyRequests
+from signer.pipeline.request import Request
+from signer.rpc_status import abort_arguments
+from signer.server.settings import ServerSettings
+from signer.telemetry.logs import context as log_context
+from signer.telemetry.logs import get_logger
+from signer.telemetry.metrics import Metrics
+
+_log = get_logger(__name__)
+_OPEN_SERVICES = ("/grpc.health.v1.", "/grpc.reflection.")
+_OK = "OK"
+_NO_REASON = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One RPC inside the door. deadline_s: on the loop's clock."""
+
+    caller: Caller
+    rpc_id: str
+    deadline_s: float
+    requests: list[Request]
+
+    def request(self, school_id: str, request_id: str) -> Request:
+        """The budget of this RPC's work for a school; SchoolNotFound when the caller does not speak for it."""
+        self.caller.require_school(school_id)
+        made = Request(self.caller.client_id, school_id, request_id, self.deadline_s, asyncio.get_running_loop().time)
+        self.requests.append(made)
+        return made
+
+
+_visit: ContextVar[Visit] = ContextVar("visit")
+
+
+def current_visit() -> Visit:
+    """The visit that the running handler serves."""
+    return _visit.get()
+
+
+class Door(aio.ServerInterceptor):
+    """The interceptor. One instance a server; owned by the event loop."""
+
+    def __init__(self, settings: ServerSettings, callers: CallerTable, metrics: Metrics) -> None:
+        self._settings = settings
+        self._callers = callers
+        self._metrics = metrics
+        self._open: dict[str, Visit] = {}
+        self._is_draining = False
+        self._emptied = asyncio.Event()
+
+    def drain(self) -> None:
+        """Takes nothing new; what runs goes on."""
+        self._is_draining = True
+
+    async def wait_until_empty(self, within_s: float) -> None:
+        """Waits until no call is open, at most within_s seconds."""
+        if self._open:
+            self._emptied.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), within_s)
+
+    def stop_open_requests(self) -> None:
+        """Lets no open request begin another item."""
+        for visit in self._open.values():
+            for request in visit.requests:
+                request.is_draining = True
+
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Wraps the method's handler."""
+        handler = await continuation(handler_call_details)
+        method = str(handler_call_details.method)
+        if handler is None or method.startswith(_OPEN_SERVICES):
+            return handler
+        if handler.response_streaming:
+            inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+            make = grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
+            return make(self._streaming(method, inner), handler.request_deserializer, handler.response_serializer)
+        inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
+        make = grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
+        return make(self._single(method, inner), handler.request_deserializer, handler.response_serializer)
+
+    def _single(self, method: str, inner: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+        async def behaviour(message: Any, context: Any) -> Any:
+            call = _Call(self, method, context)
+            try:
+                async with call:
+                    return await inner(message, context)
+            except SignerError as error:
+                await context.abort(*abort_arguments(error))
+
+        return behaviour
+
+    def _streaming(self, method: str, inner: Callable[[Any, Any], AsyncIterator[Any]]) -> Callable[[Any, Any], AsyncIterator[Any]]:
+        async def behaviour(message: Any, context: Any) -> AsyncIterator[Any]:
+            call = _Call(self, method, context)
+            try:
+                async with call:
+                    async for response in inner(message, context):
+                        yield response
+            except SignerError as error:
+                await context.abort(*abort_arguments(error))
+
+        return behaviour
+
+    def enter(self, context: Any) -> Visit:
+        """Admits a call: identified, within the limits; raises why not."""
+        if self._is_draining:
+            raise ShuttingDown("the daemon is stopping and takes nothing new; repeat, another replica may answer", retry_after_s=5.0)
+        certificates = context.auth_context().get("x509_pem_cert", [])
+        if not certificates:
+            raise CallerUnknown("no TLS client certificate came with this connection")
+        caller = self._callers.identify(certificates[0])
+        if len(self._open) >= self._settings.concurrent_rpcs_max:
+            raise TooManyRequests(
+                f"{self._settings.concurrent_rpcs_max} RPCs are open already; repeat in a moment",
+                retry_after_s=1.0,
+                limit=self._settings.concurrent_rpcs_max,
+            )
+        visit = Visit(caller, secrets.token_hex(8), asyncio.get_running_loop().time() + self._budget_s(context), [])
+        self._open[visit.rpc_id] = visit
+        return visit
+
+    def leave(self, visit: Visit) -> None:
+        """The call has ended, however: nothing more is begun for it."""
+        self._open.pop(visit.rpc_id, None)
+        for request in visit.requests:
+            request.cancel()
+        if not self._open:
+            self._emptied.set()
+
+    def _budget_s(self, context: Any) -> float:
+        remaining_s = context.time_remaining()
+        if remaining_s is None:
+            return self._settings.deadline_s_default
+        if remaining_s > self._settings.deadline_s_max:
+            raise DeadlineTooLong(
+                f"a deadline of {remaining_s:.0f} s is longer than this appliance allows ({self._settings.deadline_s_max:g} s)",
+                limitS=self._settings.deadline_s_max,
+            )
+        return float(remaining_s)
+
+    def observe(self, method: str, code: str, reason: str, seconds: float) -> None:
+        """Counts an ended RPC."""
+        self._metrics.rpcs.labels(method=method, code=code, reason=reason).inc()
+        self._metrics.rpc_duration_seconds.labels(method=method).observe(seconds)
+
+
+class _Call:
+    """One RPC from entry to its access-log line."""
+
+    def __init__(self, door: Door, method: str, context: Any) -> None:
+        self._door = door
+        self._method = method.rsplit(".", 1)[-1]
+        self._context = context
+        self._visit: Visit | None = None
+        self._started_s = 0.0
+
+    async def __aenter__(self) -> None:
+        self._started_s = asyncio.get_running_loop().time()
+        try:
+            self._visit = self._door.enter(self._context)
+        except SignerError as error:
+            self._end(error)
+            raise
+        _visit.set(self._visit)
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._visit is not None:
+            self._door.leave(self._visit)
+        if error is None or isinstance(error, SignerError):
+            self._end(error)
+            return
+        if isinstance(error, (asyncio.CancelledError, GeneratorExit, aio.AbortError)):
+            self._end(None, code="CANCELLED")
+            return
+        reference = secrets.token_hex(8)
+        _log.error("rpc failed by a bug", method=self._method, reference=reference, exc_info=error)
+        wrapped = InternalError("internal error", reference=reference)
+        self._end(wrapped)
+        raise wrapped from error
+
+    def _end(self, error: SignerError | None, *, code: str = _OK) -> None:
+        seconds = asyncio.get_running_loop().time() - self._started_s
+        if error is not None:
+            code = abort_arguments(error)[0].name
+        reason = error.reason.value if error else _NO_REASON
+        self._door.observe(self._method, code, reason, seconds)
+        client = self._visit.caller.client_id if self._visit else ""
+        with log_context(rpc_id=self._visit.rpc_id if self._visit else ""):
+            _log.info("rpc", method=self._method, client=client, code=code, reason=reason, seconds=round(seconds, 6))

@@ -1,0 +1,46 @@
+"""grpc.health.v1: the whole daemon (""), each served service, and each token (`token/NAME`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+from grpc_health.v1 import health, health_pb2
+
+from signer.tokens.pool import TokenPool
+from signer.workers.supervisor import PlaceState
+
+_LOOK_S = 0.5
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class HealthWatch:
+    """Keeps the health servicer true to the tokens. The daemon serves as long as one token can sign."""
+
+    def __init__(self, servicer: health.aio.HealthServicer, services: Iterable[str], pools: Mapping[str, TokenPool]) -> None:
+        self._servicer = servicer
+        self._services = tuple(services)
+        self._pools = pools
+        self._is_draining = False
+
+    async def run(self) -> None:
+        """Looks twice a second, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_S)
+
+    async def drain(self) -> None:
+        """Says NOT_SERVING from now on, so that load balancers go elsewhere."""
+        self._is_draining = True
+        await self.look()
+
+    async def look(self) -> None:
+        """Sets every status from what is true now."""
+        any_ready = False
+        for name, pool in self._pools.items():
+            ready = not self._is_draining and any(place.state is PlaceState.READY for place in pool.places)
+            any_ready = any_ready or ready
+            await self._servicer.set(f"token/{name}", _SERVING if ready else _NOT_SERVING)
+        for service in ("", *self._services):
+            await self._servicer.set(service, _SERVING if any_ready else _NOT_SERVING)

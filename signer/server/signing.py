@@ -1,0 +1,148 @@
+"""SigningService: convert, call the path, convert."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
+
+from google.rpc import status_pb2
+
+from signer.errors import DocumentDigestMismatch, InvalidArgument, NotServedYet, SignerError
+from signer.model import Level, Profile
+from signer.pipeline.batch import Batch
+from signer.pipeline.digests import NO_FIELD, DigestResult, IncomingDigest, SignedDigest, sign_digests
+from signer.pipeline.document import IncomingDocument, sign_document
+from signer.pipeline.engine import Engine
+from signer.pipeline.observe import observe
+from signer.pipeline.plan import ReadyPlan, make_ready
+from signer.pipeline.request import Request
+from signer.rpc_status import to_rpc_status
+from signer.server import convert
+from signer.server.batch_stream import BatchStream
+from signer.server.door import current_visit
+from signer.server.limits import require_size
+from signer.server.settings import ServerSettings
+from signer.v1 import plan_pb2, signing_pb2, signing_pb2_grpc
+
+_T = TypeVar("_T")
+
+
+def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPlan) -> ReadyPlan:
+    """The plan of a message, checked; raises what stops the whole request."""
+    return make_ready(
+        engine,
+        request,
+        profile=convert.profile(plan.profile),
+        level=convert.level(plan.level),
+        credential_id=convert.identifier(plan.credential_id, "plan.credential_id"),
+        algorithm=convert.algorithm(plan.algorithm),
+        placement=convert.placement(plan.pades),
+    )
+
+
+class SigningService(signing_pb2_grpc.SigningServiceServicer):
+    """What this release serves of SigningService."""
+
+    def __init__(self, engine: Engine, settings: ServerSettings) -> None:
+        self._engine = engine
+        self._settings = settings
+
+    async def SignDigests(self, request: signing_pb2.SignDigestsRequest, context: Any) -> signing_pb2.SignDigestsResponse:  # noqa: N802, ARG002
+        """Signs many digests in one call."""
+        visit = current_visit()
+        budget = visit.request(convert.identifier(request.school_id, "school_id"), convert.identifier(request.request_id, "request_id"))
+        items = self._digest_items(request)
+        plan = make_ready(
+            self._engine,
+            budget,
+            profile=Profile.DIGEST,
+            level=Level.B_B,
+            credential_id=convert.identifier(request.credential_id, "credential_id"),
+            algorithm=convert.algorithm(request.algorithm),
+            placement=NO_FIELD,
+        )
+        results = await self._run(sign_digests(self._engine, budget, plan, items))
+        for result in results:
+            observe(self._engine.metrics, plan, result)
+        response = signing_pb2.SignDigestsResponse(certificate_chain=[plan.credential.certificate, *plan.credential.chain])
+        response.results.extend(_digest_result(plan, item, result) for item, result in zip(items, results, strict=True))
+        return response
+
+    async def SignDocument(self, request: signing_pb2.SignDocumentRequest, context: Any) -> signing_pb2.SignDocumentResponse:  # noqa: N802, ARG002
+        """Signs one document of at most one message."""
+        visit = current_visit()
+        budget = visit.request(convert.identifier(request.school_id, "school_id"), convert.identifier(request.request_id, "request_id"))
+        require_size(len(request.document), self._settings.limits.document_bytes_max)
+        announced = convert.sha256(request.sha256, "sha256")
+        if announced and hashlib.sha256(request.document).digest() != announced:
+            raise DocumentDigestMismatch("the document's bytes do not have the SHA-256 announced; it was damaged on its way")
+        plan = ready_plan(self._engine, budget, request.plan)
+        document = IncomingDocument(convert.identifier(request.document_id, "document_id"), request.document, plan.placement)
+        try:
+            signed = await self._run(sign_document(self._engine, budget, plan, document))
+        except SignerError as error:
+            observe(self._engine.metrics, plan, error)
+            raise
+        observe(self._engine.metrics, plan, signed)
+        full = request.result_form != plan_pb2.RESULT_FORM_APPENDED_BYTES
+        return signing_pb2.SignDocumentResponse(
+            content=request.document + signed.appended if full else signed.appended,
+            info=convert.document_info(plan, signed, plan.placement.field_name),
+            replayed=signed.replayed,
+            times=convert.stage_times(signed.times),
+        )
+
+    async def BatchSignDocuments(  # noqa: N802
+        self,
+        request_iterator: AsyncIterator[signing_pb2.BatchSignDocumentsRequest],
+        context: Any,  # noqa: ARG002
+    ) -> AsyncIterator[signing_pb2.BatchSignDocumentsResponse]:
+        """Signs a whole class, or a whole school."""
+        visit = current_visit()
+        first = await anext(aiter(request_iterator), None)
+        if first is None or first.WhichOneof("message") != "header":
+            raise InvalidArgument("the first message of the stream must be the header", field="header")
+        header = first.header
+        budget = visit.request(
+            convert.identifier(header.school_id, "header.school_id"), convert.identifier(header.request_id, "header.request_id")
+        )
+        plan = ready_plan(self._engine, budget, header.plan)
+        limits = self._settings.limits
+        batch = Batch(
+            self._engine, budget, plan, documents_max=limits.batch_in_flight_documents, bytes_max=limits.batch_in_flight_bytes_max
+        )
+        with self._engine.metrics.batches_in_progress.track_inprogress():
+            async for response in BatchStream(self._settings, plan, batch, header).run(request_iterator):
+                yield response
+
+    def _digest_items(self, request: signing_pb2.SignDigestsRequest) -> list[IncomingDigest]:
+        limit = self._settings.limits.digests_per_call_max
+        if not 1 <= len(request.items) <= limit:
+            raise InvalidArgument(
+                f"items must be 1 to {limit} (server.limits.digests_per_call_max), not {len(request.items)}", field="items"
+            )
+        if request.output == signing_pb2.DIGEST_OUTPUT_CMS_DETACHED:
+            raise NotServedYet("DIGEST_OUTPUT_CMS_DETACHED is not served by this release")
+        items = [IncomingDigest(convert.identifier(item.document_id, "items.document_id"), item.digest) for item in request.items]
+        if len({item.document_id for item in items}) != len(items):
+            raise InvalidArgument("items.document_id must be different for each item of a call", field="items.document_id")
+        return items
+
+    async def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Runs work that must reach its journalled outcome even if the caller goes away meanwhile."""
+        return await asyncio.shield(self._engine.start_task(work))
+
+
+def _digest_result(plan: ReadyPlan, item: IncomingDigest, result: DigestResult) -> signing_pb2.DigestResult:
+    if isinstance(result, SignedDigest):
+        return signing_pb2.DigestResult(
+            document_id=item.document_id,
+            status=status_pb2.Status(),
+            signature=result.material.appended,
+            replayed=result.replayed,
+            info=convert.signature_info(plan, result.material, "", item.digest),
+            times=convert.stage_times(result.times),
+        )
+    return signing_pb2.DigestResult(document_id=item.document_id, status=to_rpc_status(result))

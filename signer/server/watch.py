@@ -1,0 +1,76 @@
+"""What the pools report, passed on to journal, metrics and logs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from signer.errors import JournalUnavailable, PinHeld, PinLocked, PinSourceUnreadable
+from signer.journal import Journal, NoteKind
+from signer.telemetry.logs import get_logger
+from signer.telemetry.metrics import Metrics, PinState
+from signer.tokens.credentials import CredentialTable
+from signer.tokens.pool import TokenPool
+from signer.tokens.wire import Ready
+from signer.workers.supervisor import PlaceState
+
+_log = get_logger(__name__)
+_LOOK_S = 1.0
+_PIN_STATES: dict[type, PinState] = {PinHeld: PinState.HELD, PinLocked: PinState.LOCKED, PinSourceUnreadable: PinState.SOURCE_UNREADABLE}
+
+
+class Watch:
+    """The pools' events, and gauges that are read from them once a second."""
+
+    def __init__(self, journal: Journal, metrics: Metrics, credentials: CredentialTable) -> None:
+        self._journal = journal
+        self._metrics = metrics
+        self._credentials = credentials
+        self._notes: set[asyncio.Task[None]] = set()
+
+    def token_ready(self, token: str, ready: Ready) -> None:
+        """A worker has logged in: its keys become credentials; a restored token file is journalled."""
+        self._credentials.refresh(token, ready)
+        if ready.restored_files:
+            _log.error("token file restored from the safe copy", token=token, files=ready.restored_files)
+            self._note(NoteKind.TOKEN_RESTORED, token, {"files": ", ".join(ready.restored_files)})
+        if ready.orphan_certificates:
+            _log.warning("certificates without a private key", token=token, subjects=ready.orphan_certificates)
+
+    def worker_lost(self, token: str, cause: str) -> None:
+        """A token worker died, hung or gave up."""
+        self._metrics.worker_restarts.labels(kind="token", name=token, cause=cause).inc()
+        self._note(NoteKind.WORKER_LOST, token, {"cause": cause})
+
+    def document_worker_lost(self, _worker: str, cause: str) -> None:
+        """A document worker died or was killed for its time or memory."""
+        self._metrics.worker_restarts.labels(kind="document", name="", cause=cause).inc()
+
+    def token_held(self, token: str, reason: str) -> None:
+        """No worker of the token will try its PIN again before an operator acts."""
+        self._note(NoteKind.PIN_HELD, token, {"reason": reason})
+
+    async def run(self, pools: Mapping[str, TokenPool]) -> None:
+        """Keeps the gauges true, until cancelled."""
+        while True:
+            for name, pool in pools.items():
+                self._gauge(name, pool)
+            await asyncio.sleep(_LOOK_S)
+
+    def _gauge(self, name: str, pool: TokenPool) -> None:
+        metrics = self._metrics
+        metrics.token_queue_depth.labels(token=name).set(pool.queue_depth)
+        for state in PlaceState:
+            metrics.token_workers.labels(token=name, state=state.value).set(sum(place.state is state for place in pool.places))
+        metrics.token_pin_state.labels(token=name).set(_PIN_STATES.get(type(pool.fault), PinState.READY))
+
+    def _note(self, kind: NoteKind, subject: str, detail: dict[str, str | int]) -> None:
+        async def write() -> None:
+            try:
+                await self._journal.note(kind, subject, detail)
+            except JournalUnavailable as error:
+                _log.error("note not journalled", kind=kind.value, subject=subject, message=error.message)
+
+        task = asyncio.get_running_loop().create_task(write())
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
