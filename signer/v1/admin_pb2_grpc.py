@@ -5,6 +5,7 @@ import warnings
 
 from signer.v1 import admin_approvals_pb2 as signer_dot_v1_dot_admin__approvals__pb2
 from signer.v1 import admin_clients_pb2 as signer_dot_v1_dot_admin__clients__pb2
+from signer.v1 import admin_images_pb2 as signer_dot_v1_dot_admin__images__pb2
 from signer.v1 import admin_keys_pb2 as signer_dot_v1_dot_admin__keys__pb2
 from signer.v1 import admin_operations_pb2 as signer_dot_v1_dot_admin__operations__pb2
 from signer.v1 import admin_people_pb2 as signer_dot_v1_dot_admin__people__pb2
@@ -209,6 +210,21 @@ class AdminServiceStub:
                 '/signer.v1.AdminService/EnrolPeople',
                 request_serializer=signer_dot_v1_dot_admin__keys__pb2.EnrolPeopleRequest.SerializeToString,
                 response_deserializer=signer_dot_v1_dot_admin__keys__pb2.EnrolPeopleResponse.FromString,
+                _registered_method=True)
+        self.SetImage = channel.unary_unary(
+                '/signer.v1.AdminService/SetImage',
+                request_serializer=signer_dot_v1_dot_admin__images__pb2.SetImageRequest.SerializeToString,
+                response_deserializer=signer_dot_v1_dot_admin__images__pb2.SetImageResponse.FromString,
+                _registered_method=True)
+        self.ListImages = channel.unary_unary(
+                '/signer.v1.AdminService/ListImages',
+                request_serializer=signer_dot_v1_dot_admin__images__pb2.ListImagesRequest.SerializeToString,
+                response_deserializer=signer_dot_v1_dot_admin__images__pb2.ListImagesResponse.FromString,
+                _registered_method=True)
+        self.DeleteImage = channel.unary_unary(
+                '/signer.v1.AdminService/DeleteImage',
+                request_serializer=signer_dot_v1_dot_admin__images__pb2.DeleteImageRequest.SerializeToString,
+                response_deserializer=signer_dot_v1_dot_admin__images__pb2.DeleteImageResponse.FromString,
                 _registered_method=True)
         self.CreateApproval = channel.unary_unary(
                 '/signer.v1.AdminService/CreateApproval',
@@ -544,6 +560,29 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetImage(self, request, context):
+        """Keeps an image for visible signatures: a person's signature or an organisation's seal. Idempotent: the same id is replaced.
+
+        Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG), INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, NOT_FOUND/CREDENTIAL_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListImages(self, request, context):
+        """Lists a school's images, without their bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteImage(self, request, context):
+        """Deletes an image. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateApproval(self, request, context):
         """Asks for an approval that no other method asks for by itself.
 
@@ -818,6 +857,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.EnrolPeople,
                     request_deserializer=signer_dot_v1_dot_admin__keys__pb2.EnrolPeopleRequest.FromString,
                     response_serializer=signer_dot_v1_dot_admin__keys__pb2.EnrolPeopleResponse.SerializeToString,
+            ),
+            'SetImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetImage,
+                    request_deserializer=signer_dot_v1_dot_admin__images__pb2.SetImageRequest.FromString,
+                    response_serializer=signer_dot_v1_dot_admin__images__pb2.SetImageResponse.SerializeToString,
+            ),
+            'ListImages': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListImages,
+                    request_deserializer=signer_dot_v1_dot_admin__images__pb2.ListImagesRequest.FromString,
+                    response_serializer=signer_dot_v1_dot_admin__images__pb2.ListImagesResponse.SerializeToString,
+            ),
+            'DeleteImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteImage,
+                    request_deserializer=signer_dot_v1_dot_admin__images__pb2.DeleteImageRequest.FromString,
+                    response_serializer=signer_dot_v1_dot_admin__images__pb2.DeleteImageResponse.SerializeToString,
             ),
             'CreateApproval': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateApproval,
@@ -1787,6 +1841,87 @@ class AdminService:
             '/signer.v1.AdminService/EnrolPeople',
             signer_dot_v1_dot_admin__keys__pb2.EnrolPeopleRequest.SerializeToString,
             signer_dot_v1_dot_admin__keys__pb2.EnrolPeopleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signer.v1.AdminService/SetImage',
+            signer_dot_v1_dot_admin__images__pb2.SetImageRequest.SerializeToString,
+            signer_dot_v1_dot_admin__images__pb2.SetImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListImages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signer.v1.AdminService/ListImages',
+            signer_dot_v1_dot_admin__images__pb2.ListImagesRequest.SerializeToString,
+            signer_dot_v1_dot_admin__images__pb2.ListImagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signer.v1.AdminService/DeleteImage',
+            signer_dot_v1_dot_admin__images__pb2.DeleteImageRequest.SerializeToString,
+            signer_dot_v1_dot_admin__images__pb2.DeleteImageResponse.FromString,
             options,
             channel_credentials,
             insecure,

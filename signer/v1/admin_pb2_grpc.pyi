@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from signer.v1 import admin_approvals_pb2 as _admin_approvals_pb2
 from signer.v1 import admin_clients_pb2 as _admin_clients_pb2
+from signer.v1 import admin_images_pb2 as _admin_images_pb2
 from signer.v1 import admin_keys_pb2 as _admin_keys_pb2
 from signer.v1 import admin_operations_pb2 as _admin_operations_pb2
 from signer.v1 import admin_people_pb2 as _admin_people_pb2
@@ -141,6 +142,15 @@ class AdminServiceStub:
 
     Success: a result for each person. Idempotent: who has a credential of this kind already is returned as it is.
     """
+    SetImage: _grpc.UnaryUnaryMultiCallable[_admin_images_pb2.SetImageRequest, _admin_images_pb2.SetImageResponse]
+    """Keeps an image for visible signatures: a person's signature or an organisation's seal. Idempotent: the same id is replaced.
+
+    Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG), INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, NOT_FOUND/CREDENTIAL_NOT_FOUND.
+    """
+    ListImages: _grpc.UnaryUnaryMultiCallable[_admin_images_pb2.ListImagesRequest, _admin_images_pb2.ListImagesResponse]
+    """Lists a school's images, without their bytes."""
+    DeleteImage: _grpc.UnaryUnaryMultiCallable[_admin_images_pb2.DeleteImageRequest, _admin_images_pb2.DeleteImageResponse]
+    """Deletes an image. Idempotent."""
     CreateApproval: _grpc.UnaryUnaryMultiCallable[_admin_approvals_pb2.CreateApprovalRequest, _admin_approvals_pb2.CreateApprovalResponse]
     """Asks for an approval that no other method asks for by itself.
 
@@ -291,6 +301,15 @@ class AdminServiceAsyncStub(AdminServiceStub):
 
     Success: a result for each person. Idempotent: who has a credential of this kind already is returned as it is.
     """
+    SetImage: _aio.UnaryUnaryMultiCallable[_admin_images_pb2.SetImageRequest, _admin_images_pb2.SetImageResponse]  # type: ignore[assignment]
+    """Keeps an image for visible signatures: a person's signature or an organisation's seal. Idempotent: the same id is replaced.
+
+    Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG), INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, NOT_FOUND/CREDENTIAL_NOT_FOUND.
+    """
+    ListImages: _aio.UnaryUnaryMultiCallable[_admin_images_pb2.ListImagesRequest, _admin_images_pb2.ListImagesResponse]  # type: ignore[assignment]
+    """Lists a school's images, without their bytes."""
+    DeleteImage: _aio.UnaryUnaryMultiCallable[_admin_images_pb2.DeleteImageRequest, _admin_images_pb2.DeleteImageResponse]  # type: ignore[assignment]
+    """Deletes an image. Idempotent."""
     CreateApproval: _aio.UnaryUnaryMultiCallable[_admin_approvals_pb2.CreateApprovalRequest, _admin_approvals_pb2.CreateApprovalResponse]  # type: ignore[assignment]
     """Asks for an approval that no other method asks for by itself.
 
@@ -603,6 +622,30 @@ class AdminServiceServicer:
 
         Success: a result for each person. Idempotent: who has a credential of this kind already is returned as it is.
         """
+
+    def SetImage(
+        self,
+        request: _admin_images_pb2.SetImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_images_pb2.SetImageResponse, _abc.Awaitable[_admin_images_pb2.SetImageResponse]]:
+        """Keeps an image for visible signatures: a person's signature or an organisation's seal. Idempotent: the same id is replaced.
+
+        Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG), INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, NOT_FOUND/CREDENTIAL_NOT_FOUND.
+        """
+
+    def ListImages(
+        self,
+        request: _admin_images_pb2.ListImagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_images_pb2.ListImagesResponse, _abc.Awaitable[_admin_images_pb2.ListImagesResponse]]:
+        """Lists a school's images, without their bytes."""
+
+    def DeleteImage(
+        self,
+        request: _admin_images_pb2.DeleteImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_images_pb2.DeleteImageResponse, _abc.Awaitable[_admin_images_pb2.DeleteImageResponse]]:
+        """Deletes an image. Idempotent."""
 
     def CreateApproval(
         self,

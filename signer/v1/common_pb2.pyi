@@ -8,10 +8,12 @@ Conventions of the whole package:
 - Identifiers (`school_id`, `request_id`, `document_id`, `credential_id`, …) are 1 to 128 characters of `A-Z a-z 0-9 . _ : @ / -`, compared byte
   by byte. They hold no pupil's name.
 - Failures follow AIP-193: a canonical code, a `google.rpc.ErrorInfo` of domain `signer` with an UPPER_SNAKE reason that is never renamed, a
-  `google.rpc.RetryInfo` where repeating later helps, and a `google.rpc.BadRequest` that names wrong fields. UNAVAILABLE appears only where repeating is
-  harmless. Every method can fail with UNAUTHENTICATED/CALLER_UNKNOWN, RESOURCE_EXHAUSTED/TOO_MANY_REQUESTS, DEADLINE_EXCEEDED,
-  CANCELLED, UNAVAILABLE/SHUTTING_DOWN and INTERNAL; UNIMPLEMENTED/NOT_SERVED_YET marks what this release does not serve. Comments name only what
-  is particular to a method.
+  `google.rpc.RetryInfo` where repeating later helps, and a `google.rpc.BadRequest` that names wrong fields. Comments write CODE/REASON.
+  UNAVAILABLE appears only where repeating is harmless, RESOURCE_EXHAUSTED only where waiting helps; ABORTED/TOKEN_TIMED_OUT and
+  ABORTED/SIGNATURE_OUTCOME_UNKNOWN say that a key may have been used while nothing was released.
+- Every method can fail with UNAUTHENTICATED/CALLER_UNKNOWN, INVALID_ARGUMENT/INVALID_ARGUMENT, INVALID_ARGUMENT/DEADLINE_TOO_LONG (`limitS`),
+  RESOURCE_EXHAUSTED/TOO_MANY_REQUESTS, DEADLINE_EXCEEDED/DEADLINE_EXCEEDED, CANCELLED/CANCELLED, UNAVAILABLE/SHUTTING_DOWN and INTERNAL/INTERNAL (with
+  a `reference` into the daemon's log); UNIMPLEMENTED/NOT_SERVED_YET marks what this release does not serve. Comments name only what is particular to a method.
 - What another school owns answers NOT_FOUND exactly as what does not exist.
 - Digests are raw bytes, never hexadecimal. Certificates are DER. Times are UTC.
 - Fields are optional unless a comment says "Required". An enum's UNSPECIFIED value means the default that the field's comment states, and is
