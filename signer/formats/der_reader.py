@@ -9,15 +9,16 @@ Rules of the file:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 _LENGTH_OCTETS_MAX = 4
 _LONG_TAG = 0x1F
+_SHORT_LENGTH_MAX = 0x7F
 _OID_BYTES_MAX = 128
 _TRUE = 0xFF
-_GENERALIZED_TIME: Final = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{0,17}[1-9]))?Z")
+_GENERALIZED_TIME: Final = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{0,8}[1-9]))?Z")
 _UTC_TIME: Final = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z")
 _PIVOT_YEAR = 50
 
@@ -26,8 +27,7 @@ class DerError(ValueError):
     """The bytes are not the DER that was expected; the text says what was wrong and where."""
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One element as it was read: `encoded` is all of it, `content` what follows its length."""
 
     tag: int
@@ -63,26 +63,29 @@ class Reader:
             raise DerError(f"long-form tag at offset {start}")
         if tag is not None and found != tag:
             raise DerError(f"tag {found:#04x} instead of {tag:#04x} at offset {start}")
-        begin, end = self._bounds(start + 1)
+        begin = start + 2
+        if begin <= len(data) and data[start + 1] <= _SHORT_LENGTH_MAX:
+            end = begin + data[start + 1]
+        else:
+            begin, end = self._long_bounds(start + 1)
+        if end > len(data):
+            raise DerError(f"content cut short: {end - begin} bytes announced at offset {begin}, {len(data) - begin} there")
         self._offset = end
         return Element(found, data[begin:end], data[start:end])
 
-    def _bounds(self, offset: int) -> tuple[int, int]:
-        data = self._data
-        if offset >= len(data):
+    def _long_bounds(self, offset: int) -> tuple[int, int]:
+        """Where content begins and ends whose length is in the long form (X.690 §8.1.3.5)."""
+        if offset >= len(self._data):
             raise DerError(f"length missing at offset {offset}")
-        size, offset = data[offset], offset + 1
-        if size > 0x7F:  # noqa: PLR2004 - X.690 §8.1.3.5: the long form
-            count = size & 0x7F
-            octets = data[offset : offset + count]
-            if not 0 < count <= _LENGTH_OCTETS_MAX or len(octets) != count:
-                raise DerError(f"indefinite, oversized or cut length at offset {offset - 1}")
-            size, offset = int.from_bytes(octets), offset + count
-            if octets[0] == 0 or size <= 0x7F:  # noqa: PLR2004
-                raise DerError(f"length not minimal at offset {offset}")
-        if offset + size > len(data):
-            raise DerError(f"content cut short: {size} bytes announced at offset {offset}, {len(data) - offset} there")
-        return offset, offset + size
+        count = self._data[offset] & 0x7F
+        octets = self._data[offset + 1 : offset + 1 + count]
+        if not 0 < count <= _LENGTH_OCTETS_MAX or len(octets) != count:
+            raise DerError(f"indefinite, oversized or cut length at offset {offset}")
+        size = int.from_bytes(octets)
+        if octets[0] == 0 or size <= _SHORT_LENGTH_MAX:
+            raise DerError(f"length not minimal at offset {offset}")
+        begin = offset + 1 + count
+        return begin, begin + size
 
     def take_if(self, tag: int) -> Element | None:
         """The next element if it has this tag, else None and nothing is read."""
@@ -130,11 +133,16 @@ def boolean(element: Element) -> bool:
 
 def oid(element: Element) -> str:
     """Dotted form of an OBJECT IDENTIFIER."""
-    if len(element.content) > _OID_BYTES_MAX:
-        raise DerError(f"OBJECT IDENTIFIER of {len(element.content)} bytes")
+    return _dotted(element.content)
+
+
+@lru_cache(maxsize=512)
+def _dotted(content: bytes) -> str:
+    if len(content) > _OID_BYTES_MAX:
+        raise DerError(f"OBJECT IDENTIFIER of {len(content)} bytes")
     arcs: list[int] = []
     arc, fresh = 0, True
-    for octet in element.content:
+    for octet in content:
         if fresh and octet == 0x80:  # noqa: PLR2004 - X.690 §8.19.2: no leading 80
             raise DerError("OBJECT IDENTIFIER arc not minimal")
         arc, fresh = arc << 7 | octet & 0x7F, octet < 0x80  # noqa: PLR2004

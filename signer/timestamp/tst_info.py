@@ -47,9 +47,11 @@ def read_tst_info(encoded: bytes) -> TstInfo:
     accuracy = fields.take_if(der.SEQUENCE)
     ordering = fields.take_if(der.BOOLEAN)
     nonce = read_nonce(fields.take_if(der.INTEGER))
-    fields.take_if(_TSA)
+    tsa = fields.take_if(_TSA)
     extensions = fields.take_if(_EXTENSIONS)
     fields.end()
+    if tsa is not None:
+        der_reader.read(tsa.content)
     return TstInfo(
         policy_oid=policy_oid,
         imprint=imprint,

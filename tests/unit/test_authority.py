@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import rfc3161_client
-from asn1crypto import core  # type: ignore[import-untyped]
+from asn1crypto import core
 from asn1crypto import tsp as asn1_tsp
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm

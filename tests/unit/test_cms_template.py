@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from asn1crypto import cms, tsp, x509  # type: ignore[import-untyped]
+from asn1crypto import cms, tsp, x509
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -60,7 +60,11 @@ def cases(draw: st.DrawFn) -> Case:
         serial_number=draw(st.integers(1, 2**159 - 1)),
         padding_bytes=draw(st.sampled_from([0, 0, 100, 300, 70_000])),
     )
-    timestamp = CmsTemplate.build(issued.der, (), algorithm).assemble(b"\x31\x00", bytes(draw(st.sampled_from([100, 3_800, 70_000]))))
+    timestamp = (
+        CmsTemplate.build(issued.der, (), algorithm)
+        .without_certificates()
+        .assemble(b"\x31\x00", bytes(draw(st.sampled_from([100, 3_800, 70_000]))))
+    )
     return Case(
         algorithm=algorithm,
         certificate=issued.der,
@@ -125,7 +129,7 @@ def asn1crypto_content_info(case: Case, attributes: cms.CMSAttributes) -> bytes:
     return bytes(cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed_data)}).dump(force=True))
 
 
-@settings(deadline=None, max_examples=25, phases=[Phase.explicit, Phase.generate])
+@settings(deadline=None, max_examples=15, phases=[Phase.explicit, Phase.generate])
 @given(cases())
 def test_der_equals_what_asn1crypto_writes_for_the_same_content(case: Case) -> None:
     template = CmsTemplate.build(

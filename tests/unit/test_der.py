@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from asn1crypto import core  # type: ignore[import-untyped]
+from asn1crypto import core
 from hypothesis import given
 from hypothesis import strategies as st
 
