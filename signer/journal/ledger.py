@@ -156,8 +156,8 @@ class Ledger:
                 school=ids[0],
             ),
         )
-        outcome, material_sha256 = (None, None) if standing is None else (standing.outcome, standing.material_sha256)
-        self.changed[ids] = Standing(*ids, intent.fingerprint, SignatureState.INTENDED.value, attempt, index, outcome, material_sha256)
+        outcome = None if standing is None else standing.outcome
+        self.changed[ids] = Standing(*ids, intent.fingerprint, SignatureState.INTENDED.value, attempt, index, outcome, None)
         return attempt
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
@@ -165,7 +165,7 @@ class Ledger:
 
         Raises:
             SignatureSettled: an attempt has its outcome already, or was given up for a later one.
-            InvalidArgument: a signature without its hash.
+            InvalidArgument: a signature without its hash, or material without a signature.
             InternalError: there was no such attempt.
         """
         standings: list[Standing] = []
@@ -242,6 +242,8 @@ def _check_outcome(standing: Standing | None, outcome: Outcome, *, repeated: boo
         )
     if outcome.kind in _SIGNED_KINDS and len(outcome.signature_sha256) != _SHA256_BYTES:
         raise InvalidArgument("a released or parked signature needs its SHA-256, 32 bytes", field="signature_sha256")
+    if outcome.material and outcome.kind not in _SIGNED_KINDS:
+        raise InvalidArgument(f"an attempt that is {outcome.kind.value} has no material to keep", field="material")
     return standing
 
 

@@ -64,8 +64,9 @@ class Intent:
 class Outcome:
     """How attempt number `attempt` at `key` ended.
 
-    material: what a repeat needs to return (RELEASED) or complete (PARKED) the signature; opaque here. signature_sha256: of the signature
-    value, 32 bytes; empty when there is none. detail: why, for FAILED and UNKNOWN: an error's reason, no document's content.
+    material: what a repeat needs to return (RELEASED) or complete (PARKED) the signature; opaque here, empty for the other kinds.
+    signature_sha256: of the signature value, 32 bytes; empty when there is none. detail: why, for FAILED and UNKNOWN: an error's reason,
+    no document's content.
     """
 
     key: SignatureKey

@@ -154,7 +154,10 @@ async def test_a_call_is_accepted_or_refused_as_a_whole(journal: Journal) -> Non
 
 async def test_neighbours_in_a_commit_do_not_suffer_from_a_refused_call(journal: Journal) -> None:
     results = await asyncio.gather(
-        journal.intend([intent(key("a"))]), journal.settle([outcome(key("never"))]), journal.intend([intent(key("b"))]), return_exceptions=True
+        journal.intend([intent(key("a"))]),
+        journal.settle([outcome(key("never"))]),
+        journal.intend([intent(key("b"))]),
+        return_exceptions=True,
     )
     assert results[0] == [1]
     assert isinstance(results[1], InternalError)
@@ -171,8 +174,10 @@ async def test_an_outcome_belongs_to_the_attempt_under_way(journal: Journal, att
 
 async def test_a_release_without_its_signature_hash_is_refused(journal: Journal) -> None:
     await journal.intend([intent(key())])
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgument, match="SHA-256"):
         await journal.settle([Outcome(key(), 1, OutcomeKind.RELEASED, MATERIAL)])
+    with pytest.raises(InvalidArgument, match="material"):
+        await journal.settle([Outcome(key(), 1, OutcomeKind.FAILED, MATERIAL)])
 
 
 @pytest.mark.parametrize("spoiled", ["\ud800", "nul\0"])

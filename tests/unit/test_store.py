@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateTable
 from signer.errors import ConfigError, JournalUnavailable
 from signer.journal import rows
 from signer.store import SCHEMA_VERSION, WriterLock, open_engine, prepare_schema
-from signer.store.statements import inserting, upserting
+from signer.store.statements import ManyRows, inserting, upserting
 from signer.store.tables import counter, journal_entry, metadata, schema_version
 
 
@@ -156,7 +156,7 @@ def test_an_upsert_adds_what_is_new_and_replaces_what_is_there(engine: Engine) -
 
 
 @pytest.mark.parametrize("query", [rows._FETCH_STANDINGS, rows._FETCH_STORED])
-def test_looking_keys_up_never_reads_the_whole_table(engine: Engine, query: rows.ManyRows) -> None:
+def test_looking_keys_up_never_reads_the_whole_table(engine: Engine, query: ManyRows) -> None:
     with engine.connect() as connection:
         plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + query._text(connection, 4), ("a", "b", "c") * 4).all()
     steps = [step[3] for step in plan]
@@ -165,7 +165,7 @@ def test_looking_keys_up_never_reads_the_whole_table(engine: Engine, query: rows
 
 
 def test_tables_and_statements_have_a_postgresql_form() -> None:
-    dialect = postgresql.dialect()
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     statements = (rows._INSERT_ENTRIES, rows._INSERT_MATERIALS, rows._UPSERT_SIGNATURES, rows._FETCH_STANDINGS, rows._FETCH_STORED)
     texts = [str(statement._build("postgresql", 2).compile(dialect=dialect)) for statement in statements]
     assert "ON CONFLICT (school_id, request_id, document_id) DO UPDATE" in texts[2]

@@ -1,0 +1,177 @@
+"""The journal against a model of a few lines: any sequence of calls, refusals, lock-outs and restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from signer.algorithms import SignatureAlgorithm
+from signer.errors import InternalError, JournalUnavailable, RequestIdReused, SignatureInProgress, SignatureSettled, SignerError
+from signer.journal import Intent, Journal, Outcome, OutcomeKind, SignatureState, verify_chain
+from signer.model import SignatureKey
+from signer.store import open_engine
+
+T = TypeVar("T")
+documents = st.sampled_from(["pupil-1", "pupil-2", "pupil-3"])
+contents = st.sampled_from([b"content"] * 5 + [b"other content"])
+STATE_AFTER = {
+    OutcomeKind.RELEASED: SignatureState.RELEASED,
+    OutcomeKind.PARKED: SignatureState.PARKED,
+    OutcomeKind.FAILED: SignatureState.FAILED,
+    OutcomeKind.UNKNOWN: SignatureState.INTENDED,
+}
+
+
+@dataclass
+class Expected:
+    """What the journal should hold of one key."""
+
+    fingerprint: bytes
+    state: SignatureState = SignatureState.INTENDED
+    attempts: int = 0
+    under_way: bool = False
+    stranded: bool = False
+    material: bytes = b""
+    releases: int = field(default=0)
+
+
+class JournalLaws(RuleBasedStateMachine):
+    @initialize()
+    def open(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.folder = tempfile.TemporaryDirectory(prefix="journal-laws-")
+        self.path = Path(self.folder.name) / "journal.db"
+        self.expected: dict[str, Expected] = {}
+        self.serials: set[int] = set()
+        self.start()
+
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(call)
+
+    def start(self) -> None:
+        self.journal = Journal(f"sqlite:///{self.path}", busy_timeout_s=0.0)
+        self.run(self.journal.start())
+
+    def teardown(self) -> None:
+        if hasattr(self, "journal"):
+            self.run(self.journal.stop())
+            self.loop.close()
+            self.folder.cleanup()
+
+    def attempt(self, call: Coroutine[Any, Any, T], expected: type[SignerError] | None) -> T | None:
+        if expected is None:
+            return self.run(call)
+        with pytest.raises(expected):
+            self.run(call)
+        return None
+
+    def key(self, document: str) -> SignatureKey:
+        return SignatureKey("school", "class", document)
+
+    def why_not_intend(self, document: str, fingerprint: bytes) -> type[SignerError] | None:
+        known = self.expected.get(document)
+        if known is None:
+            return None
+        if known.fingerprint != fingerprint:
+            return RequestIdReused
+        if known.state in {SignatureState.RELEASED, SignatureState.PARKED}:
+            return SignatureSettled
+        return SignatureInProgress if known.under_way and not known.stranded else None
+
+    @rule(document=documents, content=contents)
+    def intend(self, document: str, content: bytes) -> None:
+        fingerprint = sha256(content).digest()
+        refusal = self.why_not_intend(document, fingerprint)
+        intent = Intent(self.key(document), fingerprint, "c", "k", "5a", SignatureAlgorithm.ECDSA_SHA256, fingerprint, "digest")
+        granted = self.attempt(self.journal.intend([intent]), refusal)
+        if granted is not None:
+            known = self.expected.setdefault(document, Expected(fingerprint))
+            known.attempts += 1
+            known.state, known.under_way, known.stranded = SignatureState.INTENDED, True, False
+            assert granted == [known.attempts]
+
+    @rule(document=documents, kind=st.sampled_from(OutcomeKind), behind=st.integers(0, 1), material=st.binary(max_size=64))
+    def settle(self, document: str, kind: OutcomeKind, behind: int, material: bytes) -> None:
+        known = self.expected.get(document)
+        attempt = (known.attempts if known else 1) - behind
+        refusal: type[SignerError] | None = None
+        if known is None:
+            refusal = InternalError
+        elif behind or not (known.under_way or (known.state is SignatureState.PARKED and kind is OutcomeKind.RELEASED)):
+            refusal = SignatureSettled
+        if kind not in {OutcomeKind.RELEASED, OutcomeKind.PARKED}:
+            material = b""
+        settled = Outcome(self.key(document), attempt, kind, material, sha256(b"signature").digest())
+        self.attempt(self.journal.settle([settled]), refusal)
+        if known is not None and refusal is None:
+            known.state, known.under_way, known.stranded, known.material = STATE_AFTER[kind], False, False, material
+            known.releases += kind is OutcomeKind.RELEASED
+
+    @rule(document=documents)
+    def settle_while_nothing_can_be_written(self, document: str) -> None:
+        known = self.expected.get(document)
+        with sqlite3.connect(self.path, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            outcome = Outcome(self.key(document), known.attempts if known else 1, OutcomeKind.FAILED)
+            self.attempt(self.journal.settle([outcome]), JournalUnavailable)
+            other.execute("ROLLBACK")
+        other.close()
+        if known is not None and known.under_way:
+            known.stranded = True
+
+    @rule()
+    def restart(self) -> None:
+        self.run(self.journal.stop())
+        self.start()
+        for known in self.expected.values():
+            known.under_way = known.stranded = False
+
+    @rule(count=st.integers(1, 5))
+    def reserve(self, count: int) -> None:
+        serials = set(self.run(self.journal.reserve_serials(count)))
+        assert len(serials) == count
+        assert not serials & self.serials
+        self.serials |= serials
+
+    @invariant()
+    def the_journal_holds_what_the_model_holds(self) -> None:
+        if not hasattr(self, "journal"):
+            return
+        stored = self.run(self.journal.look_up([self.key(document) for document in ("pupil-1", "pupil-2", "pupil-3")]))
+        held = {key.document_id: (each.fingerprint, each.state, each.attempts) for key, each in stored.items()}
+        assert held == {document: (known.fingerprint, known.state, known.attempts) for document, known in self.expected.items()}
+        for key, each in stored.items():
+            known = self.expected[key.document_id]
+            assert known.releases <= 1
+            if not known.under_way:
+                assert each.material == known.material
+
+    @invariant()
+    def every_intent_is_accounted_for_in_an_unbroken_chain(self) -> None:
+        if not hasattr(self, "journal"):
+            return
+        counts = self.run(self.journal.accounting())
+        assert counts.balanced
+        assert counts.intents == sum(known.attempts for known in self.expected.values())
+        assert counts.released == sum(known.releases for known in self.expected.values())
+        assert counts.open == sum(known.under_way for known in self.expected.values())
+        engine = open_engine(f"sqlite:///{self.path}", must_exist=True)
+        with engine.connect() as connection:
+            verify_chain(connection)
+
+
+JournalLaws.TestCase.settings = settings(
+    max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+TestJournalLaws = JournalLaws.TestCase
