@@ -67,15 +67,16 @@ def find_token(module: Module, *, name: str, label: str, serial: str) -> Token:
     """
     tokens = [slot.get_token() for slot in module.slots()]
     initialised = [token for token in tokens if TokenFlag.TOKEN_INITIALIZED in token.flags]
-    matches = [token for token in initialised if (not label or token.label == label) and (not serial or _serial(token) == serial)]
+    matches = [token for token in initialised if (not label or token.label == label) and (not serial or serial_of(token) == serial)]
     if len(matches) == 1:
         return matches[0]
     wanted = " and ".join(part for part in (label and f"label {label!r}", serial and f"serial {serial!r}") if part)
-    seen = ", ".join(f"{token.label!r} (serial {_serial(token)})" for token in initialised) or "none"
+    seen = ", ".join(f"{token.label!r} (serial {serial_of(token)})" for token in initialised) or "none"
     count = "no token" if not matches else f"{len(matches)} tokens"
     raise TokenRemoved(f"token {name}: {count} with {wanted}; the module shows: {seen}", token=name)
 
 
-def _serial(token: Token) -> str:
+def serial_of(token: Token) -> str:
+    """CK_TOKEN_INFO.serialNumber without its padding."""
     raw = token.serial
     return (raw.decode("ascii", "replace") if isinstance(raw, bytes) else str(raw)).strip()

@@ -6,6 +6,7 @@ answered by several REPLY frames (a slow token reports each signature) and by on
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from dataclasses import dataclass
@@ -98,6 +99,11 @@ class WorkerChannel:
         body_bytes, call_id, kind = parse_head(raw_head)
         body = self._take(body_bytes)
         return None if body is None else Frame(kind, call_id, body)
+
+    def stop_receiving(self) -> None:
+        """Makes a `receive` that waits in another thread answer None."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RD)
 
     def send(self, kind: Kind, call_id: int, body: bytes = b"") -> None:
         """Writes one frame; BrokenPipeError when the daemon is gone, which ends the program."""

@@ -1,0 +1,65 @@
+# signer: the commands people type. Each sets up what it needs first (tools/setup.sh).
+PY := .venv/bin/python
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-serve test lint format proto docs bench faults fuzz lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+demo: ## sign a real class on a SoftHSM token, verify it, show it; leaves nothing running
+	@tools/setup.sh demo
+	@.venv/bin/signer demo
+
+demo-serve: ## the same, and keep the daemon up to play with
+	@tools/setup.sh demo
+	@.venv/bin/signer demo --serve
+
+test: ## the fast test suite
+	@tools/setup.sh test
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup tests
+
+lint: ## format, ruff, mypy, layers, contract, generated files
+	@tools/setup.sh test
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+	proto/lint.sh
+	proto/generate.sh --check
+
+format: ## ruff format and safe fixes
+	@tools/setup.sh test
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+proto: ## generate signer/v1 from proto/
+	@tools/setup.sh test
+	proto/generate.sh
+
+docs: ## generate the reference pages in docs/
+	@tools/setup.sh test
+	$(PY) -m signer.config > docs/config.md
+	$(PY) -m signer.telemetry > docs/metrics.md
+	$(PY) -m signer.cli.help > docs/cli.md
+
+bench: ## benchmarks; one JSON object a line in var/bench/latest.jsonl
+	@tools/setup.sh test
+	$(PY) -m tests.bench
+
+faults: ## the whole fault matrix (long); a table and var/faults/latest.jsonl
+	@tools/setup.sh test
+	$(PY) -m tests.faults.report
+
+fuzz: ## the fuzz tests with many examples (long)
+	@tools/setup.sh test
+	SIGNER_FUZZ_EXAMPLES=5000 $(PY) -m pytest -n $(WORKERS) tests/fuzz
+
+lock: ## resolve dependencies anew
+	@tools/setup.sh test
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove what the demo, tests and benchmarks made
+	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,101 @@
+"""How a worker works its calls off: on one thread, or on one thread a session.
+
+Answers go back as they become ready, at most every 5 ms a call, so a fast token costs few messages and a slow one shows honest progress.
+On `Broken` every item of the worker is answered as certainly not signed (those in other threads' hands are finished first), and it is
+raised again for the program to end with.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from time import perf_counter
+
+import msgspec
+
+from signer.tokens.login import Broken, SessionSigner, refusal
+from signer.tokens.wire import SignAnswer, SignCall, SignItem, SignReply
+from signer.workers.frames import Kind, WorkerChannel
+
+_FLUSH_S = 0.005
+_decode_call = msgspec.msgpack.Decoder(SignCall).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(slots=True)
+class _OpenCall:
+    """A call's answers on their way back. `add` from any thread; the lock guards the fields and the channel's frames of this call."""
+
+    channel: WorkerChannel
+    send_lock: threading.Lock
+    call_id: int
+    left: int
+    answers: list[SignAnswer] = field(default_factory=list)
+    flushed_s: float = field(default_factory=perf_counter)
+
+    def add(self, answer: SignAnswer) -> None:
+        with self.send_lock:
+            self.answers.append(answer)
+            self.left -= 1
+            if self.left == 0 or perf_counter() - self.flushed_s > _FLUSH_S:
+                self.channel.send(Kind.REPLY, self.call_id, _encode(SignReply(self.answers)))
+                self.answers, self.flushed_s = [], perf_counter()
+            if self.left == 0:
+                self.channel.send(Kind.DONE, self.call_id)
+
+
+class Crew:
+    """The threads of a worker. One signer: the main thread signs. Several: one thread each, and the main thread reads calls."""
+
+    def __init__(self, channel: WorkerChannel, signers: Sequence[SessionSigner]) -> None:
+        self._channel = channel
+        self._send_lock = threading.Lock()
+        self._signers = signers
+        self._broken: Broken | None = None
+        self._work: SimpleQueue[tuple[_OpenCall, SignItem] | None] = SimpleQueue()
+
+    def serve(self) -> None:
+        """Works calls off until the daemon closes its end; raises Broken."""
+        if len(self._signers) == 1:
+            self._read_calls(lambda call, item: self._do(self._signers[0], call, item))
+        else:
+            self._serve_threaded()
+        if self._broken is not None:
+            raise self._broken
+
+    def _read_calls(self, begin: Callable[[_OpenCall, SignItem], None]) -> None:
+        while self._broken is None and (frame := self._channel.receive()) is not None:
+            items = _decode_call(frame.body).items
+            call = _OpenCall(self._channel, self._send_lock, frame.call_id, len(items))
+            for item in items:
+                begin(call, item)
+
+    def _serve_threaded(self) -> None:
+        threads = [threading.Thread(target=self._follow, args=(signer,), name="signer") for signer in self._signers]
+        for thread in threads:
+            thread.start()
+        try:
+            self._read_calls(lambda call, item: self._work.put((call, item)))
+        finally:
+            for _ in threads:
+                self._work.put(None)
+            for thread in threads:
+                thread.join()
+
+    def _follow(self, signer: SessionSigner) -> None:
+        while (task := self._work.get()) is not None:
+            self._do(signer, *task)
+
+    def _do(self, signer: SessionSigner, call: _OpenCall, item: SignItem) -> None:
+        if self._broken is None:
+            try:
+                answer = signer.sign(item)
+            except Broken as broken:
+                self._broken = broken
+                answer = refusal(item, broken.error)
+                self._channel.stop_receiving()
+        else:
+            answer = refusal(item, self._broken.error)
+        call.add(answer)

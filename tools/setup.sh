@@ -1,0 +1,52 @@
+#!/bin/sh
+# Installs what this checkout lacks: Debian packages, and a virtual environment from hash-pinned locked dependencies.
+#
+#   tools/setup.sh demo   what `make demo` needs
+#   tools/setup.sh test   also what the tests and linters need
+#
+# Does nothing, quickly, when everything is there. Needs root or sudo only when a Debian package is missing.
+set -eu
+cd "$(dirname "$0")/.."
+
+demo_packages="python3 python3-venv openssl softhsm2 poppler-utils libnss3-tools fonts-liberation2 fonts-dejavu-core"
+test_packages="gcc libc6-dev"
+
+say() { printf '\033[1m%s\033[0m\n' "$*"; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else echo "root is needed for: $* (or install the packages yourself and run this again)" >&2; exit 1
+    fi
+}
+
+install_packages() {
+    missing=
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    say "Installing Debian packages:$missing"
+    as_root apt-get -qq update
+    # shellcheck disable=SC2086 # a list of names
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
+}
+
+make_environment() {
+    stamp=.venv/.locked
+    if [ -f "$stamp" ] && cmp -s requirements-dev.lock "$stamp"; then return 0; fi
+    python=$(command -v python3.11 || command -v python3)
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed" >&2; exit 1; }
+    say "Making the virtual environment from requirements-dev.lock (a minute)"
+    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+    cp requirements-dev.lock "$stamp"
+}
+
+case "${1:-}" in
+demo) install_packages $demo_packages ;;
+test) install_packages $demo_packages $test_packages ;;
+*) sed -n '2,8p' "$0" >&2; exit 2 ;;
+esac
+make_environment
