@@ -87,4 +87,5 @@ def classify(error: ckr.PKCS11Error) -> Fault:
 def translate(error: ckr.PKCS11Error, token_name: str) -> SignerError:
     """The error of our tree that the caller sees; its text names the CKR and the next step."""
     fault = classify(error)
-    return fault.error(f"token {token_name}: CKR {type(error).__name__}: {fault.advice}", token=token_name, ckr=type(error).__name__)
+    said = f" ({error})" if str(error) else ""
+    return fault.error(f"token {token_name}: CKR {type(error).__name__}{said}: {fault.advice}", token=token_name, ckr=type(error).__name__)

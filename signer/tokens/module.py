@@ -30,34 +30,35 @@ class _InitializeArguments(ctypes.Structure):
     )
 
 
+class _ThreadSafeLibrary(binding.lib):
+    """The library's class, with the one call replaced that tells the module how many threads will come."""
+
+    def initialize(self) -> None:
+        _check(ctypes.CDLL(self.so).C_Initialize(ctypes.byref(_InitializeArguments(flags=_CKF_OS_LOCKING_OK))), "C_Initialize")
+
+    def finalize(self) -> None:
+        _check(ctypes.CDLL(self.so).C_Finalize(None), "C_Finalize")
+
+
 class Module:
     """A loaded and initialised module; one per process. `finalize` before the process ends: exit-time crashes are known."""
 
     def __init__(self, path: str, *, threads: bool) -> None:
-        self._binding: Any = binding.lib(path)
-        self._native = ctypes.CDLL(path) if threads else None
-        if self._native is None:
-            self._binding.initialize()
-        else:
-            arguments = _InitializeArguments(flags=_CKF_OS_LOCKING_OK)
-            self._check(self._native.C_Initialize(ctypes.byref(arguments)), "C_Initialize")
+        self._library: Any = _ThreadSafeLibrary(path) if threads else binding.lib(path)
 
     def slots(self) -> list[Slot]:
         """Slots with a token in them."""
-        found: list[Slot] = self._binding.get_slots(token_present=True)
+        found: list[Slot] = self._library.get_slots(token_present=True)
         return found
 
     def finalize(self) -> None:
         """C_Finalize; all sessions of the process end with it."""
-        if self._native is None:
-            self._binding.finalize()
-        else:
-            self._check(self._native.C_Finalize(None), "C_Finalize")
+        self._library.finalize()
 
-    @staticmethod
-    def _check(code: int, function: str) -> None:
-        if code != _CKR_OK:
-            raise PKCS11Error(f"{function} answered 0x{code:08x}")
+
+def _check(code: int, function: str) -> None:
+    if code != _CKR_OK:
+        raise PKCS11Error(f"{function} answered 0x{code:08x}")
 
 
 def find_token(module: Module, *, name: str, label: str, serial: str) -> Token:
