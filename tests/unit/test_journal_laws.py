@@ -172,6 +172,6 @@ class JournalLaws(RuleBasedStateMachine):
 
 
 JournalLaws.TestCase.settings = settings(
-    max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 TestJournalLaws = JournalLaws.TestCase
