@@ -1,0 +1,63 @@
+"""The Python client: what school software signs its report cards with.
+
+    from signer.client import Document, SignerClient
+
+    documents = [Document.from_path(path) for path in folder.glob("*.pdf")]
+    with SignerClient("signer.example:8443", ca="ca.crt", certificate="client.crt", key="client.key") as signer:
+        for result in signer.sign_batch(
+            documents, school_id="79000001", credential_id="principal", level="b-t", request_id="class-1A-2026-principal"
+        ):
+            if result.ok:
+                (signed / result.document_id).write_bytes(result.content)
+            else:
+                print(result.document_id, result.error.reason.value, result.error.message)
+
+Rules of the room:
+- Every document gets exactly one final result; errors are the leaves of `signer.errors`, one document's in its result, the whole request's
+  raised.
+- `school_id` + `request_id` + document id name a signature for good. Broken connections, restarts of the daemon and passing failures are
+  repeated under the same ids until the caller's deadline; after that, or in another process, the caller may do the same.
+- Memory is bounded by what is under way, whatever the batch's length: documents are read as the daemon takes them.
+- Only the incremental update of a PDF comes back; it is appended to the caller's own bytes and the whole compared with the SHA-256 that
+  the daemon names. A result that does not compare is never handed out.
+- The generated messages stay inside; values are frozen dataclasses. Threads are gRPC's one and a watchdog; callbacks run in the caller's.
+"""
+
+from signer.client.batch import SigningBatch
+from signer.client.client import SignerClient
+from signer.client.retries import RetryPolicy
+from signer.client.values import (
+    CredentialInfo,
+    DigestResult,
+    Document,
+    DocumentResult,
+    Finding,
+    Phase,
+    Progress,
+    SignatureInfo,
+    SignedDigests,
+    Summary,
+    TokenInfo,
+)
+from signer.errors import SignerError
+from signer.model import Level, Profile
+
+__all__ = [
+    "CredentialInfo",
+    "DigestResult",
+    "Document",
+    "DocumentResult",
+    "Finding",
+    "Level",
+    "Phase",
+    "Profile",
+    "Progress",
+    "RetryPolicy",
+    "SignatureInfo",
+    "SignedDigests",
+    "SignerClient",
+    "SignerError",
+    "SigningBatch",
+    "Summary",
+    "TokenInfo",
+]

@@ -1,0 +1,193 @@
+"""The client itself: one mutual-TLS channel, and a method for each thing school software asks of the appliance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from types import TracebackType
+from typing import Self, TypeVar
+
+from signer.algorithms import SignatureAlgorithm
+from signer.client import convert
+from signer.client.batch import OnProgress, SigningBatch
+from signer.client.channel import Pem, open_channel
+from signer.client.digests import sign_digests
+from signer.client.retries import RetryPolicy
+from signer.client.unary import call_patiently
+from signer.client.values import CredentialInfo, Document, DocumentResult, Plan, SignedDigests, TokenInfo
+from signer.errors import InvalidArgument
+from signer.model import FieldPlacement, Level, Profile
+from signer.v1 import admin_pb2_grpc, admin_tokens_pb2, credential_pb2, credential_pb2_grpc, signing_pb2_grpc
+
+BATCH_TIMEOUT_S = 3600.0
+CALL_TIMEOUT_S = 60.0
+
+_Choice = TypeVar("_Choice", bound=Enum)
+
+
+class SignerClient:
+    """A connection to the appliance; its methods may be called from several threads. Close it, or use it as a context manager.
+
+    server: host:port. ca, certificate, key: PEM files (or their bytes) of the mutual TLS. server_name: the name in the daemon's
+    certificate, where another host is dialled. Raises ConfigError for files that don't fit. Nothing is dialled before the first call.
+    """
+
+    def __init__(
+        self, server: str, *, ca: Pem, certificate: Pem, key: Pem, server_name: str = "", policy: RetryPolicy | None = None
+    ) -> None:
+        self._policy = policy or RetryPolicy()
+        self._channel = open_channel(server, ca=ca, certificate=certificate, key=key, server_name=server_name)
+        self._signing = signing_pb2_grpc.SigningServiceStub(self._channel)
+        self._credentials = credential_pb2_grpc.CredentialServiceStub(self._channel)
+        self._admin = admin_pb2_grpc.AdminServiceStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection; open batches end with an error."""
+        self._channel.close()
+
+    def sign_batch(
+        self,
+        documents: Iterable[Document],
+        *,
+        school_id: str,
+        credential_id: str,
+        level: Level | str,
+        request_id: str,
+        profile: Profile | str = Profile.PADES,
+        algorithm: SignatureAlgorithm | str | None = None,
+        field_name: str = "",
+        name: str = "",
+        reason: str = "",
+        location: str = "",
+        label: str = "",
+        timeout_s: float = BATCH_TIMEOUT_S,
+        total: int | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> SigningBatch:
+        """Signs many documents; iterate over what it returns for one result a document, in the order they are ready.
+
+        Args:
+            documents: what to sign; read as it is needed, in another thread.
+            school_id: in whose name.
+            credential_id: whose key; see `list_credentials`.
+            level: `b-b` or `b-t`.
+            request_id: names the request. The same one after any interruption: what is signed comes back, nothing is signed twice.
+            profile: `pades` for PDF.
+            algorithm: such as `rsa-pss-sha256`; None: the credential's default.
+            field_name: the PDF signature field, existing or new; empty: the daemon's choice.
+            name: /Name in the signature.
+            reason: /Reason in the signature.
+            location: /Location in the signature.
+            label: words for the daemon's operators; no pupil's name.
+            timeout_s: until when broken connections and passing failures are tried again.
+            total: how many documents there are, where `documents` has no len().
+            on_progress: called in the iterating thread, at least once a second while results are awaited.
+
+        Raises (while iterating):
+            RemoteError, AccessError, CredentialError …: the batch as a whole was refused, or the daemon can't be reached.
+            DeadlineExceeded: timeout_s has passed; the same request continues.
+        """
+        placement = FieldPlacement(field_name, name, reason, location)
+        plan = Plan(school_id, credential_id, _choice(Level, level), _choice(Profile, profile), _algorithm(algorithm), placement)
+        return SigningBatch(
+            self._signing,
+            documents,
+            plan,
+            request_id,
+            policy=self._policy,
+            timeout_s=timeout_s,
+            label=label,
+            total=total,
+            on_progress=on_progress,
+        )
+
+    def sign_document(
+        self,
+        document: Document,
+        *,
+        school_id: str,
+        credential_id: str,
+        level: Level | str,
+        request_id: str,
+        profile: Profile | str = Profile.PADES,
+        algorithm: SignatureAlgorithm | str | None = None,
+        field_name: str = "",
+        name: str = "",
+        reason: str = "",
+        location: str = "",
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> DocumentResult:
+        """Signs one document of any size, as a batch of one; the arguments are `sign_batch`'s.
+
+        Its `content` raises the document's own error.
+        """
+        [result] = self.sign_batch(
+            [document],
+            school_id=school_id,
+            credential_id=credential_id,
+            level=level,
+            request_id=request_id,
+            profile=profile,
+            algorithm=algorithm,
+            field_name=field_name,
+            name=name,
+            reason=reason,
+            location=location,
+            timeout_s=timeout_s,
+        )
+        return result
+
+    def sign_digests(
+        self,
+        digests: Mapping[str, bytes],
+        *,
+        school_id: str,
+        credential_id: str,
+        request_id: str,
+        algorithm: SignatureAlgorithm | str | None = None,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> SignedDigests:
+        """Signs raw digests by document id: bare signatures, without CMS. Each has its own outcome; raises what refuses the whole call."""
+        plan = Plan(school_id, credential_id, Level.B_B, Profile.DIGEST, _algorithm(algorithm))
+        return sign_digests(self._signing, digests, plan, request_id, policy=self._policy, timeout_s=timeout_s)
+
+    def list_credentials(
+        self, school_id: str = "", *, usable_only: bool = False, timeout_s: float = CALL_TIMEOUT_S
+    ) -> list[CredentialInfo]:
+        """The credentials of a school, or of every school of this client, by id."""
+        return list(self._pages(credential_pb2.ListCredentialsRequest(school_id=school_id, usable_only=usable_only), timeout_s))
+
+    def list_tokens(self, *, timeout_s: float = CALL_TIMEOUT_S) -> list[TokenInfo]:
+        """The daemon's tokens, by name. For operators."""
+        deadline_s = time.monotonic() + timeout_s
+        request = admin_tokens_pb2.ListTokensRequest()
+        response = call_patiently(self._admin.ListTokens, request, policy=self._policy, deadline_s=deadline_s)
+        return [convert.token_info(token) for token in response.tokens]
+
+    def _pages(self, request: credential_pb2.ListCredentialsRequest, timeout_s: float) -> Iterator[CredentialInfo]:
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            response = call_patiently(self._credentials.ListCredentials, request, policy=self._policy, deadline_s=deadline_s)
+            yield from map(convert.credential_info, response.credentials)
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+
+def _choice(kind: type[_Choice], given: _Choice | str) -> _Choice:
+    try:
+        return kind(given)
+    except ValueError:
+        known = ", ".join(str(member.value) for member in kind)
+        raise InvalidArgument(f"{given!r} is no {kind.__name__.lower()}; known: {known}", field=kind.__name__.lower()) from None
+
+
+def _algorithm(given: SignatureAlgorithm | str | None) -> SignatureAlgorithm | None:
+    return None if given is None else _choice(SignatureAlgorithm, given)

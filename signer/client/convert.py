@@ -1,0 +1,145 @@
+"""Between messages and values, on the caller's side. What a newer daemon may say is kept readable, never a crash."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import status_pb2
+
+from signer.algorithms import SignatureAlgorithm
+from signer.client.values import CredentialInfo, Finding, Plan, SignatureInfo, TokenInfo
+from signer.errors import InvalidArgument, SignerError
+from signer.model import Level, Profile, StageTimes
+from signer.rpc_status import from_rpc_status
+from signer.v1 import admin_tokens_pb2, common_pb2, credential_pb2, plan_pb2, signature_pb2
+
+ALGORITHM_NUMBERS = {
+    algorithm: common_pb2.SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{algorithm.name}") for algorithm in SignatureAlgorithm
+}
+_ALGORITHMS = {number: algorithm for algorithm, number in ALGORITHM_NUMBERS.items()}
+_LEVEL_NUMBERS = {level: common_pb2.Level.Value(f"LEVEL_{level.name}") for level in Level}
+_LEVELS = {number: level for level, number in _LEVEL_NUMBERS.items()}
+_PROFILE_NUMBERS = {profile: common_pb2.Profile.Value(f"PROFILE_{profile.name}") for profile in Profile if profile is not Profile.DIGEST}
+
+
+def signing_plan(plan: Plan) -> plan_pb2.SigningPlan:
+    """The plan as it is sent; InvalidArgument for a profile that documents don't have."""
+    if plan.profile not in _PROFILE_NUMBERS:
+        raise InvalidArgument("documents have no such profile; digests are signed by sign_digests", field="plan.profile")
+    message = plan_pb2.SigningPlan(
+        credential_id=plan.credential_id,
+        profile=_PROFILE_NUMBERS[plan.profile],
+        level=_LEVEL_NUMBERS[plan.level],
+        algorithm=ALGORITHM_NUMBERS[plan.algorithm] if plan.algorithm else common_pb2.SIGNATURE_ALGORITHM_UNSPECIFIED,
+    )
+    if plan.profile is Profile.PADES:
+        placement = plan.placement
+        message.pades.CopyFrom(
+            plan_pb2.PadesOptions(
+                field_name=placement.field_name, name=placement.name, reason=placement.reason, location=placement.location
+            )
+        )
+    return message
+
+
+def result_form(plan: Plan) -> plan_pb2.ResultForm.ValueType:
+    """What saves traffic: of a PDF only the incremental update comes back."""
+    return plan_pb2.RESULT_FORM_APPENDED_BYTES if plan.profile is Profile.PADES else plan_pb2.RESULT_FORM_FULL_DOCUMENT
+
+
+def sha256(content: bytes) -> bytes:
+    """32 raw bytes."""
+    return hashlib.sha256(content).digest()
+
+
+def item_error(status: status_pb2.Status) -> SignerError | None:
+    """An item's error; None when it is OK."""
+    return from_rpc_status(status) if status.code else None
+
+
+def signature_info(message: signature_pb2.SignatureInfo) -> SignatureInfo:
+    """What was made."""
+    return SignatureInfo(
+        credential_id=message.credential_id,
+        certificate_serial=message.certificate_serial,
+        algorithm=_ALGORITHMS.get(message.algorithm),
+        level=_LEVELS.get(message.level),
+        signing_time=_time(message.signing_time),
+        timestamp_time=_time(message.timestamp_time) if message.HasField("timestamp_time") else None,
+        source_sha256=message.source_sha256,
+        signed_sha256=message.signed_sha256,
+        field_name=message.field_name,
+    )
+
+
+def stage_times(message: common_pb2.StageTimes) -> StageTimes:
+    """Where an item's time went, in seconds."""
+    return StageTimes(
+        queue_s=_seconds(message.queue),
+        document_s=_seconds(message.document),
+        token_s=_seconds(message.token),
+        timestamp_s=_seconds(message.timestamp),
+        journal_s=_seconds(message.journal),
+    )
+
+
+def credential_info(message: credential_pb2.Credential) -> CredentialInfo:
+    """A credential; algorithms that this release does not know are left out."""
+    certificate = message.certificate
+    has_one = message.HasField("certificate")
+    return CredentialInfo(
+        id=message.credential_id,
+        school_id=message.school_id,
+        token_name=message.token_name,
+        display_name=message.display_name,
+        key_kind=_name(common_pb2.KeyKind, message.key_kind, "KEY_KIND_"),
+        algorithms=tuple(_ALGORITHMS[number] for number in message.algorithms if number in _ALGORITHMS),
+        usable=message.usable,
+        findings=tuple(
+            Finding(_name(credential_pb2.CredentialProblem, finding.problem, "CREDENTIAL_PROBLEM_"), finding.message)
+            for finding in message.findings
+        ),
+        subject=certificate.subject,
+        issuer=certificate.issuer,
+        certificate_serial=certificate.serial,
+        certificate_der=certificate.der,
+        not_before=_time(certificate.not_before) if has_one else None,
+        not_after=_time(certificate.not_after) if has_one else None,
+    )
+
+
+def token_info(message: admin_tokens_pb2.Token) -> TokenInfo:
+    """A token."""
+    return TokenInfo(
+        name=message.token_name,
+        label=message.label,
+        serial=message.serial,
+        model=message.model,
+        state=_name(admin_tokens_pb2.TokenState, message.state, "TOKEN_STATE_"),
+        message=message.message,
+        pin_state=_name(admin_tokens_pb2.PinState, message.pin_state, "PIN_STATE_"),
+        workers_ready=message.workers_ready,
+        workers_configured=message.workers_configured,
+        queue_depth=message.queue_depth,
+        restarts=message.restarts,
+        signatures_per_second=message.signatures_per_second,
+        credential_ids=tuple(message.credential_ids),
+    )
+
+
+def _name(kind: object, number: int, prefix: str) -> str:
+    """An enum value's name without its prefix; a newer daemon's number stays a number."""
+    known: dict[str, int] = dict(kind.items())  # type: ignore[attr-defined]
+    name = next((name for name, value in known.items() if value == number), f"{prefix}{number}")
+    return name.removeprefix(prefix)
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.seconds + duration.nanos / 1e9
+
+
+def _time(moment: Timestamp) -> datetime:
+    return moment.ToDatetime(tzinfo=UTC)

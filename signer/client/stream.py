@@ -1,0 +1,209 @@
+"""One BatchSignDocuments call: documents out, outcomes in, both at once.
+
+1. Send the header; wait for `accepted`, which brings the limits (a refused header costs no document's bytes).
+2. Send documents in pieces below the message limit. gRPC's own thread does it and waits for the transport: what the daemon does not
+   read is not read from the caller's files either.
+3. Meanwhile read results; put each signed document together from the caller's own bytes and the update, and compare its SHA-256.
+4. The call must end with the summary; anything else is a broken stream.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+
+from signer.client import convert
+from signer.client.supply import Item, Supply
+from signer.client.values import DocumentResult, Plan
+from signer.errors import ServiceUnreachable, SignerError, VerificationFailed
+from signer.rpc_status import from_failed_call
+from signer.v1 import batch_pb2, plan_pb2, signing_pb2, signing_pb2_grpc
+
+_PIECE_BYTES_MAX = 1024 * 1024
+_MESSAGE_HEADROOM_BYTES = 16 * 1024
+_PROGRESS_S = 1
+_Request = signing_pb2.BatchSignDocumentsRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A document's outcome in this stream, final or not."""
+
+    item: Item
+    result: DocumentResult
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The daemon is there and works: it accepted the header, or told its progress."""
+
+
+class Stream:
+    """One call. Iterate `events` to its end or close; then make another one for what is left."""
+
+    def __init__(
+        self,
+        stub: signing_pb2_grpc.SigningServiceStub,
+        supply: Supply,
+        plan: Plan,
+        header: batch_pb2.BatchHeader,
+        *,
+        timeout_s: float,
+        stall_s: float,
+    ) -> None:
+        self._supply = supply
+        self._turn = supply.next_turn()
+        self._plan = plan
+        self._header = header
+        self._header.progress_interval.CopyFrom(Duration(seconds=_PROGRESS_S))
+        self._accepted = threading.Event()
+        self._limits: signing_pb2.BatchAccepted | None = None
+        self._call = stub.BatchSignDocuments(self._outgoing(), timeout=timeout_s)
+        self._stall_s = stall_s
+
+    def events(self) -> Iterator[Answer | Tick]:
+        """What comes, as it comes; returns after the summary, raises the call's error."""
+        watch = _Watchdog(self._call, self._stall_s)
+        try:
+            yield from self._incoming(watch)
+        except grpc.RpcError as error:
+            if watch.has_fired:
+                raise ServiceUnreachable(f"nothing came for {self._stall_s:g} s; the connection was given up") from error
+            raise from_failed_call(self._call) from error
+        finally:
+            watch.stop()
+            self._call.cancel()
+            self._accepted.set()
+
+    def _outgoing(self) -> Iterator[_Request]:
+        """Runs in gRPC's thread."""
+        yield _Request(header=self._header)
+        self._accepted.wait()
+        if self._limits is None:
+            return
+        piece_bytes = min(_PIECE_BYTES_MAX, int(self._limits.message_bytes_max or _PIECE_BYTES_MAX) - _MESSAGE_HEADROOM_BYTES)
+        left = self._limits.documents_max or None
+        while left != 0 and (item := self._supply.take(self._turn)) is not None:
+            yield from _pieces(item, piece_bytes)
+            left = left and left - 1
+
+    def _incoming(self, watch: _Watchdog) -> Iterator[Answer | Tick]:
+        partial: batch_pb2.DocumentResult | None = None
+        content = bytearray()
+        while True:
+            message = watch.next()
+            kind = message.WhichOneof("message")
+            if kind == "accepted":
+                self._limits = message.accepted
+                self._accepted.set()
+                yield Tick()
+            elif kind == "result":
+                partial, content = message.result, bytearray(message.result.content)
+            elif kind == "chunk":
+                content += message.chunk.data
+            elif kind == "summary":
+                return
+            else:
+                yield Tick()
+            if partial is not None and len(content) >= partial.content_size_bytes:
+                answer, partial = self._answer(partial, bytes(content)), None
+                if answer is not None:
+                    yield answer
+
+    def _answer(self, message: batch_pb2.DocumentResult, content: bytes) -> Answer | None:
+        item = self._supply.settle(message.document_id)
+        if item is None:
+            return None
+        item.attempts += 1
+        error = convert.item_error(message.status)
+        signed = b""
+        if error is None:
+            signed, error = self._assembled(item, content, message.info.signed_sha256)
+        item.content = b""
+        if error is not None:
+            return Answer(item, DocumentResult(item.document.id, error, attempts=item.attempts))
+        result = DocumentResult(
+            document_id=item.document.id,
+            signed=signed,
+            info=convert.signature_info(message.info),
+            replayed=message.replayed,
+            times=convert.stage_times(message.times),
+            attempts=item.attempts,
+        )
+        return Answer(item, result)
+
+    def _assembled(self, item: Item, content: bytes, signed_sha256: bytes) -> tuple[bytes, SignerError | None]:
+        if self._header.result_form == plan_pb2.RESULT_FORM_APPENDED_BYTES:
+            item.hasher.update(content)
+            digest, signed = item.hasher.digest(), item.content + content
+        else:
+            digest, signed = convert.sha256(content), content
+        if digest != signed_sha256:
+            return b"", VerificationFailed("the signed document does not have the SHA-256 that the daemon names; it was not accepted")
+        return signed, None
+
+
+class _ResponseStream(Protocol):
+    """What gRPC's call object is for its reader."""
+
+    def __next__(self) -> signing_pb2.BatchSignDocumentsResponse: ...
+
+    def cancel(self) -> bool: ...
+
+
+class _Watchdog:
+    """Cancels a call that stays silent while its reader waits: a dead connection is no error to TCP for many minutes.
+
+    The reader's time between two messages does not count: a slow caller is no dead daemon.
+    """
+
+    def __init__(self, call: _ResponseStream, stall_s: float) -> None:
+        self.has_fired = False
+        self._call = call
+        self._stall_s = stall_s
+        self._waiting_since: float | None = None
+        self._stopped = threading.Event()
+        threading.Thread(target=self._watch, name="signer-watchdog", daemon=True).start()
+
+    def next(self) -> signing_pb2.BatchSignDocumentsResponse:
+        """The call's next message; raises ServiceUnreachable at its end, which the summary should have announced."""
+        self._waiting_since = time.monotonic()
+        try:
+            return next(self._call)
+        except StopIteration:
+            raise ServiceUnreachable("the stream ended without a summary") from None
+        finally:
+            self._waiting_since = None
+
+    def stop(self) -> None:
+        """Lets its thread end."""
+        self._stopped.set()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(min(1.0, self._stall_s / 4)):
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > self._stall_s:
+                self.has_fired = True
+                self._call.cancel()
+                return
+
+
+def _pieces(item: Item, piece_bytes: int) -> Iterator[_Request]:
+    content, document = item.content, item.document
+    yield _Request(
+        document=batch_pb2.DocumentStart(
+            document_id=document.id,
+            size_bytes=len(content),
+            data=content[:piece_bytes],
+            sha256=item.hasher.digest(),
+            field_name=document.field_name,
+        )
+    )
+    for at in range(piece_bytes, len(content), piece_bytes):
+        yield _Request(chunk=batch_pb2.DocumentChunk(data=content[at : at + piece_bytes]))

@@ -1,0 +1,208 @@
+"""What goes in and comes out of the client: plain frozen values; the generated messages stay inside the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+
+from signer.algorithms import SignatureAlgorithm
+from signer.errors import SignerError
+from signer.model import FieldPlacement, Level, Profile, StageTimes
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document to sign: its bytes, or a function that reads them when their turn comes (and again after a broken connection).
+
+    id: 1 to 128 of A-Z a-z 0-9 . _ : @ / -, unique in its request, without a pupil's name. field_name: the PDF field for this document
+    alone; empty: the plan's.
+    """
+
+    id: str
+    content: bytes | Callable[[], bytes] = field(repr=False)
+    field_name: str = ""
+
+    @classmethod
+    def from_path(cls, path: Path | str, document_id: str = "", *, field_name: str = "") -> Document:
+        """A file, read when its turn comes; its id is its name unless one is given."""
+        file = Path(path)
+        return cls(document_id or file.name, file.read_bytes, field_name)
+
+    def read(self) -> bytes:
+        """The bytes; OSError as the file system gives it."""
+        return self.content if isinstance(self.content, bytes) else self.content()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How each document of a request is signed. algorithm None: the credential's default. placement: the PDF field and its entries."""
+
+    school_id: str
+    credential_id: str
+    level: Level
+    profile: Profile = Profile.PADES
+    algorithm: SignatureAlgorithm | None = None
+    placement: FieldPlacement = field(default_factory=lambda: FieldPlacement(""))
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureInfo:
+    """What was made. certificate_serial: lower-case hex. Digests are raw SHA-256, empty for SignDigests. timestamp_time: from B-T on."""
+
+    credential_id: str
+    certificate_serial: str
+    algorithm: SignatureAlgorithm | None
+    level: Level | None
+    signing_time: datetime
+    timestamp_time: datetime | None
+    source_sha256: bytes
+    signed_sha256: bytes
+    field_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentResult:
+    """The one final outcome of one document.
+
+    error: None when it is signed. replayed: the stored outcome of an earlier request. attempts: how often it was sent. signed: the whole
+    signed document; use `content`, which refuses to hand out nothing.
+    """
+
+    document_id: str
+    error: SignerError | None = None
+    signed: bytes = field(default=b"", repr=False)
+    info: SignatureInfo | None = None
+    replayed: bool = False
+    times: StageTimes = field(default_factory=StageTimes)
+    attempts: int = 1
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is signed."""
+        return self.error is None
+
+    @property
+    def content(self) -> bytes:
+        """The whole signed document, its SHA-256 compared; raises `error` when there is none."""
+        if self.error is not None:
+            raise self.error
+        return self.signed
+
+
+@dataclass(frozen=True, slots=True)
+class DigestResult:
+    """The outcome of one digest. signature: RSA octets, or a DER SEQUENCE { r, s }; empty when error is set."""
+
+    document_id: str
+    error: SignerError | None = None
+    signature: bytes = b""
+    info: SignatureInfo | None = None
+    replayed: bool = False
+    times: StageTimes = field(default_factory=StageTimes)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a signature."""
+        return self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDigests:
+    """Results in the order asked for. certificate_chain: DER, the signer's first; empty when every item failed before a chain was known."""
+
+    results: tuple[DigestResult, ...]
+    certificate_chain: tuple[bytes, ...]
+
+
+class Phase(Enum):
+    """What a batch is doing."""
+
+    CONNECTING = "connecting"
+    SIGNING = "signing"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch is. total None: not known. signed holds replayed ones too. problem: why it waits, in WAITING only."""
+
+    phase: Phase
+    total: int | None
+    signed: int
+    failed: int
+    elapsed_s: float
+    signatures_per_second: float
+    remaining_s: float | None = None
+    interruptions: int = 0
+    problem: SignerError | None = None
+
+    @property
+    def done(self) -> int:
+        """Documents with their final outcome."""
+        return self.signed + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of a batch so far: every final outcome is counted once. times: sums over the items, which overlap.
+
+    interruptions: how often the connection had to be made anew or items sent again.
+    """
+
+    signed: int
+    replayed: int
+    failed: int
+    failures: dict[str, int]
+    elapsed_s: float
+    times: StageTimes
+    interruptions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why a credential can't sign, or soon won't. problem: the contract's name, such as `EXPIRES_SOON`."""
+
+    problem: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialInfo:
+    """A credential as the daemon knows it. The certificate's members are empty while it has none. subject, issuer: RFC 4514."""
+
+    id: str
+    school_id: str
+    token_name: str
+    display_name: str
+    key_kind: str
+    algorithms: tuple[SignatureAlgorithm, ...]
+    usable: bool
+    findings: tuple[Finding, ...]
+    subject: str = ""
+    issuer: str = ""
+    certificate_serial: str = ""
+    certificate_der: bytes = field(default=b"", repr=False)
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """A token as the daemon sees it. state, pin_state: the contract's names without prefix, such as `READY`."""
+
+    name: str
+    label: str
+    serial: str
+    model: str
+    state: str
+    message: str
+    pin_state: str
+    workers_ready: int
+    workers_configured: int
+    queue_depth: int
+    restarts: int
+    signatures_per_second: float
+    credential_ids: tuple[str, ...]
