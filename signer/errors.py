@@ -5,7 +5,7 @@ Rules of the room:
   frame, the command line as text. Reasons are never renamed.
 - A leaf's docstring says what state the world is in: above all whether a key was used.
 - Messages name the cause and the next step, and never hold a secret or a pupil's data.
-- `server/status.py` maps each leaf to its gRPC code in one table; no room below knows gRPC.
+- `rpc_status.py` maps each leaf to its gRPC code in one table; no room below knows gRPC.
 """
 
 from __future__ import annotations

@@ -14,19 +14,19 @@ from types import TracebackType
 from typing import Self
 
 from signer.client import convert
-from signer.client.retries import RetryPolicy, is_interruption, is_passing, is_tls_failure
+from signer.client.retries import RetryPolicy, allowed_s, is_interruption, is_passing, is_tls_failure
 from signer.client.stream import Answer, Stream
 from signer.client.supply import Supply
 from signer.client.values import Document, DocumentResult, Phase, Plan, Progress, Summary
-from signer.errors import DeadlineExceeded, DeadlineTooLong, ServiceUnreachable, SignerError
+from signer.errors import DeadlineExceeded, ServiceUnreachable, SignerError
 from signer.model import StageTimes
 from signer.v1 import batch_pb2, signing_pb2_grpc
 
 OnProgress = Callable[[Progress], None]
 
-_STREAM_S_MAX = 3600.0
+_STREAM_S_MAX = 1800.0
+"""A longer batch takes several streams: beginning anew costs two round trips."""
 _RATE_WINDOW = 256
-_BELOW_LIMIT = 0.99
 
 
 class SigningBatch(Iterator[DocumentResult]):
@@ -137,9 +137,8 @@ class SigningBatch(Iterator[DocumentResult]):
 
     def _wait_out(self, error: SignerError) -> None:
         """Returns when it is time for another stream; raises what ends the batch."""
-        limit_s = float(error.metadata.get("limitS", 0)) * _BELOW_LIMIT if isinstance(error, DeadlineTooLong) else 0.0
-        if 0 < limit_s < self._stream_s_max:
-            self._stream_s_max = limit_s
+        if allowed_s(error) < self._stream_s_max:
+            self._stream_s_max = allowed_s(error)
             return
         if not is_interruption(error):
             raise error

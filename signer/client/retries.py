@@ -6,17 +6,19 @@ codes below (AIP-193, AIP-194), and the end of one stream's own deadline while t
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 
 import grpc
 
-from signer.errors import Cancelled, DeadlineExceeded, ServiceUnreachable, SignerError, Unrecognized
+from signer.errors import Cancelled, DeadlineExceeded, DeadlineTooLong, ServiceUnreachable, SignerError, Unrecognized
 from signer.rpc_status import CODES
 
 _PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.RESOURCE_EXHAUSTED})
 _BROKEN_STREAM = frozenset({"UNKNOWN", "INTERNAL"})
 """What a proxy or HTTP/2 itself answers when a connection dies under a call: bare, without an ErrorInfo."""
+_BELOW_LIMIT = 0.95
 _TLS_FAILURES = ("handshake failed", "CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "Peer name")
 
 
@@ -54,6 +56,11 @@ def is_interruption(error: SignerError) -> bool:
     if isinstance(error, Unrecognized) and "remoteReason" not in error.metadata:
         return error.metadata.get("code", "") in _BROKEN_STREAM or is_passing(error)
     return is_passing(error)
+
+
+def allowed_s(error: SignerError) -> float:
+    """The longest deadline that the daemon takes, a little below what it says: gRPC rounds deadlines up. Infinite unless it refused one."""
+    return float(error.metadata.get("limitS", math.inf)) * _BELOW_LIMIT if isinstance(error, DeadlineTooLong) else math.inf
 
 
 def is_tls_failure(error: SignerError) -> bool:

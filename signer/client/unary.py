@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TypeVar
 
 import grpc
 
-from signer.client.retries import RetryPolicy, is_interruption, is_tls_failure
+from signer.client.retries import RetryPolicy, allowed_s, is_interruption, is_tls_failure
 from signer.errors import DeadlineExceeded
 from signer.rpc_status import from_failed_call
 
@@ -24,14 +25,18 @@ def call_patiently(
     """
     started_s = time.monotonic()
     failures = 0
+    limit_s = math.inf
     while True:
         left_s = deadline_s - time.monotonic()
         if left_s <= 0:
             raise DeadlineExceeded("the deadline passed before the daemon answered; repeat with the same ids")
         try:
-            return method(request, timeout=left_s)
+            return method(request, timeout=min(left_s, limit_s))
         except grpc.RpcError as failed:
             error = from_failed_call(failed)
+            if allowed_s(error) < limit_s:
+                limit_s = allowed_s(error)
+                continue
             failures += 1
             is_patience_over = failures >= policy.attempts_max and time.monotonic() - started_s >= policy.connect_timeout_s
             if not is_interruption(error) or is_tls_failure(error) or is_patience_over or time.monotonic() >= deadline_s:

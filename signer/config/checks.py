@@ -13,7 +13,7 @@ from signer.access.settings import ClientSettings
 from signer.config.problems import Problem, did_you_mean
 from signer.config.tree import Config, TrustSettings
 from signer.secrets import PinSource
-from signer.server.settings import ServerSettings
+from signer.config.server import ServerSettings
 from signer.timestamp.settings import TimestampSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from signer.access.settings import ClientSettings
 from signer.documents.settings import DocumentSettings
 from signer.journal.settings import JournalSettings
-from signer.server.settings import ServerSettings
+from signer.config.server import ServerSettings
 from signer.telemetry.settings import LogSettings, MetricsSettings
 from signer.timestamp.settings import TimestampSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings

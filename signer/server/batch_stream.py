@@ -19,7 +19,7 @@ from signer.pipeline.plan import ReadyPlan
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
 from signer.server.limits import require_size
-from signer.server.settings import ServerSettings
+from signer.config.server import ServerSettings
 from signer.v1 import batch_pb2, plan_pb2, signing_pb2
 
 _Response = signing_pb2.BatchSignDocumentsResponse

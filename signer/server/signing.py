@@ -23,7 +23,7 @@ from signer.server import convert
 from signer.server.batch_stream import BatchStream
 from signer.server.door import current_visit
 from signer.server.limits import require_size
-from signer.server.settings import ServerSettings
+from signer.config.server import ServerSettings
 from signer.v1 import plan_pb2, signing_pb2, signing_pb2_grpc
 
 _T = TypeVar("_T")

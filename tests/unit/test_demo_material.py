@@ -9,9 +9,9 @@ from typing import Any
 
 import pikepdf
 import pytest
-import reportlab  # type: ignore[import-untyped]
+import reportlab
 from lxml import etree
-from reportlab.pdfbase.ttfonts import TTFont  # type: ignore[import-untyped]
+from reportlab.pdfbase.ttfonts import TTFont
 
 from signer.demo import fonts
 from signer.demo.ministry_xml import RecordLayout, render_xml, write_class_xml
