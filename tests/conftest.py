@@ -1,0 +1,33 @@
+"""Worlds for every test that needs a token or a daemon; safe under xdist: built once, copied for each process."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import World
+from tests.support.worlds import copy_of, shared_world
+
+
+@pytest.fixture(scope="session")
+def pristine_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The one that all others are copies of. No daemon may work on it."""
+    base = tmp_path_factory.getbasetemp()
+    return shared_world((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "pristine-world")
+
+
+@pytest.fixture(scope="session")
+def world(pristine_world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """This process' own world, whose token every test may use and none may spoil."""
+    return copy_of(pristine_world, tmp_path_factory.mktemp("world") / "it")
+
+
+@pytest.fixture
+def new_world(pristine_world: World, tmp_path: Path) -> Callable[[], World]:
+    """Makes worlds of the test's own, to be spoiled at will."""
+    numbers = itertools.count(1)
+    return lambda: copy_of(pristine_world, tmp_path / f"world-{next(numbers)}")
