@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Written as JSON (port, pid) when the daemon answers; for scripts that start it with port 0.",
+    help="Written as JSON (port, metrics_port, pid) when the daemon answers; for scripts that start it with port 0.",
 )
 def serve(config_path: Path, ready_file: Path | None) -> None:
     """Run the daemon until SIGTERM or SIGINT.
@@ -44,7 +44,7 @@ def serve(config_path: Path, ready_file: Path | None) -> None:
 
         if ready_file is not None:
             partial = ready_file.with_name(ready_file.name + ".partial")
-            partial.write_text(json.dumps({"port": daemon.port, "pid": os.getpid()}), encoding="utf-8")
+            partial.write_text(json.dumps({"port": daemon.port, "metrics_port": daemon.metrics_port, "pid": os.getpid()}), encoding="utf-8")
             partial.replace(ready_file)
 
     try:

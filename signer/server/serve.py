@@ -96,6 +96,7 @@ class Daemon:
         self._stack = AsyncExitStack()
         self._stopping = asyncio.Event()
         self.port = 0
+        self.metrics_port = 0
 
     async def start(self) -> None:
         """Starts everything; ConfigError or JournalUnavailable when it can't, with nothing left running."""
@@ -112,12 +113,13 @@ class Daemon:
             stack.push_async_callback(self._engine.drain, _SETTLE_S_MAX)
             exposition = expose(self._config.metrics, self._registry)
             stack.callback(exposition.close)
+            self.metrics_port = exposition.port
             self._spawn(stack, self._watch.run(self._pools))
             self._spawn(stack, self._keep_house())
             await self._await_first_logins()
             await self._open_door(stack)
             self._stack = stack.pop_all()
-        _log.info("serving", port=self.port, metrics_port=exposition.port, tokens=sorted(self._pools), version=__version__)
+        _log.info("serving", port=self.port, metrics_port=self.metrics_port, tokens=sorted(self._pools), version=__version__)
 
     def stop_soon(self) -> None:
         """Asks `wait` to return; safe to call from a signal handler of the loop."""
