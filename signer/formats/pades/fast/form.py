@@ -1,0 +1,114 @@
+"""The interactive form: may it take this signature, and what changes in it (ISO 32000-2 12.7.3, 12.7.5.5, 12.8.2).
+
+Taken are forms whose fields all stand in /Fields itself, each with its own /FT and /T. Anything that could forbid a signature (field
+locks, seed values, transform methods of earlier signatures, XFA) is handed over: the complete path weighs it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from signer.formats.pades.fast.changes import Changes
+from signer.formats.pades.fast.fallback import FallbackReason, HandOver
+from signer.formats.pades.fast.objects import Objects
+from signer.formats.pades.fast.strings import read_text
+from signer.formats.pades.fast.syntax import SPACE, Array, Dictionary
+
+_FIELDS_MAX: Final = 2048
+_TREE_OR_RULES: Final = frozenset((b"Kids", b"Parent", b"Lock", b"SV"))
+_SIG_FLAGS: Final = b"3"  # SignaturesExist and AppendOnly (table 225)
+_rectangle: Final = re.compile(rb"\[(?:" + SPACE + rb"*+[+-]?[\d.]++(?![^\x00\t\n\f\r \]])){4}" + SPACE + rb"*+\]").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """dictionary: the AcroForm, in the catalog or an object of its own. fields: its /Fields, None where it has none yet."""
+
+    dictionary: Dictionary
+    fields: Array | None
+
+
+def read_form(objects: Objects, catalog: Dictionary, changes: Changes) -> Form | None:
+    """The catalog's form, ready to be changed; None where there is none."""
+    if b"AcroForm" not in catalog.spans:
+        return None
+    number = catalog.reference(b"AcroForm") if catalog.indirect(b"AcroForm") else None
+    if number is None:
+        dictionary = catalog.dictionary(b"AcroForm")
+    else:
+        dictionary = objects.dictionary(number)
+        changes.of(dictionary)
+    if b"XFA" in dictionary.spans:
+        raise HandOver(FallbackReason.XFA)
+    return Form(dictionary, _fields(objects, dictionary, changes))
+
+
+def _fields(objects: Objects, dictionary: Dictionary, changes: Changes) -> Array | None:
+    if b"Fields" not in dictionary.spans:
+        return None
+    if not dictionary.indirect(b"Fields"):
+        return dictionary.array(b"Fields")
+    fields = objects.array(dictionary.reference(b"Fields") or 0)
+    changes.of(fields)
+    return fields
+
+
+def find_field(objects: Objects, form: Form | None, field_name: str) -> Dictionary | None:
+    """The empty signature field of that name, None where there is no field of that name.
+
+    Raises:
+        HandOver: the name is taken, or any field or signature is not as usual.
+    """
+    if form is None or form.fields is None:
+        return None
+    numbers = form.fields.references()
+    if len(numbers) > _FIELDS_MAX or len(set(numbers)) != len(numbers):
+        raise HandOver(FallbackReason.FORM)
+    found: Dictionary | None = None
+    for number in numbers:
+        field = objects.dictionary(number)
+        signed = _check_field(objects, field)
+        if read_text(field.raw(b"T") or b"") == field_name:
+            if found is not None or signed is not False:
+                raise HandOver(FallbackReason.FIELD_TAKEN)
+            found = field
+    return found
+
+
+def _check_field(objects: Objects, field: Dictionary) -> bool | None:
+    """Whether a signature field is signed; None for a field of another type."""
+    if not _TREE_OR_RULES.isdisjoint(field.spans):
+        raise HandOver(FallbackReason.FORM)
+    kind = field.raw(b"FT")
+    if kind is None or not kind.startswith(b"/") or b"#" in kind:
+        raise HandOver(FallbackReason.FORM)
+    if kind != b"/Sig":
+        return None
+    number = field.reference(b"V")
+    if number is not None and b"Reference" in objects.dictionary(number).spans:
+        raise HandOver(FallbackReason.TRANSFORM)
+    return number is not None
+
+
+def check_rectangle(field: Dictionary) -> None:
+    """HandOver when an existing field's /Rect is not four numbers: the complete path reads it, so it must be readable."""
+    if b"Rect" in field.spans and _rectangle(field.raw(b"Rect") or b"") is None:
+        raise HandOver(FallbackReason.FORM)
+
+
+def mark_signed(form: Form, changes: Changes) -> None:
+    """SignaturesExist and AppendOnly; no appearances to be made anew, which would change what was signed."""
+    if form.dictionary.raw(b"SigFlags") != _SIG_FLAGS:
+        changes.put(form.dictionary, b"SigFlags", _SIG_FLAGS)
+    changes.drop(form.dictionary, b"NeedAppearances")
+
+
+def add_field(form: Form, field_number: int, changes: Changes) -> None:
+    """Names a new field in /Fields."""
+    reference = b"%d 0 R" % field_number
+    if form.fields is None:
+        changes.put(form.dictionary, b"Fields", b"[" + reference + b"]")
+    else:
+        changes.append(form.fields, reference)

@@ -1,0 +1,115 @@
+"""The fast PAdES path in order: look, decide, change, write."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import Final
+
+from signer.formats.pades.fast.catalog import declare_pades, read_catalog
+from signer.formats.pades.fast.changes import Changes
+from signer.formats.pades.fast.ending import read_startxref, read_version
+from signer.formats.pades.fast.fallback import FallbackReason, HandOver
+from signer.formats.pades.fast.form import Form, add_field, check_rectangle, find_field, mark_signed, read_form
+from signer.formats.pades.fast.history import OF_ONE_SECTION, History, read_history
+from signer.formats.pades.fast.objects import Objects
+from signer.formats.pades.fast.page import add_annotation, find_first_page
+from signer.formats.pades.fast.strings import write_date, write_text
+from signer.formats.pades.fast.syntax import Dictionary, array_items
+from signer.formats.pades.fast.writer import FIELD, FORM, OFFSET_MAX, Signature, Trailer, write_update
+from signer.formats.pades.update import PreparedUpdate
+from signer.model import FieldPlacement
+
+_ID_BYTES: Final = 16
+_ROOM_FOR_UPDATE_BYTES: Final = 64 << 20
+_WRITTEN_BY_US: Final = OF_ONE_SECTION | {b"Size", b"ID"}
+
+
+def prepare_fast(document: bytes, placement: FieldPlacement, *, signing_time: datetime, contents_bytes: int) -> PreparedUpdate:
+    """The update that signs `document`, complete but for the CMS.
+
+    Args:
+        document: the PDF.
+        placement: the field to fill and the texts of its signature dictionary.
+        signing_time: written to /M with its offset; must be aware.
+        contents_bytes: bytes reserved for the CMS.
+
+    Raises:
+        HandOver: the fast path is not sure of the document or the placement.
+    """
+    name, texts = _write_placement(placement)
+    if len(document) + 2 * contents_bytes + _ROOM_FOR_UPDATE_BYTES > OFFSET_MAX:
+        raise HandOver(FallbackReason.TOO_LARGE)
+    version = read_version(document)
+    history = read_history(document, read_startxref(document))
+    objects, changes = Objects(document, history.locations), Changes()
+    catalog = read_catalog(objects, history.root, changes)
+    form = read_form(objects, catalog, changes)
+    field = find_field(objects, form, placement.field_name)
+    declare_pades(catalog, version, changes)
+    if field is None:
+        new = _add_field(objects, catalog, form, name, history.size, changes)
+    else:
+        new = []
+        _fill_field(field, history.size, changes)
+    if form is not None:
+        mark_signed(form, changes)
+    signature = Signature(history.size + len(new), write_date(signing_time), texts, 2 * contents_bytes)
+    trailer = Trailer(_trailer_entries(history), history.is_stream)
+    return write_update(document, changes.bodies() + new, signature, trailer)
+
+
+def _add_field(
+    objects: Objects, catalog: Dictionary, form: Form | None, name: bytes, number: int, changes: Changes
+) -> list[tuple[int, bytes]]:
+    """A new invisible field on page 1, in the form or in a new one: the new objects, numbered from `number` on without a gap."""
+    new: list[tuple[int, bytes]] = []
+    if form is None:
+        changes.put(catalog, b"AcroForm", b"%d 0 R" % number)
+        new.append((number, FORM % (number + 1)))
+        number += 1
+    else:
+        add_field(form, number, changes)
+    page = find_first_page(objects, catalog)
+    add_annotation(objects, page, number, changes)
+    new.append((number, FIELD % (name, page.owner, number + 1)))
+    return new
+
+
+def _fill_field(field: Dictionary, signature_number: int, changes: Changes) -> None:
+    check_rectangle(field)
+    changes.of(field)
+    changes.put(field, b"V", b"%d 0 R" % signature_number)
+
+
+def _write_placement(placement: FieldPlacement) -> tuple[bytes, bytes]:
+    """The field's name and the signature dictionary's texts as they are written; what is odd about them is for the complete path to say."""
+    if not placement.field_name.isprintable() or not placement.field_name or "." in placement.field_name:
+        raise HandOver(FallbackReason.PLACEMENT)
+    texts = ((b"Name", placement.name), (b"Reason", placement.reason), (b"Location", placement.location))
+    try:
+        written = b"".join(b"\n/%b %b" % (key, write_text(text)) for key, text in texts if text)
+        return write_text(placement.field_name), written
+    except UnicodeEncodeError as error:
+        raise HandOver(FallbackReason.PLACEMENT) from error
+
+
+def _trailer_entries(history: History) -> bytes:
+    """The newest trailer's entries, with a new state in /ID and with /Prev (7.5.5, 14.4)."""
+    trailer = history.trailer
+    if b"Info" in trailer.spans:
+        trailer.reference(b"Info")
+    kept = b"".join(b"\n/%b %b" % (key, trailer.raw(key) or b"") for key in trailer.spans if key not in _WRITTEN_BY_US)
+    state = os.urandom(_ID_BYTES).hex().encode("ascii")
+    return kept + b"\n/ID [%b <%b>]\n/Prev %d" % (_first_id(trailer), state, history.startxref)
+
+
+def _first_id(trailer: Dictionary) -> bytes:
+    """The string that names the file through all its states; a new one where it has none."""
+    if b"ID" not in trailer.spans:
+        return b"<" + os.urandom(_ID_BYTES).hex().encode("ascii") + b">"
+    identifiers = array_items(trailer.array(b"ID"))
+    if len(identifiers) != 2 or any(trailer.text[start] not in b"(<" or trailer.text.startswith(b"<<", start) for start, _ in identifiers):  # noqa: PLR2004  # 14.4: two strings
+        raise HandOver(FallbackReason.TRAILER)
+    start, end = identifiers[0]
+    return trailer.text[start:end]
