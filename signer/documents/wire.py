@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 
 from signer.algorithms import DigestAlgorithm
@@ -19,11 +17,14 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PrepareCall(msgspec.Struct, frozen=True, kw_only=True):
-    """CALL: prepare one PDF. contents_bytes: room for the CMS. signing_time: aware, becomes /M."""
+    """CALL: prepare one PDF.
+
+    contents_bytes: room for the CMS. signing_time: ISO 8601 with its offset, becomes /M; as text because msgpack's own times lose the zone.
+    """
 
     document: bytes
     placement: FieldPlacement
-    signing_time: datetime
+    signing_time: str
     contents_bytes: int
     digest_algorithm: DigestAlgorithm
 

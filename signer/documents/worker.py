@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 
@@ -39,7 +40,7 @@ def answer(call: PrepareCall) -> PreparedReply:
         prepared = prepare(
             call.document,
             call.placement,
-            signing_time=call.signing_time,
+            signing_time=datetime.fromisoformat(call.signing_time),
             contents_bytes=call.contents_bytes,
             digest_algorithm=call.digest_algorithm,
         )

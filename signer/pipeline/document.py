@@ -116,7 +116,7 @@ async def _prepare(item: _Item) -> _Prepared:
         PrepareCall(
             document=document.content,
             placement=document.placement,
-            signing_time=signing_time,
+            signing_time=signing_time.isoformat(),
             contents_bytes=template.size_max(timestamp_bytes),
             digest_algorithm=plan.algorithm.digest,
         )

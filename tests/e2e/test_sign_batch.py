@@ -16,7 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from signer.v1 import common_pb2, plan_pb2, signing_pb2, signing_pb2_grpc
 from tests.support import pdfs
-from tests.support.calls import Request, chunked, fresh_id, header, plan, sign_batch, start
+from tests.support.calls import Request, chunk, chunked, fresh_id, header, plan, sign_batch, start
 from tests.support.daemon import World
 
 CLASS = {f"pupil-{number:02}": pdfs.VARIANTS[variant](number) for number, variant in enumerate(list(pdfs.VARIANTS) * 2)}
@@ -84,8 +84,8 @@ def test_a_document_larger_than_a_message_travels_in_chunks_both_ways(school: gr
 
 def test_a_document_may_come_byte_by_byte_and_after_an_empty_first_piece(school: grpc.Channel) -> None:
     document = pdfs.report_card(3, pages=1)
-    pieces = [Request(chunk={"data": document[at : at + 1]}) for at in range(len(document) - 1)]
-    messages = [start("d", document, data=b""), *pieces, Request(chunk={}), Request(chunk={"data": document[-1:]})]
+    pieces = [chunk(document[at : at + 1]) for at in range(len(document) - 1)]
+    messages = [start("d", document, data=b""), *pieces, chunk(), chunk(document[-1:])]
     assert sign_batch(school, messages).signed().keys() == {"d"}
 
 
@@ -116,13 +116,13 @@ def test_each_document_may_name_a_field_of_its_own(school: grpc.Channel) -> None
 
 
 def test_the_texts_of_the_plan_stand_in_the_signature_dictionary(school: grpc.Channel) -> None:
-    texts = {"name": "Trần Văn Giáo", "reason": "Xác nhận kết quả học tập", "location": "Hà Nội"}
+    texts = {"Name": "Trần Văn Giáo", "Reason": "Xác nhận kết quả học tập", "Location": "Hà Nội"}
     made = plan()
-    made.pades.MergeFrom(plan_pb2.PadesOptions(**texts))
+    made.pades.name, made.pades.reason, made.pades.location = texts.values()
     signed = sign_batch(school, {"d": CLASS["pupil-00"]}, plan=made).signed()["d"]
     with pikepdf.open(BytesIO(signed)) as pdf:
         value = pdf.Root.AcroForm.Fields[0].V
-        assert [str(value[f"/{key.capitalize()}"]) for key in texts] == list(texts.values())
+        assert [str(value[f"/{key}"]) for key in texts] == list(texts.values())
 
 
 def test_progress_is_told_at_the_interval_asked_for_and_never_contradicts_itself(school: grpc.Channel) -> None:

@@ -31,9 +31,7 @@ def fresh_id() -> str:
     return f"test/{uuid.uuid4()}"
 
 
-def plan(
-    credential: str = "gvcn", level: common_pb2.Level = common_pb2.LEVEL_B_B, *, field_name: str = "", **options: Any
-) -> plan_pb2.SigningPlan:
+def plan(credential: str = "gvcn", level: Any = common_pb2.LEVEL_B_B, *, field_name: str = "", **options: Any) -> plan_pb2.SigningPlan:
     """A PAdES plan."""
     return plan_pb2.SigningPlan(
         credential_id=credential,
@@ -46,21 +44,26 @@ def plan(
 
 def header(**changes: Any) -> batch_pb2.BatchHeader:
     """A header for SCHOOL with a fresh id and the default plan."""
-    return batch_pb2.BatchHeader(**({"request_id": fresh_id(), "school_id": SCHOOL, "plan": plan()} | changes))
+    fields: dict[str, Any] = {"request_id": fresh_id(), "school_id": SCHOOL, "plan": plan()} | changes
+    return batch_pb2.BatchHeader(**fields)
 
 
 def start(document_id: str, content: bytes, **changes: Any) -> Request:
     """One whole document in one message."""
-    return Request(
-        document=batch_pb2.DocumentStart(**({"document_id": document_id, "size_bytes": len(content), "data": content} | changes))
-    )
+    fields: dict[str, Any] = {"document_id": document_id, "size_bytes": len(content), "data": content} | changes
+    return Request(document=batch_pb2.DocumentStart(**fields))
+
+
+def chunk(data: bytes = b"") -> Request:
+    """A further piece of the document begun last."""
+    return Request(chunk=batch_pb2.DocumentChunk(data=data))
 
 
 def chunked(document_id: str, content: bytes, chunk_bytes: int) -> Iterator[Request]:
     """One document in several messages."""
     yield start(document_id, content, data=content[:chunk_bytes])
     for at in range(chunk_bytes, len(content), chunk_bytes):
-        yield Request(chunk=batch_pb2.DocumentChunk(data=content[at : at + chunk_bytes]))
+        yield chunk(content[at : at + chunk_bytes])
 
 
 @dataclass
@@ -126,7 +129,13 @@ def stream(channel: grpc.Channel, messages: Iterable[Request], timeout_s: float 
 
 def sign_document(channel: grpc.Channel, document: bytes, **changes: Any) -> signing_pb2.SignDocumentResponse:
     """SignDocument with the default plan. Raises what it fails with."""
-    request = {"request_id": fresh_id(), "school_id": SCHOOL, "document_id": "d", "plan": plan(), "document": document} | changes
+    request: dict[str, Any] = {
+        "request_id": fresh_id(),
+        "school_id": SCHOOL,
+        "document_id": "d",
+        "plan": plan(),
+        "document": document,
+    } | changes
     with our_errors():
         return signing_pb2_grpc.SigningServiceStub(channel).SignDocument(signing_pb2.SignDocumentRequest(**request), timeout=TIMEOUT_S)
 
@@ -134,7 +143,7 @@ def sign_document(channel: grpc.Channel, document: bytes, **changes: Any) -> sig
 def sign_digests(channel: grpc.Channel, digests: Mapping[str, bytes], **changes: Any) -> signing_pb2.SignDigestsResponse:
     """SignDigests with a credential's default algorithm. Raises what it fails with."""
     items = [signing_pb2.DigestItem(document_id=name, digest=digest) for name, digest in digests.items()]
-    request = {"request_id": fresh_id(), "school_id": SCHOOL, "credential_id": "gvcn", "items": items} | changes
+    request: dict[str, Any] = {"request_id": fresh_id(), "school_id": SCHOOL, "credential_id": "gvcn", "items": items} | changes
     with our_errors():
         return signing_pb2_grpc.SigningServiceStub(channel).SignDigests(signing_pb2.SignDigestsRequest(**request), timeout=TIMEOUT_S)
 
@@ -145,9 +154,9 @@ def our_errors() -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
-        assert isinstance(error, grpc.Call)
-        ours = from_failed_call(error)
-        ours.metadata["grpcCode"] = error.code().name
+        call: Any = error
+        ours = from_failed_call(call)
+        ours.metadata["grpcCode"] = call.code().name
         raise ours from error
 
 
@@ -174,7 +183,7 @@ def intents(journal: Path, request_id: str) -> list[str]:
 
 def metrics(port: int) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """A scrape: value by sample name and labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:  # noqa: S310 - our own daemon
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
