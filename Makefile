@@ -43,6 +43,7 @@ docs: ## generate the reference pages in docs/
 	$(PY) -m signer.config > docs/config.md
 	$(PY) -m signer.telemetry > docs/metrics.md
 	$(PY) -m signer.cli.help > docs/cli.md
+	$(PY) -m signer.error_reference > docs/errors.md
 
 bench: ## benchmarks; one JSON object a line in var/bench/latest.jsonl
 	@tools/setup.sh test

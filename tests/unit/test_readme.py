@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from signer import error_reference
+from signer.config.shape import keys_of
+from signer.config.tree import Config
+from signer.errors import Reason
+
+ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README.vi.md")
+
+
+def blocks(readme: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / readme).read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_make_command_of_the_readme_is_a_target(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", text))
+    assert named <= targets
+
+
+def test_every_configuration_snippet_uses_keys_that_exist() -> None:
+    snippets = blocks("README.md", "toml")
+    assert snippets
+    for snippet in snippets:
+        for section, content in tomllib.loads(snippet).items():
+            known = keys_of(keys_of(Config)[section].table)
+            for entry in content if isinstance(content, list) else [content]:
+                assert set(entry) <= set(known), section
+
+
+def test_the_snippets_together_are_a_configuration_that_loads(tmp_path: Path) -> None:
+    from signer.config import load
+    from signer.errors import ConfigError
+
+    (tmp_path / "signer.toml").write_text("\n".join(blocks("README.md", "toml")), encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path / "signer.toml")
+    problems = str(refused.value).splitlines()
+    assert problems
+    assert all(re.search(r"no such (file|folder|directory)", problem, re.IGNORECASE) for problem in problems), problems
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_call_from_school_software_is_the_same_python_everywhere(readme: str) -> None:
+    (sample,) = blocks(readme, "python")
+    ast.parse(sample)
+    assert [sample] == blocks("README.md", "python")
+    assert len([line for line in sample.splitlines() if line.strip()]) <= 10
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_reason_the_readme_explains_exists(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    named = {word for row in re.findall(r"^\| (`[A-Z_`, ]+`) \|", text, re.MULTILINE) for word in re.findall(r"[A-Z_]{4,}", row)}
+    assert named
+    assert named <= {reason.value for reason in Reason}
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_link_of_the_readme_leads_somewhere(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("http")]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_limits_of_the_readme_are_the_defaults() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \| `([a-z_.]+)` \|$", text, re.MULTILINE)
+    assert rows
+    units = {"MiB": 1024 * 1024, "h": 3600}
+    for told, path in rows:
+        table = Config
+        *sections, name = path.split(".")
+        for section in sections:
+            table = keys_of(table)[section].table
+        match = re.match(r"([\d,]+)(?: (MiB|h)\b)?", told)
+        assert match, told
+        assert int(match[1].replace(",", "")) * units.get(match[2], 1) == keys_of(table)[name].default, path
+
+
+def test_docs_errors_is_current() -> None:
+    assert (ROOT / "docs" / "errors.md").read_text(encoding="utf-8") == error_reference.reference()
+
+
+def test_make_help_names_the_two_commands() -> None:
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {"make demo", "make test"} <= {" ".join(line.split()[:2]) for line in told.splitlines()}
