@@ -1,0 +1,226 @@
+"""What to tell people about each reason, in both languages: the cause in words, and the next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from signer.cli.language import Text
+from signer.errors import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """cause: why. step: what to do about it."""
+
+    cause: Text
+    step: Text
+
+
+_R = Reason
+_AGAIN = Text("run the same command again later; nothing is signed twice", "chạy lại đúng lệnh này sau ít phút; không ký trùng")
+_ASK_OPERATOR = Text("tell the operator of the appliance", "báo người vận hành thiết bị ký")
+_EXPORT_AGAIN = Text("export this file again and run the command again", "xuất lại tệp này rồi chạy lại lệnh")
+
+
+def _advice(en: str, vi: str, step: Text) -> Advice:
+    return Advice(Text(en, vi), step)
+
+
+ADVICE: dict[Reason, Advice] = {
+    _R.INTERNAL: _advice("the daemon failed by a bug", "dịch vụ ký gặp lỗi nội bộ", _ASK_OPERATOR),
+    _R.NOT_SERVED_YET: _advice(
+        "this release of the daemon does not serve that yet",
+        "phiên bản dịch vụ ký này chưa hỗ trợ chức năng đó",
+        Text("update the daemon, or do without it", "nâng cấp dịch vụ ký, hoặc bỏ chức năng này"),
+    ),
+    _R.INVALID_ARGUMENT: _advice(
+        "a value is missing or wrong", "thiếu hoặc sai giá trị", Text("correct the value that is named", "sửa lại giá trị được nêu tên")
+    ),
+    _R.CONFIG_INVALID: _advice(
+        "the configuration is refused",
+        "cấu hình không hợp lệ",
+        Text("correct what is named, then run again", "sửa chỗ được nêu rồi chạy lại"),
+    ),
+    _R.DOCUMENT_EMPTY: _advice("the file is empty", "tệp rỗng (0 byte)", _EXPORT_AGAIN),
+    _R.DOCUMENT_NOT_PDF: _advice("the file is not a PDF", "tệp không phải PDF", _EXPORT_AGAIN),
+    _R.DOCUMENT_DAMAGED: _advice("the PDF is damaged or cut off", "tệp PDF bị hỏng hoặc bị cắt cụt", _EXPORT_AGAIN),
+    _R.DOCUMENT_ENCRYPTED: _advice(
+        "the PDF is encrypted", "tệp PDF được đặt mật khẩu", Text("export it without a password", "xuất lại tệp không có mật khẩu")
+    ),
+    _R.DOCUMENT_LOCKED: _advice(
+        "an earlier signature forbids another one",
+        "chữ ký trước đã khóa tài liệu, không cho ký thêm",
+        Text("export a fresh copy and sign it in the right order", "xuất bản mới và ký lại theo đúng thứ tự"),
+    ),
+    _R.DOCUMENT_UNSUPPORTED: _advice(
+        "a kind of PDF that can't be signed safely",
+        "loại PDF không thể ký an toàn",
+        Text("export it as a plain PDF", "xuất lại thành PDF thường"),
+    ),
+    _R.DOCUMENT_TOO_LARGE: _advice(
+        "larger than the appliance allows",
+        "tệp lớn hơn giới hạn cho phép",
+        Text("make the file smaller, or ask the operator for a higher limit", "giảm dung lượng tệp, hoặc đề nghị nâng giới hạn"),
+    ),
+    _R.DOCUMENT_TOO_COSTLY: _advice(
+        "the PDF takes too much time or memory",
+        "tệp PDF tốn quá nhiều thời gian hoặc bộ nhớ để xử lý",
+        Text("export it as a simpler PDF", "xuất lại thành PDF đơn giản hơn"),
+    ),
+    _R.DOCUMENT_DIGEST_MISMATCH: _advice("the file was damaged on its way", "tệp bị sai lệch khi truyền", _AGAIN),
+    _R.FIELD_ALREADY_SIGNED: _advice(
+        "the signature field is already signed",
+        "ô chữ ký này đã được ký",
+        Text(
+            "check whether it is signed already; else give another --field",
+            "kiểm tra xem tệp đã ký chưa; nếu chưa, chọn ô khác bằng --field",
+        ),
+    ),
+    _R.DUPLICATE_DOCUMENT_ID: _advice(
+        "the same document came twice",
+        "tài liệu bị gửi trùng",
+        Text("remove the duplicate; the first one was signed", "bỏ bản trùng; bản đầu đã được xử lý"),
+    ),
+    _R.BATCH_TOO_LARGE: _advice(
+        "too many documents at once",
+        "quá nhiều tài liệu trong một lần",
+        Text("send the rest as another request", "gửi phần còn lại trong lần khác"),
+    ),
+    _R.REQUEST_ID_REUSED: _advice(
+        "the same request was made before with other content",
+        "mã yêu cầu này đã dùng cho nội dung khác",
+        Text("begin a new request with --fresh, or another --request-id", "bắt đầu yêu cầu mới bằng --fresh, hoặc đổi --request-id"),
+    ),
+    _R.CALLER_UNKNOWN: _advice(
+        "the daemon does not know this client certificate",
+        "dịch vụ ký không nhận ra chứng thư máy khách này",
+        Text(
+            "check --cert, or have the operator add it under [[clients]]",
+            "kiểm tra --cert, hoặc đề nghị người vận hành thêm vào [[clients]]",
+        ),
+    ),
+    _R.SCHOOL_NOT_FOUND: _advice(
+        "no such school for this client",
+        "không có trường này, hoặc máy khách không được ký thay trường này",
+        Text("check --school, or have the operator add it to this client", "kiểm tra --school, hoặc đề nghị người vận hành cấp quyền"),
+    ),
+    _R.CREDENTIAL_NOT_FOUND: _advice(
+        "no such credential for this school",
+        "trường này không có chứng thư ký đó",
+        Text("see `signer credentials` for those there are", "xem danh sách bằng `signer credentials`"),
+    ),
+    _R.ROLE_REFUSED: _advice(
+        "this client is not allowed to do that",
+        "máy khách này không được phép làm việc đó",
+        Text(
+            "use an operator's client certificate, or ask the operator",
+            "dùng chứng thư máy khách của người vận hành, hoặc nhờ người vận hành",
+        ),
+    ),
+    _R.CERTIFICATE_EXPIRED: _advice(
+        "the signer's certificate has expired",
+        "chứng thư số của người ký đã hết hạn",
+        Text("renew the certificate and register the new one", "gia hạn chứng thư số và đăng ký chứng thư mới"),
+    ),
+    _R.CERTIFICATE_NOT_YET_VALID: _advice(
+        "the signer's certificate is not valid yet",
+        "chứng thư số của người ký chưa đến ngày hiệu lực",
+        Text("wait until it is, or check the daemon's clock", "chờ đến ngày hiệu lực, hoặc kiểm tra đồng hồ máy chủ"),
+    ),
+    _R.CERTIFICATE_UNUSABLE: _advice(
+        "the key has no certificate that may sign documents",
+        "khóa chưa có chứng thư số dùng được để ký tài liệu",
+        Text(
+            "import the issued certificate; `signer credentials` says what is wrong",
+            "nạp chứng thư đã được cấp; `signer credentials` cho biết lỗi cụ thể",
+        ),
+    ),
+    _R.ALGORITHM_UNSUPPORTED: _advice(
+        "the key can't sign with that algorithm",
+        "khóa không hỗ trợ thuật toán này",
+        Text("leave --algorithm out, or see `signer credentials`", "bỏ --algorithm, hoặc xem `signer credentials`"),
+    ),
+    _R.TOKEN_UNAVAILABLE: _advice("the token is not ready", "thiết bị lưu khóa chưa sẵn sàng", _AGAIN),
+    _R.TOKEN_REMOVED: _advice(
+        "the token is gone",
+        "thiết bị lưu khóa (USB token, HSM) bị rút ra hoặc lỗi",
+        Text("plug the token in again, then run the same command again", "cắm lại thiết bị rồi chạy lại đúng lệnh này"),
+    ),
+    _R.TOKEN_TIMED_OUT: _advice("the token did not answer in time", "thiết bị lưu khóa không trả lời kịp", _AGAIN),
+    _R.TOKEN_REFUSED: _advice("the token refused to sign", "thiết bị lưu khóa từ chối ký", _ASK_OPERATOR),
+    _R.TOKEN_SIGNATURE_WRONG: _advice(
+        "the token made a wrong signature; it was withheld", "thiết bị lưu khóa tạo chữ ký sai; chữ ký đã bị giữ lại", _ASK_OPERATOR
+    ),
+    _R.SIGNATURE_OUTCOME_UNKNOWN: _advice(
+        "the token failed while signing; nothing was released",
+        "thiết bị lưu khóa lỗi khi đang ký; chưa có chữ ký nào được phát hành",
+        _AGAIN,
+    ),
+    _R.PIN_HELD: _advice(
+        "the token's PIN was refused and is held back to protect it",
+        "mã PIN bị từ chối; hệ thống tạm dừng thử để tránh khóa thiết bị",
+        Text("the operator corrects the PIN's source and releases it", "người vận hành sửa nguồn mã PIN rồi cho phép thử lại"),
+    ),
+    _R.PIN_LOCKED: _advice(
+        "the token has locked its PIN",
+        "thiết bị lưu khóa đã khóa mã PIN",
+        Text("its security officer (or the CA) unlocks it", "liên hệ đơn vị cấp chứng thư số để mở khóa"),
+    ),
+    _R.PIN_SOURCE_UNREADABLE: _advice(
+        "the daemon can't read the token's PIN", "dịch vụ ký không đọc được mã PIN của thiết bị", _ASK_OPERATOR
+    ),
+    _R.TIMESTAMP_UNAVAILABLE: _advice(
+        "no timestamp could be had; the signature is kept", "không lấy được dấu thời gian; chữ ký được giữ lại", _AGAIN
+    ),
+    _R.TIMESTAMP_INVALID: _advice(
+        "the timestamp authority's answer was not valid; the signature is kept",
+        "dấu thời gian nhận được không hợp lệ; chữ ký được giữ lại",
+        _AGAIN,
+    ),
+    _R.QUEUE_FULL: _advice("the token's queue is full", "hàng đợi ký đã đầy", _AGAIN),
+    _R.TOO_MANY_REQUESTS: _advice("the daemon is busy with other requests", "dịch vụ ký đang bận", _AGAIN),
+    _R.DEADLINE_EXCEEDED: _advice(
+        "time ran out", "hết thời gian chờ", Text("run the same command again to continue", "chạy lại đúng lệnh này để ký tiếp")
+    ),
+    _R.DEADLINE_TOO_LONG: _advice(
+        "the deadline is longer than the daemon allows",
+        "thời hạn yêu cầu dài hơn mức cho phép",
+        Text("give a shorter --timeout", "giảm --timeout"),
+    ),
+    _R.CANCELLED: _advice(
+        "it was cancelled", "yêu cầu đã bị hủy", Text("run the same command again to continue", "chạy lại đúng lệnh này để ký tiếp")
+    ),
+    _R.SHUTTING_DOWN: _advice("the daemon is stopping", "dịch vụ ký đang dừng", _AGAIN),
+    _R.JOURNAL_UNAVAILABLE: _advice(
+        "the daemon can't write its journal, so it signs nothing", "dịch vụ ký không ghi được nhật ký nên không ký", _ASK_OPERATOR
+    ),
+    _R.JOURNAL_DAMAGED: _advice("the daemon's journal is damaged", "nhật ký của dịch vụ ký bị hỏng", _ASK_OPERATOR),
+    _R.SIGNATURE_IN_PROGRESS: _advice("it is being signed at this moment", "tài liệu đang được ký", _AGAIN),
+    _R.SIGNATURE_SETTLED: _advice("it has its outcome already", "tài liệu đã có kết quả", _AGAIN),
+    _R.WORKER_UNAVAILABLE: _advice(
+        "the daemon can't process documents at this moment", "dịch vụ ký tạm thời không xử lý được tài liệu", _AGAIN
+    ),
+    _R.VERIFICATION_FAILED: _advice(
+        "what came back does not verify; it was not written",
+        "kết quả nhận về không khớp; không được ghi ra tệp",
+        Text("run again; if it repeats, tell the operator", "chạy lại; nếu vẫn lỗi, báo người vận hành"),
+    ),
+    _R.SERVICE_UNREACHABLE: _advice(
+        "the daemon can't be reached",
+        "không kết nối được dịch vụ ký",
+        Text(
+            "check --server, the network and the TLS files (--ca, --cert, --key), then run the same command again",
+            "kiểm tra --server, mạng và các tệp TLS (--ca, --cert, --key), rồi chạy lại đúng lệnh này",
+        ),
+    ),
+    _R.UNRECOGNIZED: _advice(
+        "the daemon gave an answer that this program does not know",
+        "dịch vụ ký trả lời điều mà chương trình này chưa biết",
+        Text("update this program, or tell the operator", "cập nhật chương trình này, hoặc báo người vận hành"),
+    ),
+}
+
+
+def advice_for(reason: Reason) -> Advice:
+    """The advice; for a reason without its own, that of an unknown answer."""
+    return ADVICE.get(reason, ADVICE[_R.UNRECOGNIZED])
