@@ -1,16 +1,12 @@
 """`signer demo`: the whole product on one machine, with made-up pupils and keys."""
 
+# ruff: noqa: PLC0415  # imported where needed: what a command does not use is not loaded
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-import sys
-from pathlib import Path
-
 import click
-
-from signer.cli.output import console
 
 _MADE_BY_DEMO = "client.toml"
 
@@ -37,6 +33,8 @@ def demo(folder: Path, keep_serving: bool) -> None:
     """  # noqa: D301  # click reads \b
     if folder.is_dir() and any(folder.iterdir()) and not (folder / _MADE_BY_DEMO).is_file():
         raise click.UsageError(f"{folder} is not a demo's folder, and its content would be lost; choose another --folder")
-    from signer.demo.run import run  # noqa: PLC0415  # what a command does not use is not loaded
+    from rich.console import Console
 
-    sys.exit(run(folder, keep_serving=keep_serving, console=console()))
+    from signer.demo.run import run
+
+    sys.exit(run(folder, keep_serving=keep_serving, console=Console()))
