@@ -17,7 +17,7 @@ def tell_failure(error: SignerError) -> ExitCode:
     """Prints the error with its next step, as JSON on standard output if that was asked for; returns the exit code."""
     code = exit_code(error)
     if is_json():
-        print_json({"error": error_members(error), "exitCode": int(code)})
+        print_json({"error": error_members(error), "exit_code": int(code)})
     else:
         for line in explanation(error).splitlines():
             note(f"signer: {line}")
@@ -42,4 +42,4 @@ def next_step(error: SignerError) -> str:
 
 def error_members(error: SignerError) -> dict[str, Any]:
     """The error in JSON: message is always the error's own, in English."""
-    return {"reason": reason_name(error), "message": error.message, "nextStep": next_step(error), "metadata": dict(error.metadata)}
+    return {"reason": reason_name(error), "message": error.message, "next_step": next_step(error), "metadata": dict(error.metadata)}

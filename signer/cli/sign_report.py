@@ -172,22 +172,24 @@ def print_outcome_json(outcome: Outcome, code: ExitCode) -> None:
     summary = outcome.summary
     replayed = sum(result.replayed for _, result in outcome.written)
     members: dict[str, Any] = {
-        "requestId": outcome.request_id,
+        "request_id": outcome.request_id,
         "output": str(outcome.output),
-        "documents": len(outcome.jobs),
-        "signed": len(outcome.written) - replayed,
-        "replayed": replayed,
-        "skipped": len(outcome.skipped),
-        "failed": len(outcome.failures),
-        "withoutOutcome": outcome.left,
-        "elapsedSeconds": round(summary.elapsed_s, 3) if summary else 0.0,
-        "signaturesPerSecond": round(outcome.signatures_per_second, 3),
-        "interruptions": summary.interruptions if summary else 0,
-        "stageSeconds": _stage_seconds(summary),
+        "summary": {
+            "documents": len(outcome.jobs),
+            "signed": len(outcome.written) - replayed,
+            "replayed": replayed,
+            "skipped": len(outcome.skipped),
+            "failed": len(outcome.failures),
+            "without_outcome": outcome.left,
+            "elapsed_s": round(summary.elapsed_s, 3) if summary else 0.0,
+            "signatures_per_second": round(outcome.signatures_per_second, 3),
+            "interruptions": summary.interruptions if summary else 0,
+            "times_s": _stage_seconds(summary),
+        },
         "files": [_file_members(job, result) for job, result in outcome.written],
-        "failures": [{"file": job.name, "documentId": job.document_id, **error_members(error)} for job, error in outcome.failures],
+        "failures": [{"file": job.name, "document_id": job.document_id, **error_members(error)} for job, error in outcome.failures],
         "error": error_members(outcome.error) if outcome.error else None,
-        "exitCode": int(code),
+        "exit_code": int(code),
     }
     print_json(members)
 
@@ -210,10 +212,10 @@ def _file_members(job: Job, result: DocumentResult) -> dict[str, Any]:
     return {
         "file": job.name,
         "output": str(job.output),
-        "documentId": job.document_id,
+        "document_id": job.document_id,
         "replayed": result.replayed,
-        "signedSha256": info.signed_sha256.hex() if info else "",
-        "signingTime": info.signing_time.isoformat() if info else "",
-        "timestampTime": info.timestamp_time.isoformat() if info and info.timestamp_time else None,
-        "certificateSerial": info.certificate_serial if info else "",
+        "signed_sha256": info.signed_sha256.hex() if info else "",
+        "signing_time": info.signing_time.isoformat() if info else "",
+        "timestamp_time": info.timestamp_time.isoformat() if info and info.timestamp_time else None,
+        "certificate_serial": info.certificate_serial if info else "",
     }

@@ -143,20 +143,8 @@ def _members(verdicts: list[Verdict]) -> dict[str, Any]:
                 "indication": verdict.indication,
                 "problems": list(verdict.problems),
                 "reason": verdict.reason,
-                "signatures": [_camel(signature) for signature in verdict.signatures],
+                "signatures": list(verdict.signatures),
             }
             for verdict in verdicts
         ],
     }
-
-
-def _camel(value: Any) -> Any:
-    """Keys as everywhere else on this command line."""
-    if isinstance(value, dict):
-        return {_camel_name(key): _camel(member) for key, member in value.items()}
-    return [_camel(member) for member in value] if isinstance(value, list) else value
-
-
-def _camel_name(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
