@@ -42,8 +42,13 @@ class LimitSettings:
     ] = 64 * _MIB
     digests_per_call_max: Annotated[
         int,
-        Field(ge=1, le=1_000_000, description="Most digests in one SignDigests call; more is refused as a whole with INVALID_ARGUMENT."),
-    ] = 10_000
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="Most digests in one SignDigests call; more is refused as a whole with BATCH_TOO_LARGE. The answer takes up to 1 KiB a "
+            "digest, so message_bytes_max limits it as well.",
+        ),
+    ] = 4_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,15 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from signer.errors import BatchTooLarge, DocumentDigestMismatch, DuplicateDocumentId, InvalidArgument, SignerError
+from signer.config.server import ServerSettings
+from signer.errors import BatchTooLarge, DocumentDigestMismatch, InvalidArgument, SignerError
 from signer.pipeline.batch import Batch, ItemOutcome
 from signer.pipeline.document import IncomingDocument
 from signer.pipeline.plan import ReadyPlan
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
-from signer.server.limits import require_size
-from signer.config.server import ServerSettings
+from signer.server.limits import duplicate, require_size
+from signer.server.served import require_served
 from signer.v1 import batch_pb2, plan_pb2, signing_pb2
 
 _Response = signing_pb2.BatchSignDocumentsResponse
@@ -52,6 +53,9 @@ class BatchStream:
         self._seen: set[str] = set()
         self._fields: dict[str, str] = {}
         self._arriving: _Arriving | None = None
+        self._latest: _Arriving | None = None
+        limit = settings.limits.batch_documents_max
+        self._documents_max = min(limit, header.expected_documents) if header.expected_documents else limit
         self._started_s = asyncio.get_running_loop().time()
 
     async def run(self, messages: AsyncIterator[signing_pb2.BatchSignDocumentsRequest]) -> AsyncIterator[_Response]:
@@ -85,40 +89,56 @@ class BatchStream:
 
     async def _read(self, messages: AsyncIterator[signing_pb2.BatchSignDocumentsRequest], outbox: _Outbox) -> None:
         try:
-            async for message in messages:
-                kind = message.WhichOneof("message")
-                if kind == "document":
-                    self._end_unfinished()
-                    await self._begin(message.document)
-                elif kind == "chunk" and self._arriving is not None:
-                    await self._take(message.chunk.data)
-                elif kind != "chunk" or not self._seen:
-                    raise InvalidArgument("after the header only documents and their chunks may come", field="message")
-            self._end_unfinished()
-            self._batch.end_of_input()
-        except SignerError as error:
+            await self._read_all(messages)
+        except Exception as error:  # noqa: BLE001 - crosses to the stream's own task, which raises it
             await outbox.put(error)
+
+    async def _read_all(self, messages: AsyncIterator[signing_pb2.BatchSignDocumentsRequest]) -> None:
+        async for message in messages:
+            kind = message.WhichOneof("message")
+            if kind == "document":
+                self._end_unfinished()
+                await self._begin(message.document)
+            elif kind == "chunk":
+                await self._continue(message.chunk.data)
+            else:
+                raise InvalidArgument("after the header only documents and their chunks may come", field="message")
+        self._end_unfinished()
+        self._batch.end_of_input()
 
     async def _begin(self, start: batch_pb2.DocumentStart) -> None:
         arriving = _Arriving(self._batch.tally.received, start, bytearray())
-        self._arriving = arriving
+        self._arriving = self._latest = arriving
         try:
-            self._admit(start)
+            self._admit(arriving.index, start)
         except SignerError as error:
             arriving.refused = error
         await self._take(start.data)
 
-    def _admit(self, start: batch_pb2.DocumentStart) -> None:
+    async def _continue(self, data: bytes) -> None:
+        """A chunk: of the document that is arriving, or more than it announced, which is a mistake in the caller's framing.
+
+        It can't be told what such bytes belong to, and the document before them may be signed by then: so the stream ends, unless that
+        document was refused anyway.
+        """
+        if self._arriving is not None:
+            await self._take(data)
+        elif data and (self._latest is None or self._latest.refused is None):
+            raise InvalidArgument("a chunk came that continues no document: more bytes than document.size_bytes announced", field="chunk")
+
+    def _admit(self, index: int, start: batch_pb2.DocumentStart) -> None:
+        require_served(start, "document.")
         convert.identifier(start.document_id, "document.document_id")
         convert.sha256(start.sha256, "document.sha256")
         convert.field_name(start.field_name)
+        convert.file_name(start.file_name)
         if start.document_id in self._seen:
-            raise DuplicateDocumentId(
-                f"document_id {start.document_id!r} came twice in this batch; the first one goes on", documentId=start.document_id
+            raise duplicate(start.document_id)
+        if index >= self._documents_max:
+            raise BatchTooLarge(
+                f"more than {self._documents_max} documents: send no more than header.expected_documents, and the rest as another batch",
+                limitCount=self._documents_max,
             )
-        if len(self._seen) >= self._settings.limits.batch_documents_max:
-            limit = self._settings.limits.batch_documents_max
-            raise BatchTooLarge(f"more than {limit} documents in one batch; send the rest as another one", limit=limit)
         self._seen.add(start.document_id)
         require_size(start.size_bytes, self._settings.limits.document_bytes_max)
 
@@ -169,7 +189,8 @@ class BatchStream:
         await outbox.put(None)
 
     def _result(self, outcome: ItemOutcome) -> list[_Response]:
-        result = batch_pb2.DocumentResult(document_id=outcome.document_id, index=outcome.index)
+        # One that was refused for its id may have an id of megabytes; the index tells which it was.
+        result = batch_pb2.DocumentResult(document_id=outcome.document_id[: convert.IDENTIFIER_MAX], index=outcome.index)
         if isinstance(outcome.result, SignerError):
             result.status.CopyFrom(to_rpc_status(outcome.result))
             return [_Response(result=result)]

@@ -17,9 +17,12 @@ from signer.pipeline.material import Finished
 from signer.pipeline.plan import ReadyPlan
 from signer.v1 import common_pb2, plan_pb2, signature_pb2
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9._:@/-]{1,128}")
+IDENTIFIER_MAX = 128
+_IDENTIFIER = re.compile(rf"[A-Za-z0-9._:@/-]{{1,{IDENTIFIER_MAX}}}")
 _TEXT_MAX = 256
 _FIELD_NAME_BYTES_MAX = 127
+_FILE_NAME_BYTES_MAX = 255
+_LABEL_MAX = 100
 _SHA256_BYTES = 32
 _DEFAULT_FIELD = "Signature"
 
@@ -87,6 +90,18 @@ def field_name(value: str) -> str:
     return value
 
 
+def file_name(value: str) -> None:
+    """A file name is never interpreted, only bounded."""
+    if len(value.encode()) > _FILE_NAME_BYTES_MAX:
+        raise InvalidArgument(f"file_name is longer than {_FILE_NAME_BYTES_MAX} bytes", field="file_name")
+
+
+def label(value: str) -> None:
+    """A batch's label is never interpreted, only bounded."""
+    if len(value) > _LABEL_MAX:
+        raise InvalidArgument(f"header.label is longer than {_LABEL_MAX} characters", field="header.label")
+
+
 def duration(seconds: float) -> Duration:
     """Seconds as a Duration."""
     made = Duration()
@@ -113,16 +128,17 @@ def stage_times(times: StageTimes) -> common_pb2.StageTimes:
 
 
 def signature_info(plan: ReadyPlan, material: Finished, field: str, source_sha256: bytes) -> signature_pb2.SignatureInfo:
-    """What was made."""
+    """What was made. Of a bare digest: no profile, level or document."""
+    is_bare = plan.profile is Profile.DIGEST
     info = signature_pb2.SignatureInfo(
         credential_id=plan.credential.id,
         certificate_serial=material.certificate_serial,
         algorithm=ALGORITHM_NUMBERS[material.algorithm],
         profile=PROFILE_NUMBERS.get(plan.profile, 0),
-        level=LEVEL_NUMBERS[plan.level],
+        level=common_pb2.LEVEL_UNSPECIFIED if is_bare else LEVEL_NUMBERS[plan.level],
         signing_time=timestamp(material.signing_time),
         source_sha256=source_sha256,
-        signed_sha256=material.signed_sha256,
+        signed_sha256=b"" if is_bare else material.signed_sha256,
         field_name=field,
     )
     if material.timestamp_time is not None:

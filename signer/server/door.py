@@ -20,10 +20,10 @@ import grpc
 from grpc import aio
 
 from signer.access.callers import Caller, CallerTable
+from signer.config.server import ServerSettings
 from signer.errors import CallerUnknown, DeadlineTooLong, InternalError, ShuttingDown, SignerError, TooManyRequests
 from signer.pipeline.request import Request
 from signer.rpc_status import abort_arguments
-from signer.config.server import ServerSettings
 from signer.telemetry.logs import context as log_context
 from signer.telemetry.logs import get_logger
 from signer.telemetry.metrics import Metrics

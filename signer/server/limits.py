@@ -1,8 +1,14 @@
-"""Limits that several methods share; each is answered with a reason of its own."""
+"""Limits that several methods share; each is answered with a reason of its own, before a key is used."""
 
 from __future__ import annotations
 
-from signer.errors import DocumentTooLarge
+from signer.config.server import ServerSettings
+from signer.errors import BatchTooLarge, DocumentTooLarge, DuplicateDocumentId
+
+_ANSWER_HEADROOM_BYTES = 48 * 1024
+"""For what an answer holds beside the document sent: the update (about 20 KiB) and the words around it."""
+_DIGEST_RESULT_BYTES = 1024
+"""More than a digest's result takes on the wire: document_id and credential_id of 128, a signature of 512 bytes, or an error's words."""
 
 
 def require_size(size_bytes: int, limit_bytes: int) -> None:
@@ -11,3 +17,29 @@ def require_size(size_bytes: int, limit_bytes: int) -> None:
         raise DocumentTooLarge(
             f"the document has {size_bytes} bytes, the limit is {limit_bytes} (server.limits.document_bytes_max)", limitBytes=limit_bytes
         )
+
+
+def require_answerable(size_bytes: int, message_bytes_max: int) -> None:
+    """DocumentTooLarge for a document that fits its request, but whose signed form would not fit one answer."""
+    limit_bytes = message_bytes_max - _ANSWER_HEADROOM_BYTES
+    if size_bytes > limit_bytes:
+        raise DocumentTooLarge(
+            f"the document has {size_bytes} bytes: signed, it does not fit one message. Send it by BatchSignDocuments, or ask for "
+            "RESULT_FORM_APPENDED_BYTES",
+            limitBytes=limit_bytes,
+        )
+
+
+def require_digest_count(count: int, settings: ServerSettings) -> None:
+    """BatchTooLarge for more digests than are allowed, or than one answer can hold."""
+    limit = min(settings.limits.digests_per_call_max, (settings.message_bytes_max - _ANSWER_HEADROOM_BYTES) // _DIGEST_RESULT_BYTES)
+    if count > limit:
+        raise BatchTooLarge(
+            f"{count} digests in one call, the limit is {limit} (digests_per_call_max, message_bytes_max); send several calls",
+            limitCount=limit,
+        )
+
+
+def duplicate(document_id: str) -> DuplicateDocumentId:
+    """For the later of two items with the same id."""
+    return DuplicateDocumentId(f"document_id {document_id!r} came twice; the first one goes on", documentId=document_id)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from google.rpc import status_pb2
 
-from signer.errors import DocumentDigestMismatch, InvalidArgument, NotServedYet, SignerError
+from signer.config.server import ServerSettings
+from signer.errors import DocumentDigestMismatch, InvalidArgument, SignerError
 from signer.model import Level, Profile
 from signer.pipeline.batch import Batch
 from signer.pipeline.digests import NO_FIELD, DigestResult, IncomingDigest, SignedDigest, sign_digests
@@ -22,8 +23,8 @@ from signer.rpc_status import to_rpc_status
 from signer.server import convert
 from signer.server.batch_stream import BatchStream
 from signer.server.door import current_visit
-from signer.server.limits import require_size
-from signer.config.server import ServerSettings
+from signer.server.limits import duplicate, require_answerable, require_digest_count, require_size
+from signer.server.served import require_all_served, require_served
 from signer.v1 import plan_pb2, signing_pb2, signing_pb2_grpc
 
 _T = TypeVar("_T")
@@ -53,7 +54,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         """Signs many digests in one call."""
         visit = current_visit()
         budget = visit.request(convert.identifier(request.school_id, "school_id"), convert.identifier(request.request_id, "request_id"))
-        items = self._digest_items(request)
+        self._check_digests(request)
         plan = make_ready(
             self._engine,
             budget,
@@ -63,18 +64,29 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
             algorithm=convert.algorithm(request.algorithm),
             placement=NO_FIELD,
         )
-        results = await self._run(sign_digests(self._engine, budget, plan, items))
-        for result in results:
-            observe(self._engine.metrics, plan, result)
+        items = [IncomingDigest(convert.identifier(item.document_id, "items.document_id"), item.digest) for item in request.items]
+        unique: dict[str, IncomingDigest] = {}
+        for item in items:
+            unique.setdefault(item.document_id, item)
+        signed = await self._run(sign_digests(self._engine, budget, plan, list(unique.values())))
+        by_id: dict[str, DigestResult] = dict(zip(unique, signed, strict=True))
         response = signing_pb2.SignDigestsResponse(certificate_chain=[plan.credential.certificate, *plan.credential.chain])
-        response.results.extend(_digest_result(plan, item, result) for item, result in zip(items, results, strict=True))
+        for item in items:
+            result = by_id[item.document_id] if unique[item.document_id] is item else duplicate(item.document_id)
+            observe(self._engine.metrics, plan, result)
+            response.results.append(_digest_result(plan, item, result))
         return response
 
     async def SignDocument(self, request: signing_pb2.SignDocumentRequest, context: Any) -> signing_pb2.SignDocumentResponse:  # noqa: N802, ARG002
         """Signs one document of at most one message."""
         visit = current_visit()
         budget = visit.request(convert.identifier(request.school_id, "school_id"), convert.identifier(request.request_id, "request_id"))
+        require_served(request)
         require_size(len(request.document), self._settings.limits.document_bytes_max)
+        full = request.result_form != plan_pb2.RESULT_FORM_APPENDED_BYTES
+        if full:
+            require_answerable(len(request.document), self._settings.message_bytes_max)
+        convert.file_name(request.file_name)
         announced = convert.sha256(request.sha256, "sha256")
         if announced and hashlib.sha256(request.document).digest() != announced:
             raise DocumentDigestMismatch("the document's bytes do not have the SHA-256 announced; it was damaged on its way")
@@ -86,7 +98,6 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
             observe(self._engine.metrics, plan, error)
             raise
         observe(self._engine.metrics, plan, signed)
-        full = request.result_form != plan_pb2.RESULT_FORM_APPENDED_BYTES
         return signing_pb2.SignDocumentResponse(
             content=request.document + signed.appended if full else signed.appended,
             info=convert.document_info(plan, signed, plan.placement.field_name),
@@ -108,6 +119,8 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         budget = visit.request(
             convert.identifier(header.school_id, "header.school_id"), convert.identifier(header.request_id, "header.request_id")
         )
+        require_served(header)
+        convert.label(header.label)
         plan = ready_plan(self._engine, budget, header.plan)
         limits = self._settings.limits
         batch = Batch(
@@ -117,18 +130,14 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
             async for response in BatchStream(self._settings, plan, batch, header).run(request_iterator):
                 yield response
 
-    def _digest_items(self, request: signing_pb2.SignDigestsRequest) -> list[IncomingDigest]:
-        limit = self._settings.limits.digests_per_call_max
-        if not 1 <= len(request.items) <= limit:
-            raise InvalidArgument(
-                f"items must be 1 to {limit} (server.limits.digests_per_call_max), not {len(request.items)}", field="items"
-            )
-        if request.output == signing_pb2.DIGEST_OUTPUT_CMS_DETACHED:
-            raise NotServedYet("DIGEST_OUTPUT_CMS_DETACHED is not served by this release")
-        items = [IncomingDigest(convert.identifier(item.document_id, "items.document_id"), item.digest) for item in request.items]
-        if len({item.document_id for item in items}) != len(items):
-            raise InvalidArgument("items.document_id must be different for each item of a call", field="items.document_id")
-        return items
+    def _check_digests(self, request: signing_pb2.SignDigestsRequest) -> None:
+        require_served(request)
+        if request.level:
+            raise InvalidArgument("level must not be set for bare signatures", field="level")
+        if not request.items:
+            raise InvalidArgument("items must not be empty", field="items")
+        require_digest_count(len(request.items), self._settings)
+        require_all_served(request.items, "items.")
 
     async def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Runs work that must reach its journalled outcome even if the caller goes away meanwhile."""
@@ -142,7 +151,7 @@ def _digest_result(plan: ReadyPlan, item: IncomingDigest, result: DigestResult) 
             status=status_pb2.Status(),
             signature=result.material.appended,
             replayed=result.replayed,
-            info=convert.signature_info(plan, result.material, "", item.digest),
+            info=convert.signature_info(plan, result.material, "", b""),
             times=convert.stage_times(result.times),
         )
     return signing_pb2.DigestResult(document_id=item.document_id, status=to_rpc_status(result))
