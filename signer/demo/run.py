@@ -21,7 +21,7 @@ from rich.console import Console
 from signer.demo.judge import pdfsig_class, verify_class
 from signer.demo.show import Signed, show_metrics, show_rounds, show_verdict, show_where
 from signer.demo.stage import ROUNDS, Round, Stage, build
-from signer.errors import SignerError
+from signer.errors import SignerError, Unrecognized
 
 _READY_S_MAX = 60.0
 _STOP_S_MAX = 60.0
@@ -44,11 +44,13 @@ def run(folder: Path, *, keep_serving: bool, console: Console) -> int:
         try:
             stage = build(folder)
         except SignerError as error:
-            console.print(f"[red]{error.message}[/red]")
+            console.print(error.message, style="red")
             return 2
     console.print(f"1. Class {stage.school_class.name}: {len(stage.school_class.pupils)} report cards in {_shown(stage.records)}")
     with _serving(stage) as daemon:
-        console.print(f"2. signer serve: gRPC with mutual TLS on localhost:{daemon.port}, metrics on localhost:{daemon.metrics_port}")
+        console.print(
+            f"2. signer serve: gRPC with mutual TLS on localhost:{daemon.port}, metrics on localhost:{daemon.metrics_port}", soft_wrap=True
+        )
         rounds = [_sign(stage, index, each, console) for index, each in enumerate(ROUNDS)]
         show_rounds(console, rounds)
         with console.status("Verifying every file …"):
@@ -96,11 +98,15 @@ def _sign(stage: Stage, index: int, each: Round, console: Console) -> Signed:
     """One round by the command line client; the progress bar is its own."""
     source = stage.records if index == 0 else stage.folder / f"round-{index}"
     target = stage.signed if index == len(ROUNDS) - 1 else stage.folder / f"round-{index + 1}"
-    arguments = ["sign", _shown(source), "--out", _shown(target), "--config", _shown(stage.client_config)]
+    arguments = ["sign", _shown(source), "--out", _shown(target), "--client-config", _shown(stage.client_config)]
     arguments += ["--credential", each.credential, "--level", "b-t", "--field", each.field]
-    console.print(f"{index + 3}. {each.title} ({each.title_vi}):\n   [bold]signer {' '.join(arguments)}[/bold]", highlight=False)
+    console.print(f"{index + 3}. {each.title} ({each.title_vi}):")
+    console.print(f"   signer {' '.join(arguments)}", style="bold", soft_wrap=True)
     done = subprocess.run([sys.executable, "-m", "signer", *arguments, "--json"], stdout=subprocess.PIPE, check=False)
-    return Signed.from_json(each, json.loads(done.stdout))
+    told = json.loads(done.stdout)
+    if told.get("error"):
+        raise Unrecognized(f"signer sign ended with {told['error']['reason']}: {told['error']['message']}")
+    return Signed.from_json(each, told)
 
 
 def _keep(stage: Stage, daemon: Served, console: Console) -> None:

@@ -6,6 +6,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -38,25 +39,31 @@ class Signed:
         means = {stage: 1000 * seconds / max(1, summary["signed"]) for stage, seconds in summary["times_s"].items()}
         return cls(
             of,
-            signed + summary["failed"],
+            summary["documents"],
             signed,
             summary["failed"],
             summary["elapsed_s"],
-            means["queue"],
-            means["document"],
-            means["token"],
-            means["timestamp"],
-            means["journal"],
+            means.get("queue", 0.0),
+            means.get("document", 0.0),
+            means.get("token", 0.0),
+            means.get("timestamp", 0.0),
+            means.get("journal", 0.0),
         )
 
 
 def show_rounds(console: Console, rounds: list[Signed]) -> None:
     """A line a round; times are means of an item, and stages of different items overlap."""
-    table = Table(title="Three PAdES signatures on each record, level B-T")
-    for heading in ("signed by", "items", "signed", "failed", "signatures/s", "queue", "token", "TSA", "document", "journal"):
-        table.add_column(heading, justify="left" if heading == "signed by" else "right")
+    table = Table(
+        title="Three PAdES signatures on each record, level B-T (times: mean ms of an item)",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("signed by", no_wrap=True)
+    for heading in ("items", "signed", "failed", "sig./s", "queue", "token", "TSA", "doc.", "journal"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in rounds:
-        times = [f"{ms:.1f} ms" for ms in (one.queue_ms, one.token_ms, one.timestamp_ms, one.document_ms, one.journal_ms)]
+        times = [f"{ms:.1f}" for ms in (one.queue_ms, one.token_ms, one.timestamp_ms, one.document_ms, one.journal_ms)]
         rate = f"{one.signed / one.elapsed_s:.0f}" if one.elapsed_s else "-"
         table.add_row(one.of.title, str(one.items), str(one.signed), str(one.failed), rate, *times)
     console.print(table)
@@ -67,9 +74,9 @@ def show_verdict(console: Console, stage: Stage, own: Verdict, pdfsig: Verdict) 
     total = len(stage.school_class.pupils)
     for judge, verdict in (("signer verify", own), ("pdfsig", pdfsig)):
         colour = "green" if verdict.passed == total else "red"
-        console.print(f"   [{colour}]{judge}: {verdict.passed} of {total} files with 3 valid signatures of trusted certificates[/{colour}]")
+        console.print(f"   {judge}: {verdict.passed} of {total} files with 3 valid signatures of trusted certificates", style=colour)
         for complaint in verdict.complaints:
-            console.print(f"     not accepted: {complaint}", markup=False)
+            console.print(f"     not accepted: {complaint}", soft_wrap=True)
 
 
 def show_metrics(console: Console, port: int) -> None:
@@ -79,7 +86,7 @@ def show_metrics(console: Console, port: int) -> None:
     console.print(f"\nMetrics now (http://127.0.0.1:{port}/metrics; each is explained in docs/metrics.md):")
     for line in lines:
         if line.startswith(_SHOWN_METRICS) and not line.endswith(" 0.0"):
-            console.print(f"   {line}", markup=False, highlight=False)
+            console.print(f"   {line}", soft_wrap=True)
 
 
 def show_where(console: Console, stage: Stage, elapsed_s: float) -> None:
@@ -87,5 +94,5 @@ def show_where(console: Console, stage: Stage, elapsed_s: float) -> None:
     console.print(
         f"\nDone in {elapsed_s:.0f} s. The signed records: [bold]{stage.signed}[/bold], one PDF a pupil with its three signatures."
     )
-    console.print(f"Look at one:  pdfsig -nssdir sql:{stage.folder / 'nss'} -no-ocsp FILE   or open it in a PDF reader.", markup=False)
-    console.print("To keep the daemon up and play:  make demo-serve   (metrics, `signer tokens`, `signer credentials`).", markup=False)
+    console.print(f"Look at one:  pdfsig -nssdir sql:{stage.folder / 'nss'} -no-ocsp FILE   or open it in a PDF reader.", soft_wrap=True)
+    console.print("To keep the daemon up and play:  make demo-serve   (metrics, `signer tokens`, `signer credentials`).", soft_wrap=True)

@@ -60,7 +60,7 @@ class Stage:
 
     @property
     def client_config(self) -> Path:
-        """What `signer sign --config` reads; its port is filled in when the daemon answers."""
+        """What `signer sign --client-config` reads; its port is filled in when the daemon answers."""
         return self.folder / "client.toml"
 
     @property

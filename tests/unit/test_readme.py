@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from signer import error_reference
+from signer.config import load
 from signer.config.shape import keys_of
 from signer.config.tree import Config
-from signer.errors import Reason
+from signer.errors import ConfigError, Reason
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.vi.md")
@@ -40,9 +41,6 @@ def test_every_configuration_snippet_uses_keys_that_exist() -> None:
 
 
 def test_the_snippets_together_are_a_configuration_that_loads(tmp_path: Path) -> None:
-    from signer.config import load
-    from signer.errors import ConfigError
-
     (tmp_path / "signer.toml").write_text("\n".join(blocks("README.md", "toml")), encoding="utf-8")
     with pytest.raises(ConfigError) as refused:
         load(tmp_path / "signer.toml")
@@ -81,10 +79,10 @@ def test_the_limits_of_the_readme_are_the_defaults() -> None:
     assert rows
     units = {"MiB": 1024 * 1024, "h": 3600}
     for told, path in rows:
-        table = Config
+        table: type | None = Config
         *sections, name = path.split(".")
         for section in sections:
-            table = keys_of(table)[section].table
+            table = keys_of(table)[section].table if table else None
         match = re.match(r"([\d,]+)(?: (MiB|h)\b)?", told)
         assert match, told
         assert int(match[1].replace(",", "")) * units.get(match[2], 1) == keys_of(table)[name].default, path
