@@ -80,6 +80,7 @@ class Stream:
             watch.stop()
             self._call.cancel()
             self._accepted.set()
+            self._supply.end_turn()
 
     def _outgoing(self) -> Iterator[_Request]:
         """Runs in gRPC's thread."""

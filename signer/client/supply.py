@@ -1,7 +1,8 @@
 """The documents of one batch on their way: new, sent, to be sent again. Shared by the caller's thread and gRPC's sending thread.
 
 One lock guards everything. A stream takes documents under its turn; when a stream has ended, a new turn begins and whatever the old
-one had sent without an outcome is due again, so no document is lost or in two streams at once.
+one had sent without an outcome is due again, so no document is lost or in two streams at once. What is sent and not yet answered is held
+in memory, and bounded: a slow caller stops the reading of documents, however much the network and the daemon would still take.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from dataclasses import dataclass, field
 
 from signer.client.values import Document, DocumentResult
 from signer.errors import DuplicateDocumentId, InvalidArgument, SignerError
+
+IN_FLIGHT_BYTES_MAX = 32 * 1024 * 1024
+"""Documents held at once; a larger one goes alone."""
 
 
 @dataclass(slots=True)
@@ -30,7 +34,7 @@ class Supply:
     """Hands out each document of `documents` once a turn; `documents` is read as it is needed, from gRPC's thread."""
 
     def __init__(self, documents: Iterable[Document]) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._source = iter(documents)
         self._source_ended = False
         self._source_error: Exception | None = None
@@ -39,12 +43,14 @@ class Supply:
         self._later: list[Item] = []
         self._sent: dict[str, Item] = {}
         self._refused: list[DocumentResult] = []
+        self._sent_bytes = 0
         self._turn = 0
 
     def next_turn(self) -> int:
         """Ends the running turn: its documents without an outcome are due first in the new one."""
         with self._lock:
             self._turn += 1
+            self._sent_bytes = 0
             for item in self._sent.values():
                 item.content = b""
             self._due.extendleft(reversed([*self._sent.values(), *self._later]))
@@ -52,19 +58,31 @@ class Supply:
             self._later.clear()
             return self._turn
 
+    def end_turn(self) -> None:
+        """Whoever still waits in `take` gets None."""
+        with self._lock:
+            self._turn += 1
+            self._lock.notify_all()
+
     def take(self, turn: int) -> Item | None:
-        """The next document to send, read; None when there is none or the turn is over."""
+        """The next document to send, read, once there is room for it; None when there is none or the turn is over."""
         with self._lock:
             while turn == self._turn and (item := self._next()) is not None:
                 if self._load(item):
                     self._sent[item.document.id] = item
-                    return item
+                    self._sent_bytes += len(item.content)
+                    self._lock.wait_for(lambda: turn != self._turn or self._sent_bytes <= IN_FLIGHT_BYTES_MAX or len(self._sent) <= 1)
+                    return item if turn == self._turn else None
             return None
 
     def settle(self, document_id: str) -> Item | None:
         """The document that an answer is for; None when none is awaited."""
         with self._lock:
-            return self._sent.pop(document_id, None)
+            item = self._sent.pop(document_id, None)
+            if item is not None:
+                self._sent_bytes -= len(item.content)
+                self._lock.notify_all()
+            return item
 
     def put_back(self, item: Item) -> None:
         """The document shall be sent again, in the next turn."""
