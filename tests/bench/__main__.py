@@ -1,0 +1,68 @@
+"""`make bench` and `make bench-compare`: runs benches, prints JSON lines and a table. Exit code 1 when a bench failed, 0 otherwise.
+
+Figures that miss what was promised are said, not punished: a machine with other work on it misses them too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from tests.bench.benches import BENCHES, Bench
+from tests.bench.ground import FULL, QUICK, Ground, NotSigned, Skipped
+from tests.bench.lines import ProgramFailed
+from tests.bench.report import Report
+from tests.bench.row import Row
+
+_FOLDER = Path("var/bench")
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--quick", is_flag=True, help="Short runs, to see that benches work; figures are rough.")
+@click.option("--list", "list_only", is_flag=True, help="Say which benches there are.")
+@click.option("--pairs", type=click.IntRange(1), help="Repetitions of reference and subject.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Length of each side of a pair.")
+def main(names: tuple[str, ...], quick: bool, list_only: bool, pairs: int | None, seconds: float | None) -> None:
+    """Measure the daemon against the token behind it. NAMES: benches to run; those whose name begins so."""
+    if list_only:
+        for bench in BENCHES:
+            click.echo(f"{bench.name:24} {bench.about}")
+        return
+    pace = QUICK if quick else FULL
+    ground = Ground(_FOLDER.resolve(), replace(pace, pairs=pairs or pace.pairs, seconds=seconds or pace.seconds))
+    report = Report(_FOLDER / "latest.jsonl", {"quick": quick, "cores": len(os.sched_getaffinity(0))})
+    failed = [bench.name for bench in _chosen(names) if not _run(bench, ground, report)]
+    report.show(Console(stderr=not sys.stdout.isatty(), width=None if sys.stderr.isatty() else 220))
+    if failed:
+        raise click.ClickException(f"failed: {', '.join(failed)}")
+
+
+def _chosen(names: tuple[str, ...]) -> list[Bench]:
+    chosen = [bench for bench in BENCHES if any(bench.name.startswith(name) for name in names) or (not names and bench.in_default)]
+    if not chosen:
+        raise click.ClickException(f"no bench begins with {' or '.join(names)}: see --list")
+    return chosen
+
+
+def _run(bench: Bench, ground: Ground, report: Report) -> bool:
+    """Adds its rows; False when it failed."""
+    try:
+        for row in bench.run(ground):
+            report.add(row)
+    except Skipped as reason:
+        report.add(Row(bench=bench.name, target=None, reference="", skipped=str(reason)))
+    except (ProgramFailed, NotSigned, AssertionError) as failure:
+        click.echo(f"{bench.name} failed: {failure}", err=True)
+        report.add(Row(bench=bench.name, target=None, reference="", skipped=f"failed: {failure}"))
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()
