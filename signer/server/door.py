@@ -2,6 +2,7 @@
 
 Rules:
 - A handler sees an identified `Caller` and a `Request` budget; it raises errors of our tree and knows no status codes.
+- Messages are parsed behind the door, when it is known who sent them; one that can't be is INVALID_ARGUMENT like any other wrong one.
 - Nothing of an unexpected exception leaves but a reference; the log has the rest.
 - Health and reflection need no configured client (TLS has let the certificate in), everything else does.
 """
@@ -17,11 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc import aio
 
 from signer.access.callers import Caller, CallerTable
 from signer.config.server import ServerSettings
-from signer.errors import CallerUnknown, DeadlineTooLong, InternalError, ShuttingDown, SignerError, TooManyRequests
+from signer.errors import CallerUnknown, DeadlineTooLong, InternalError, InvalidArgument, ShuttingDown, SignerError, TooManyRequests
 from signer.pipeline.request import Request
 from signer.rpc_status import abort_arguments
 from signer.telemetry.logs import context as log_context
@@ -95,31 +97,36 @@ class Door(aio.ServerInterceptor):
         method = str(handler_call_details.method)
         if handler is None or method.startswith(_OPEN_SERVICES):
             return handler
+        parse = _parser(handler)
         if handler.response_streaming:
             inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
             make = grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
-            return make(self._streaming(method, inner), handler.request_deserializer, handler.response_serializer)
+            return make(self._streaming(method, inner, parse), None, handler.response_serializer)
         inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
         make = grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
-        return make(self._single(method, inner), handler.request_deserializer, handler.response_serializer)
+        return make(self._single(method, inner, parse), None, handler.response_serializer)
 
-    def _single(self, method: str, inner: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
-        async def behaviour(message: Any, context: Any) -> Any:
+    def _single(
+        self, method: str, inner: Callable[[Any, Any], Awaitable[Any]], parse: Callable[[Any], Any]
+    ) -> Callable[[Any, Any], Awaitable[Any]]:
+        async def behaviour(received: Any, context: Any) -> Any:
             call = _Call(self, method, context)
             try:
                 async with call:
-                    return await inner(message, context)
+                    return await inner(parse(received), context)
             except SignerError as error:
                 await context.abort(*abort_arguments(error))
 
         return behaviour
 
-    def _streaming(self, method: str, inner: Callable[[Any, Any], AsyncIterator[Any]]) -> Callable[[Any, Any], AsyncIterator[Any]]:
-        async def behaviour(message: Any, context: Any) -> AsyncIterator[Any]:
+    def _streaming(
+        self, method: str, inner: Callable[[Any, Any], AsyncIterator[Any]], parse: Callable[[Any], Any]
+    ) -> Callable[[Any, Any], AsyncIterator[Any]]:
+        async def behaviour(received: Any, context: Any) -> AsyncIterator[Any]:
             call = _Call(self, method, context)
             try:
                 async with call:
-                    async for response in inner(message, context):
+                    async for response in inner(parse(received), context):
                         yield response
             except SignerError as error:
                 await context.abort(*abort_arguments(error))
@@ -167,6 +174,25 @@ class Door(aio.ServerInterceptor):
         """Counts an ended RPC."""
         self._metrics.rpcs.labels(method=method, code=code, reason=reason).inc()
         self._metrics.rpc_duration_seconds.labels(method=method).observe(seconds)
+
+
+def _parser(handler: Any) -> Callable[[Any], Any]:
+    """From what was received (bytes, or an iterator of them) to messages."""
+    deserializer: Callable[[bytes], Any] = handler.request_deserializer
+
+    def one(raw: bytes) -> Any:
+        try:
+            return deserializer(raw)
+        except DecodeError as error:
+            raise InvalidArgument(
+                "the message is not this method's request; compare the .proto files", field="message"
+            ) from error
+
+    async def each(raws: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+        async for raw in raws:
+            yield one(raw)
+
+    return each if handler.request_streaming else one
 
 
 class _Call:
