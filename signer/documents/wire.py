@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from signer.algorithms import DigestAlgorithm
+from signer.formats.pades.fast.fallback import FallbackReason
 from signer.model import FieldPlacement
 
 
@@ -30,10 +31,14 @@ class PrepareCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreparedReply(msgspec.Struct, frozen=True, kw_only=True):
-    """REPLY: the proposed update, see `formats.pades.update.PreparedUpdate`. path: which preparation made it."""
+    """REPLY: the proposed update, see `formats.pades.update.PreparedUpdate`.
+
+    fallback: why the fast path handed the document to the complete one; None when it did not. An enum, so that a worker that lies can't
+    make a metric grow.
+    """
 
     update: bytes
     contents_offset: int
     contents_digits: int
-    path: str
+    fallback: FallbackReason | None
     document_s: float

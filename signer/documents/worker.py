@@ -17,7 +17,8 @@ import msgspec
 
 from signer.documents.wire import PrepareCall, PreparedReply, Start
 from signer.errors import DocumentTooCostly, SignerError
-from signer.formats.pades.complete import prepare
+from signer.formats.pades.fast.fallback import FallbackReason
+from signer.formats.pades.prepare import prepare
 from signer.telemetry.logs import configure_logs
 from signer.workers.frames import Kind, WorkerChannel
 
@@ -37,7 +38,7 @@ def answer(call: PrepareCall) -> PreparedReply:
     """Prepares one document; raises a leaf of DocumentError."""
     started_s = perf_counter()
     try:
-        prepared = prepare(
+        preparation = prepare(
             call.document,
             call.placement,
             signing_time=datetime.fromisoformat(call.signing_time),
@@ -47,10 +48,10 @@ def answer(call: PrepareCall) -> PreparedReply:
     except MemoryError as error:
         raise DocumentTooCostly("the document needs more memory than one document may use; simplify or shrink it") from error
     return PreparedReply(
-        update=prepared.update,
-        contents_offset=prepared.contents_offset,
-        contents_digits=prepared.contents_digits,
-        path="complete",
+        update=preparation.update.update,
+        contents_offset=preparation.update.contents_offset,
+        contents_digits=preparation.update.contents_digits,
+        fallback=FallbackReason(preparation.fallback) if preparation.fallback else None,
         document_s=perf_counter() - started_s,
     )
 

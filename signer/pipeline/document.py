@@ -18,6 +18,7 @@ from signer.pipeline.key_use import use_key
 from signer.pipeline.material import Finished, Parked, encode, stored_material
 from signer.pipeline.plan import ReadyPlan, fingerprint
 from signer.pipeline.request import Request
+from signer.telemetry.metrics import PreparationPath
 
 VIETNAM_TIME = timezone(timedelta(hours=7))
 """What /M shows people; the country has one zone without summer time."""
@@ -121,7 +122,8 @@ async def _prepare(item: _Item) -> _Prepared:
             digest_algorithm=plan.algorithm.digest,
         )
     )
-    engine.metrics.documents_prepared.labels(path=reply.path, fallback="").inc()
+    path, fallback = (PreparationPath.COMPLETE, reply.fallback.value) if reply.fallback else (PreparationPath.FAST, "")
+    engine.metrics.documents_prepared.labels(path=path.value, fallback=fallback).inc()
     update = PreparedUpdate(reply.update, reply.contents_offset, reply.contents_digits)
     check(len(document.content), update)
     covered = byte_range_digest(item.source, document.content, update, plan.algorithm.digest)
