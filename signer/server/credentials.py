@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from cryptography import x509
@@ -17,6 +18,7 @@ from signer.v1 import common_pb2, credential_pb2, credential_pb2_grpc
 _PROBLEMS: dict[ProblemKind, Any] = {
     kind: credential_pb2.CredentialProblem.Value(f"CREDENTIAL_PROBLEM_{kind.name}") for kind in ProblemKind
 }
+_PAGE_SIZE_MAX = 1000
 _EC_KINDS = {256: common_pb2.KEY_KIND_EC_P256, 384: common_pb2.KEY_KIND_EC_P384}
 _RSA_KINDS = {2048: common_pb2.KEY_KIND_RSA_2048, 3072: common_pb2.KEY_KIND_RSA_3072, 4096: common_pb2.KEY_KIND_RSA_4096}
 
@@ -32,11 +34,14 @@ class CredentialService(credential_pb2_grpc.CredentialServiceServicer):
         request: credential_pb2.ListCredentialsRequest,
         context: Any,  # noqa: ARG002
     ) -> credential_pb2.ListCredentialsResponse:
-        """A school's credentials; in one page, since the configuration lists them all."""
-        current_visit().caller.require_school(convert.identifier(request.school_id, "school_id"))
-        messages = [self._message(credential) for credential in self._engine.credentials.list_for([request.school_id])]
-        wanted = [message for message in messages if message.usable or not request.usable_only]
-        return credential_pb2.ListCredentialsResponse(credentials=wanted)
+        """A page of them, by id; the page token is the last id of the page before."""
+        after = convert.identifier(request.page_token, "page_token") if request.page_token else ""
+        page_size = min(request.page_size or _PAGE_SIZE_MAX, _PAGE_SIZE_MAX)
+        messages = (self._message(credential) for credential in self._visible(request.school_id) if credential.id > after)
+        wanted = (message for message in messages if (message.usable or not request.usable_only) and not request.person_id)
+        page = list(islice(wanted, page_size + 1))
+        next_page_token = page[page_size - 1].credential_id if len(page) > page_size else ""
+        return credential_pb2.ListCredentialsResponse(credentials=page[:page_size], next_page_token=next_page_token)
 
     async def GetCredential(  # noqa: N802
         self,
@@ -44,11 +49,21 @@ class CredentialService(credential_pb2_grpc.CredentialServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> credential_pb2.GetCredentialResponse:
         """One credential with its chain."""
-        current_visit().caller.require_school(convert.identifier(request.school_id, "school_id"))
+        caller = current_visit().caller
+        if request.school_id or not caller.is_operator:
+            caller.require_school(convert.identifier(request.school_id, "school_id"))
         credential = self._engine.credentials.resolve(convert.identifier(request.credential_id, "credential_id"), request.school_id)
         return credential_pb2.GetCredentialResponse(
             credential=self._message(credential), chain=[_certificate_info(der) for der in credential.chain]
         )
+
+    def _visible(self, school_id: str) -> list[Credential]:
+        """A school's credentials; without a school all that the caller may see: an operator the appliance's own as well."""
+        caller = current_visit().caller
+        if school_id:
+            caller.require_school(convert.identifier(school_id, "school_id"))
+            return self._engine.credentials.list_for([school_id])
+        return self._engine.credentials.list_all() if caller.is_operator else self._engine.credentials.list_for(caller.schools)
 
     def _message(self, credential: Credential) -> credential_pb2.Credential:
         findings = self._engine.credentials.findings(credential, self._engine.utc_now())

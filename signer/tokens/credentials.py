@@ -63,6 +63,10 @@ class CredentialTable:
         wanted = set(schools)
         return [credential for _id, credential in sorted(self._credentials.items()) if credential.school_id in wanted]
 
+    def list_all(self) -> list[Credential]:
+        """Every credential, the appliance's own included, by id."""
+        return [credential for _id, credential in sorted(self._credentials.items())]
+
     def ids_on(self, token_name: str) -> list[str]:
         """The credentials configured on a token, by id."""
         return sorted(entry.id for entry in self._settings.values() if entry.token == token_name)
