@@ -11,18 +11,19 @@ from typing import Final
 from signer.formats.pades.fast.changes import Changes
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 from signer.formats.pades.fast.objects import Objects
-from signer.formats.pades.fast.syntax import Dictionary
+from signer.formats.pades.fast.syntax import Dictionary, read_dictionary
 
 _version: Final = re.compile(rb"/(1\.[0-7]|2\.0)").fullmatch
 _EXTENSION: Final = b"<</Type/DeveloperExtensions/BaseVersion/1.7/ExtensionLevel 1>>"
+_EXTENSIONS: Final = b"<</ESIC " + _EXTENSION + b">>"
 
 
 def read_catalog(objects: Objects, root: int, changes: Changes) -> Dictionary:
     """The document's catalog, ready to be changed; HandOver when it is none or says that the document is certified."""
     catalog = objects.dictionary(root)
-    if catalog.raw(b"Type") != b"/Catalog":
+    if catalog.values.get(b"Type") != b"/Catalog":
         raise HandOver(FallbackReason.CATALOG)
-    if b"Perms" in catalog.spans:
+    if b"Perms" in catalog.values:
         raise HandOver(FallbackReason.CERTIFIED)
     changes.of(catalog)
     return catalog
@@ -31,8 +32,8 @@ def read_catalog(objects: Objects, root: int, changes: Changes) -> Dictionary:
 def declare_pades(catalog: Dictionary, header_version: bytes, changes: Changes) -> None:
     """Version and extension, where they don't stand in the catalog already."""
     version = header_version
-    if b"Version" in catalog.spans:
-        found = _version(catalog.raw(b"Version") or b"")
+    if b"Version" in catalog.values:
+        found = _version(catalog.values[b"Version"])
         if found is None:
             raise HandOver(FallbackReason.CATALOG)
         version = found[1]
@@ -43,11 +44,14 @@ def declare_pades(catalog: Dictionary, header_version: bytes, changes: Changes) 
 
 
 def _declare_extension(catalog: Dictionary, changes: Changes) -> None:
-    if b"Extensions" not in catalog.spans:
-        changes.put(catalog, b"Extensions", b"<</ESIC " + _EXTENSION + b">>")
+    declared = catalog.values.get(b"Extensions")
+    if declared == _EXTENSIONS:
         return
-    extensions = catalog.dictionary(b"Extensions")
-    if b"ESIC" not in extensions.spans:
-        changes.put(extensions, b"ESIC", _EXTENSION)
-    elif not extensions.dictionary(b"ESIC").integer(b"ExtensionLevel"):
+    if declared is None:
+        changes.put(catalog, b"Extensions", _EXTENSIONS)
+        return
+    extensions = read_dictionary(declared, 0, catalog.owner).values
+    if b"ESIC" not in extensions:
+        changes.put(catalog.dictionary(b"Extensions"), b"ESIC", _EXTENSION)
+    elif not read_dictionary(extensions[b"ESIC"], 0, catalog.owner).integer(b"ExtensionLevel"):
         raise HandOver(FallbackReason.CATALOG)

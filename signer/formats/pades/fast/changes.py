@@ -25,19 +25,17 @@ class Changes:
 
     def put(self, dictionary: Dictionary, key: bytes, value: bytes) -> None:
         """Sets `key` to `value`: in place of the old value, or as a new last entry."""
-        span = dictionary.spans.get(key)
-        if span is None:
+        if key in dictionary.values:
+            self._edit(dictionary.owner, *dictionary.span(key), b" " + value)
+        else:
             at = dictionary.end - len(b">>")
             self._edit(dictionary.owner, at, at, b"\n/" + key + b" " + value + b"\n")
-        else:
-            self._edit(dictionary.owner, *span, b" " + value)
 
     def drop(self, dictionary: Dictionary, key: bytes) -> None:
         """Takes `key` out, with its value, if it is there."""
-        span = dictionary.spans.get(key)
-        if span is not None:
-            start = dictionary.text.rindex(b"/" + key, dictionary.start, span[0])
-            self._edit(dictionary.owner, start, span[1], b"")
+        if key in dictionary.values:
+            start, end = dictionary.span(key)
+            self._edit(dictionary.owner, dictionary.text.rindex(b"/" + key, dictionary.start, start), end, b"")
 
     def append(self, array: Array, item: bytes) -> None:
         """Adds `item` at the end of an array."""

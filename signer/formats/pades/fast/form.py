@@ -14,7 +14,7 @@ from signer.formats.pades.fast.changes import Changes
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 from signer.formats.pades.fast.objects import Objects
 from signer.formats.pades.fast.strings import read_text
-from signer.formats.pades.fast.syntax import SPACE, Array, Dictionary
+from signer.formats.pades.fast.syntax import SPACE, Array, Dictionary, read_references
 
 _FIELDS_MAX: Final = 2048
 _TREE_OR_RULES: Final = frozenset((b"Kids", b"Parent", b"Lock", b"SV"))
@@ -24,15 +24,19 @@ _rectangle: Final = re.compile(rb"\[(?:" + SPACE + rb"*+[+-]?[\d.]++(?![^\x00\t\
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """dictionary: the AcroForm, in the catalog or an object of its own. fields: its /Fields, None where it has none yet."""
+    """dictionary: the AcroForm, in the catalog or an object of its own. fields: its /Fields where that is an object of its own."""
 
     dictionary: Dictionary
     fields: Array | None
 
+    def field_numbers(self) -> list[int]:
+        """The object numbers of its fields."""
+        return read_references(self.dictionary.values.get(b"Fields", b"[]") if self.fields is None else self.fields.value)
+
 
 def read_form(objects: Objects, catalog: Dictionary, changes: Changes) -> Form | None:
     """The catalog's form, ready to be changed; None where there is none."""
-    if b"AcroForm" not in catalog.spans:
+    if b"AcroForm" not in catalog.values:
         return None
     number = catalog.reference(b"AcroForm") if catalog.indirect(b"AcroForm") else None
     if number is None:
@@ -40,19 +44,13 @@ def read_form(objects: Objects, catalog: Dictionary, changes: Changes) -> Form |
     else:
         dictionary = objects.dictionary(number)
         changes.of(dictionary)
-    if b"XFA" in dictionary.spans:
+    if b"XFA" in dictionary.values:
         raise HandOver(FallbackReason.XFA)
-    return Form(dictionary, _fields(objects, dictionary, changes))
-
-
-def _fields(objects: Objects, dictionary: Dictionary, changes: Changes) -> Array | None:
-    if b"Fields" not in dictionary.spans:
-        return None
     if not dictionary.indirect(b"Fields"):
-        return dictionary.array(b"Fields")
+        return Form(dictionary, None)
     fields = objects.array(dictionary.reference(b"Fields") or 0)
     changes.of(fields)
-    return fields
+    return Form(dictionary, fields)
 
 
 def find_field(objects: Objects, form: Form | None, field_name: str) -> Dictionary | None:
@@ -61,16 +59,16 @@ def find_field(objects: Objects, form: Form | None, field_name: str) -> Dictiona
     Raises:
         HandOver: the name is taken, or any field or signature is not as usual.
     """
-    if form is None or form.fields is None:
+    if form is None:
         return None
-    numbers = form.fields.references()
+    numbers = form.field_numbers()
     if len(numbers) > _FIELDS_MAX or len(set(numbers)) != len(numbers):
         raise HandOver(FallbackReason.FORM)
     found: Dictionary | None = None
     for number in numbers:
         field = objects.dictionary(number)
         signed = _check_field(objects, field)
-        if read_text(field.raw(b"T") or b"") == field_name:
+        if read_text(field.values.get(b"T", b"")) == field_name:
             if found is not None or signed is not False:
                 raise HandOver(FallbackReason.FIELD_TAKEN)
             found = field
@@ -79,28 +77,28 @@ def find_field(objects: Objects, form: Form | None, field_name: str) -> Dictiona
 
 def _check_field(objects: Objects, field: Dictionary) -> bool | None:
     """Whether a signature field is signed; None for a field of another type."""
-    if not _TREE_OR_RULES.isdisjoint(field.spans):
+    if not _TREE_OR_RULES.isdisjoint(field.values):
         raise HandOver(FallbackReason.FORM)
-    kind = field.raw(b"FT")
+    kind = field.values.get(b"FT")
     if kind is None or not kind.startswith(b"/") or b"#" in kind:
         raise HandOver(FallbackReason.FORM)
     if kind != b"/Sig":
         return None
     number = field.reference(b"V")
-    if number is not None and b"Reference" in objects.dictionary(number).spans:
+    if number is not None and b"Reference" in objects.dictionary(number).values:
         raise HandOver(FallbackReason.TRANSFORM)
     return number is not None
 
 
 def check_rectangle(field: Dictionary) -> None:
     """HandOver when an existing field's /Rect is not four numbers: the complete path reads it, so it must be readable."""
-    if b"Rect" in field.spans and _rectangle(field.raw(b"Rect") or b"") is None:
+    if b"Rect" in field.values and _rectangle(field.values[b"Rect"]) is None:
         raise HandOver(FallbackReason.FORM)
 
 
 def mark_signed(form: Form, changes: Changes) -> None:
     """SignaturesExist and AppendOnly; no appearances to be made anew, which would change what was signed."""
-    if form.dictionary.raw(b"SigFlags") != _SIG_FLAGS:
+    if form.dictionary.values.get(b"SigFlags") != _SIG_FLAGS:
         changes.put(form.dictionary, b"SigFlags", _SIG_FLAGS)
     changes.drop(form.dictionary, b"NeedAppearances")
 
@@ -108,7 +106,9 @@ def mark_signed(form: Form, changes: Changes) -> None:
 def add_field(form: Form, field_number: int, changes: Changes) -> None:
     """Names a new field in /Fields."""
     reference = b"%d 0 R" % field_number
-    if form.fields is None:
-        changes.put(form.dictionary, b"Fields", b"[" + reference + b"]")
-    else:
+    if form.fields is not None:
         changes.append(form.fields, reference)
+    elif b"Fields" in form.dictionary.values:
+        changes.append(form.dictionary.array(b"Fields"), reference)
+    else:
+        changes.put(form.dictionary, b"Fields", b"[" + reference + b"]")

@@ -20,7 +20,7 @@ OF_ONE_SECTION: Final = frozenset((b"Prev", b"Length", b"Filter", b"DecodeParms"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """startxref: offset of the newest section. is_stream: its kind. trailer: its dictionary. locations: of every object in use."""
+    """startxref: offset of the newest section. is_stream: its kind. trailer: its dictionary. locations: of every object."""
 
     startxref: int
     is_stream: bool
@@ -49,7 +49,7 @@ def read_history(document: bytes, startxref: int) -> History:
         if older.size > newer.size or older.stream_number in locations:
             raise HandOver(FallbackReason.HISTORY)
         locations = older.locations | locations
-    if not older.freed.isdisjoint(locations):
+    if any(locations[number] is not None for number in older.freed):
         raise HandOver(FallbackReason.HISTORY)
     root = newest.trailer.reference(b"Root")
     if root is None:
@@ -58,10 +58,10 @@ def read_history(document: bytes, startxref: int) -> History:
 
 
 def _check_trailer(section: Section, newest: Section) -> None:
-    keys = section.trailer.spans.keys()
+    keys = section.trailer.values.keys()
     if b"Encrypt" in keys:
         raise HandOver(FallbackReason.ENCRYPTED)
     if b"XRefStm" in keys or (section.stream_number is None) is not (newest.stream_number is None):
         raise HandOver(FallbackReason.XREF_KINDS)
-    if section is not newest and not keys - OF_ONE_SECTION <= newest.trailer.spans.keys():
+    if section is not newest and not keys - OF_ONE_SECTION <= newest.trailer.values.keys():
         raise HandOver(FallbackReason.TRAILER)

@@ -70,7 +70,7 @@ class Objects:
             raise HandOver(FallbackReason.OBJECT)
         dictionary, packed = read_stream(self._document, _value_start(self._document, location, number), number)
         first, count = dictionary.integer(b"First"), dictionary.integer(b"N")
-        if dictionary.raw(b"Type") != b"/ObjStm" or b"DecodeParms" in dictionary.spans or first is None or count is None:
+        if dictionary.values.get(b"Type") != b"/ObjStm" or b"DecodeParms" in dictionary.values or first is None or count is None:
             raise HandOver(FallbackReason.STREAM)
         text = unpack(dictionary, packed, _STREAM_BYTES_MAX)
         self._spend(len(text))

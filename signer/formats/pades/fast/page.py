@@ -7,7 +7,7 @@ from typing import Final
 from signer.formats.pades.fast.changes import Changes
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 from signer.formats.pades.fast.objects import Objects
-from signer.formats.pades.fast.syntax import Dictionary
+from signer.formats.pades.fast.syntax import Dictionary, read_references
 
 _DEPTH_MAX: Final = 16
 
@@ -17,7 +17,7 @@ def find_first_page(objects: Objects, catalog: Dictionary) -> Dictionary:
     number = catalog.reference(b"Pages")
     for depth in range(_DEPTH_MAX):
         node = objects.dictionary(number or 0)
-        kind = node.raw(b"Type")
+        kind = node.values.get(b"Type")
         if kind == b"/Page" and depth:
             return node
         if kind != b"/Pages" or not node.integer(b"Count"):
@@ -29,10 +29,10 @@ def find_first_page(objects: Objects, catalog: Dictionary) -> Dictionary:
 
 
 def _first_kid(objects: Objects, node: Dictionary) -> int:
-    if b"Kids" not in node.spans:
+    if b"Kids" not in node.values:
         raise HandOver(FallbackReason.PAGE)
-    kids = objects.array(node.reference(b"Kids") or 0) if node.indirect(b"Kids") else node.array(b"Kids")
-    numbers = kids.references()
+    kids = objects.array(node.reference(b"Kids") or 0).value if node.indirect(b"Kids") else node.values[b"Kids"]
+    numbers = read_references(kids)
     if not numbers:
         raise HandOver(FallbackReason.PAGE)
     return numbers[0]
@@ -41,7 +41,7 @@ def _first_kid(objects: Objects, node: Dictionary) -> int:
 def add_annotation(objects: Objects, page: Dictionary, annotation_number: int, changes: Changes) -> None:
     """Names the widget in the page's /Annots, which may be missing, direct or an object of its own."""
     reference = b"%d 0 R" % annotation_number
-    if b"Annots" not in page.spans:
+    if b"Annots" not in page.values:
         changes.of(page)
         changes.put(page, b"Annots", b"[" + reference + b"]")
     elif page.indirect(b"Annots"):

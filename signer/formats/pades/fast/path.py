@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import datetime
 from typing import Final
 
@@ -15,11 +16,12 @@ from signer.formats.pades.fast.history import OF_ONE_SECTION, History, read_hist
 from signer.formats.pades.fast.objects import Objects
 from signer.formats.pades.fast.page import add_annotation, find_first_page
 from signer.formats.pades.fast.strings import write_date, write_text
-from signer.formats.pades.fast.syntax import Dictionary, array_items
+from signer.formats.pades.fast.syntax import Dictionary, read_items
 from signer.formats.pades.fast.writer import FIELD, FORM, OFFSET_MAX, Signature, Trailer, write_update
 from signer.formats.pades.update import PreparedUpdate
 from signer.model import FieldPlacement
 
+_string: Final = re.compile(rb"\(|<(?!<)").match
 _ID_BYTES: Final = 16
 _ROOM_FOR_UPDATE_BYTES: Final = 64 << 20
 _WRITTEN_BY_US: Final = OF_ONE_SECTION | {b"Size", b"ID"}
@@ -48,7 +50,7 @@ def prepare_fast(document: bytes, placement: FieldPlacement, *, signing_time: da
     field = find_field(objects, form, placement.field_name)
     declare_pades(catalog, version, changes)
     if field is None:
-        new = _add_field(objects, catalog, form, name, history.size, changes)
+        new = _add_field(objects, catalog, form, changes, name=name, number=history.size)
     else:
         new = []
         _fill_field(field, history.size, changes)
@@ -60,7 +62,7 @@ def prepare_fast(document: bytes, placement: FieldPlacement, *, signing_time: da
 
 
 def _add_field(
-    objects: Objects, catalog: Dictionary, form: Form | None, name: bytes, number: int, changes: Changes
+    objects: Objects, catalog: Dictionary, form: Form | None, changes: Changes, *, name: bytes, number: int
 ) -> list[tuple[int, bytes]]:
     """A new invisible field on page 1, in the form or in a new one: the new objects, numbered from `number` on without a gap."""
     new: list[tuple[int, bytes]] = []
@@ -97,19 +99,19 @@ def _write_placement(placement: FieldPlacement) -> tuple[bytes, bytes]:
 def _trailer_entries(history: History) -> bytes:
     """The newest trailer's entries, with a new state in /ID and with /Prev (7.5.5, 14.4)."""
     trailer = history.trailer
-    if b"Info" in trailer.spans:
+    if b"Info" in trailer.values:
         trailer.reference(b"Info")
-    kept = b"".join(b"\n/%b %b" % (key, trailer.raw(key) or b"") for key in trailer.spans if key not in _WRITTEN_BY_US)
+    kept = b"".join(b"\n/%b %b" % (key, value) for key, value in trailer.values.items() if key not in _WRITTEN_BY_US)
     state = os.urandom(_ID_BYTES).hex().encode("ascii")
     return kept + b"\n/ID [%b <%b>]\n/Prev %d" % (_first_id(trailer), state, history.startxref)
 
 
 def _first_id(trailer: Dictionary) -> bytes:
     """The string that names the file through all its states; a new one where it has none."""
-    if b"ID" not in trailer.spans:
+    if b"ID" not in trailer.values:
         return b"<" + os.urandom(_ID_BYTES).hex().encode("ascii") + b">"
-    identifiers = array_items(trailer.array(b"ID"))
-    if len(identifiers) != 2 or any(trailer.text[start] not in b"(<" or trailer.text.startswith(b"<<", start) for start, _ in identifiers):  # noqa: PLR2004  # 14.4: two strings
-        raise HandOver(FallbackReason.TRAILER)
-    start, end = identifiers[0]
-    return trailer.text[start:end]
+    match read_items(trailer.values[b"ID"]):
+        case [first, second] if _string(first) and _string(second):
+            return first
+        case _:
+            raise HandOver(FallbackReason.TRAILER)

@@ -33,7 +33,7 @@ def unpack(dictionary: Dictionary, packed: bytes, bytes_max: int) -> bytes:
     Raises:
         HandOver: another filter, broken data, or more than `bytes_max`.
     """
-    filters = dictionary.raw(b"Filter")
+    filters = dictionary.values.get(b"Filter")
     if filters is None:
         unpacked = packed
     elif filters in _FLATE:

@@ -19,6 +19,7 @@ _TO_ESCAPE: Final = re.compile(r"[()\\]")
 _ESCAPE: Final = re.compile(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
 _ESCAPED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _OCTAL_DIGITS: Final = 3
+_DATE_SIGNS: Final = str.maketrans("", "", "-:T")
 
 
 def read_text(raw: bytes) -> str:
@@ -60,6 +61,7 @@ def write_text(text: str) -> bytes:
 
 def write_date(moment: datetime) -> bytes:
     """D:YYYYMMDDHHmmSS with the offset as +HH'mm' or Z; the last apostrophe is what Adobe's readers expect. `moment` is aware."""
-    offset = moment.strftime("%z")
-    zone = f"{offset[:3]}'{offset[3:5]}'" if offset.strip("+-0") else "Z"
-    return f"(D:{moment:%Y%m%d%H%M%S}{zone})".encode("ascii")
+    text = moment.isoformat(timespec="seconds")  # 2026-05-30T08:15:00+07:00
+    offset = text[19:25]
+    zone = "Z" if offset == "+00:00" else f"{offset[:3]}'{offset[4:]}'"
+    return f"(D:{text[:19].translate(_DATE_SIGNS)}{zone})".encode("ascii")
