@@ -16,7 +16,7 @@ from signer.errors import InternalError, SignerError
 from signer.model import StageTimes
 from signer.pipeline.document import IncomingDocument, SignedDocument, sign_document
 from signer.pipeline.engine import Engine
-from signer.pipeline.observe import observe
+from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan
 from signer.pipeline.request import Request
 from signer.telemetry.logs import get_logger
@@ -78,6 +78,7 @@ class Batch:
         self._engine = engine
         self._request = request
         self._plan = plan
+        self._observer = Observer(engine.metrics, plan)
         self._documents_max = documents_max
         self._bytes_max = bytes_max
         self._in_work = 0
@@ -131,7 +132,7 @@ class Batch:
 
     def _end(self, outcome: ItemOutcome) -> None:
         self.tally.add(outcome.result)
-        observe(self._engine.metrics, self._plan, outcome.result)
+        self._observer.observe(outcome.result)
         self._ended.put_nowait(outcome)
 
     def _close_if_done(self) -> None:

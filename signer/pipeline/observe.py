@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from signer.errors import SignerError
-from signer.model import StageTimes
 from signer.pipeline.digests import SignedDigest
 from signer.pipeline.document import SignedDocument
 from signer.pipeline.plan import ReadyPlan
 from signer.telemetry.metrics import Metrics, Outcome, Stage
 
 
-def observe(metrics: Metrics, plan: ReadyPlan, result: SignedDocument | SignedDigest | SignerError) -> None:
-    """Counts one ended item and, for a new signature, where its time went."""
-    kind = Outcome.FAILED if isinstance(result, SignerError) else Outcome.REPEATED if result.replayed else Outcome.SIGNED
-    metrics.signatures.labels(profile=plan.profile.value, level=plan.level.value, outcome=kind.value).inc()
-    if not isinstance(result, SignerError) and not result.replayed:
-        _observe_times(metrics, result.times)
+class Observer:
+    """Counts the items of one request. Labels are resolved once, not for each item."""
 
+    def __init__(self, metrics: Metrics, plan: ReadyPlan) -> None:
+        kind = {"profile": plan.profile.value, "level": plan.level.value}
+        self._failed = metrics.signatures.labels(**kind, outcome=Outcome.FAILED.value)
+        self._repeated = metrics.signatures.labels(**kind, outcome=Outcome.REPEATED.value)
+        self._signed = metrics.signatures.labels(**kind, outcome=Outcome.SIGNED.value)
+        stages = (Stage.QUEUE, Stage.TOKEN, Stage.DOCUMENT, Stage.TIMESTAMP, Stage.JOURNAL)
+        self._stages = [metrics.stage_duration_seconds.labels(stage=stage.value) for stage in stages]
 
-def _observe_times(metrics: Metrics, times: StageTimes) -> None:
-    for stage, seconds in (
-        (Stage.QUEUE, times.queue_s),
-        (Stage.TOKEN, times.token_s),
-        (Stage.DOCUMENT, times.document_s),
-        (Stage.TIMESTAMP, times.timestamp_s),
-        (Stage.JOURNAL, times.journal_s),
-    ):
-        metrics.stage_duration_seconds.labels(stage=stage.value).observe(seconds)
+    def observe(self, result: SignedDocument | SignedDigest | SignerError) -> None:
+        """Counts one ended item and, for a new signature, where its time went."""
+        if isinstance(result, SignerError):
+            self._failed.inc()
+        elif result.replayed:
+            self._repeated.inc()
+        else:
+            self._signed.inc()
+            times = result.times
+            spent_s = (times.queue_s, times.token_s, times.document_s, times.timestamp_s, times.journal_s)
+            for stage, seconds in zip(self._stages, spent_s, strict=True):
+                stage.observe(seconds)

@@ -16,7 +16,7 @@ from signer.pipeline.batch import Batch
 from signer.pipeline.digests import NO_FIELD, DigestResult, IncomingDigest, SignedDigest, sign_digests
 from signer.pipeline.document import IncomingDocument, sign_document
 from signer.pipeline.engine import Engine
-from signer.pipeline.observe import observe
+from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan, make_ready
 from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
@@ -73,7 +73,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         response = signing_pb2.SignDigestsResponse(certificate_chain=[plan.credential.certificate, *plan.credential.chain])
         for item in items:
             result = by_id[item.document_id] if unique[item.document_id] is item else duplicate(item.document_id)
-            observe(self._engine.metrics, plan, result)
+            observer.observe(result)
             response.results.append(_digest_result(plan, item, result))
         return response
 
@@ -92,12 +92,13 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
             raise DocumentDigestMismatch("the document's bytes do not have the SHA-256 announced; it was damaged on its way")
         plan = ready_plan(self._engine, budget, request.plan)
         document = IncomingDocument(convert.identifier(request.document_id, "document_id"), request.document, plan.placement)
+        observer = Observer(self._engine.metrics, plan)
         try:
             signed = await self._run(sign_document(self._engine, budget, plan, document))
         except SignerError as error:
-            observe(self._engine.metrics, plan, error)
+            observer.observe(error)
             raise
-        observe(self._engine.metrics, plan, signed)
+        observer.observe(signed)
         return signing_pb2.SignDocumentResponse(
             content=request.document + signed.appended if full else signed.appended,
             info=convert.document_info(plan, signed, plan.placement.field_name),
