@@ -71,6 +71,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         signed = await self._run(sign_digests(self._engine, budget, plan, list(unique.values())))
         by_id: dict[str, DigestResult] = dict(zip(unique, signed, strict=True))
         response = signing_pb2.SignDigestsResponse(certificate_chain=[plan.credential.certificate, *plan.credential.chain])
+        observer = Observer(self._engine.metrics, plan)
         for item in items:
             result = by_id[item.document_id] if unique[item.document_id] is item else duplicate(item.document_id)
             observer.observe(result)
