@@ -184,9 +184,7 @@ def _parser(handler: Any) -> Callable[[Any], Any]:
         try:
             return deserializer(raw)
         except DecodeError as error:
-            raise InvalidArgument(
-                "the message is not this method's request; compare the .proto files", field="message"
-            ) from error
+            raise InvalidArgument("the message is not this method's request; compare the .proto files", field="message") from error
 
     async def each(raws: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         async for raw in raws:
