@@ -14,13 +14,14 @@ from types import TracebackType
 from typing import Self
 
 from signer.client import convert
+from signer.client.channel import Connection
 from signer.client.retries import RetryPolicy, allowed_s, is_interruption, is_passing, is_tls_failure
 from signer.client.stream import Answer, Stream
 from signer.client.supply import Supply
 from signer.client.values import Document, DocumentResult, Phase, Plan, Progress, Summary
 from signer.errors import DeadlineExceeded, ServiceUnreachable, SignerError
 from signer.model import StageTimes
-from signer.v1 import batch_pb2, signing_pb2_grpc
+from signer.v1 import batch_pb2
 
 OnProgress = Callable[[Progress], None]
 
@@ -37,7 +38,7 @@ class SigningBatch(Iterator[DocumentResult]):
 
     def __init__(
         self,
-        stub: signing_pb2_grpc.SigningServiceStub,
+        connection: Connection,
         documents: Iterable[Document],
         plan: Plan,
         request_id: str,
@@ -49,7 +50,7 @@ class SigningBatch(Iterator[DocumentResult]):
         on_progress: OnProgress | None = None,
     ) -> None:
         self.request_id = request_id
-        self._stub = stub
+        self._connection = connection
         self._plan = plan
         self._policy = policy
         self._label = label
@@ -124,7 +125,7 @@ class SigningBatch(Iterator[DocumentResult]):
             label=self._label,
         )
         timeout_s = min(left_s, self._stream_s_max)
-        return Stream(self._stub, self._supply, self._plan, header, timeout_s=timeout_s, stall_s=self._policy.stall_s)
+        return Stream(self._connection, self._supply, self._plan, header, timeout_s=timeout_s, stall_s=self._policy.stall_s)
 
     def _is_to_repeat(self, answer: Answer) -> bool:
         error = answer.result.error

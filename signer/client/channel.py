@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -22,11 +24,42 @@ _OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.use_local_subchannel_pool", 1),  # a renewed channel has a connection of its own
 )
 
 
-def open_channel(server: str, *, ca: Pem, certificate: Pem, key: Pem, server_name: str = "") -> grpc.Channel:
-    """A channel; dials when it is first used.
+class Connection:
+    """The present channel, and a new one when its connection turned out to be dead.
+
+    gRPC itself goes on using a connection that swallows everything: for TCP it is alive for many minutes. Calls that are open on an old
+    channel end by themselves; it is closed at the end with the others.
+    """
+
+    def __init__(self, make: Callable[[], grpc.Channel]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._channels = [make()]
+
+    @property
+    def channel(self) -> grpc.Channel:
+        """What new calls are made on."""
+        return self._channels[-1]
+
+    def renew(self, dead: grpc.Channel) -> None:
+        """Makes a new channel, unless somebody else has done so for this one already."""
+        with self._lock:
+            if self._channels[-1] is dead:
+                self._channels.append(self._make())
+
+    def close(self) -> None:
+        """Ends every call."""
+        with self._lock:
+            for channel in self._channels:
+                channel.close()
+
+
+def connect(server: str, *, ca: Pem, certificate: Pem, key: Pem, server_name: str = "") -> Connection:
+    """A connection; dials when it is first used.
 
     Args:
         server: host:port.
@@ -45,7 +78,7 @@ def open_channel(server: str, *, ca: Pem, certificate: Pem, key: Pem, server_nam
     _check_pair(chain, private)
     credentials = grpc.ssl_channel_credentials(authority, private, chain)
     override = (("grpc.ssl_target_name_override", server_name),) if server_name else ()
-    return grpc.secure_channel(server, credentials, options=[*_OPTIONS, *override])
+    return Connection(lambda: grpc.secure_channel(server, credentials, options=[*_OPTIONS, *override]))
 
 
 def _read(pem: Pem, field: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 from signer.algorithms import SignatureAlgorithm
 from signer.client import convert
 from signer.client.batch import OnProgress, SigningBatch
-from signer.client.channel import Pem, open_channel
+from signer.client.channel import Pem, connect
 from signer.client.digests import sign_digests
 from signer.client.retries import RetryPolicy
 from signer.client.unary import call_patiently
@@ -37,10 +37,7 @@ class SignerClient:
         self, server: str, *, ca: Pem, certificate: Pem, key: Pem, server_name: str = "", policy: RetryPolicy | None = None
     ) -> None:
         self._policy = policy or RetryPolicy()
-        self._channel = open_channel(server, ca=ca, certificate=certificate, key=key, server_name=server_name)
-        self._signing = signing_pb2_grpc.SigningServiceStub(self._channel)
-        self._credentials = credential_pb2_grpc.CredentialServiceStub(self._channel)
-        self._admin = admin_pb2_grpc.AdminServiceStub(self._channel)
+        self._connection = connect(server, ca=ca, certificate=certificate, key=key, server_name=server_name)
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +47,7 @@ class SignerClient:
 
     def close(self) -> None:
         """Closes the connection; open batches end with an error."""
-        self._channel.close()
+        self._connection.close()
 
     def sign_batch(
         self,
@@ -97,7 +94,7 @@ class SignerClient:
         placement = FieldPlacement(field_name, name, reason, location)
         plan = Plan(school_id, credential_id, _choice(Level, level), _choice(Profile, profile), _algorithm(algorithm), placement)
         return SigningBatch(
-            self._signing,
+            self._connection,
             documents,
             plan,
             request_id,
@@ -156,7 +153,8 @@ class SignerClient:
     ) -> SignedDigests:
         """Signs raw digests by document id: bare signatures, without CMS. Each has its own outcome; raises what refuses the whole call."""
         plan = Plan(school_id, credential_id, Level.B_B, Profile.DIGEST, _algorithm(algorithm))
-        return sign_digests(self._signing, digests, plan, request_id, policy=self._policy, timeout_s=timeout_s)
+        stub = signing_pb2_grpc.SigningServiceStub(self._connection.channel)
+        return sign_digests(stub, digests, plan, request_id, policy=self._policy, timeout_s=timeout_s)
 
     def list_credentials(
         self, school_id: str = "", *, usable_only: bool = False, timeout_s: float = CALL_TIMEOUT_S
@@ -168,13 +166,15 @@ class SignerClient:
         """The daemon's tokens, by name. For operators."""
         deadline_s = time.monotonic() + timeout_s
         request = admin_tokens_pb2.ListTokensRequest()
-        response = call_patiently(self._admin.ListTokens, request, policy=self._policy, deadline_s=deadline_s)
+        stub = admin_pb2_grpc.AdminServiceStub(self._connection.channel)
+        response = call_patiently(stub.ListTokens, request, policy=self._policy, deadline_s=deadline_s)
         return [convert.token_info(token) for token in response.tokens]
 
     def _pages(self, request: credential_pb2.ListCredentialsRequest, timeout_s: float) -> Iterator[CredentialInfo]:
         deadline_s = time.monotonic() + timeout_s
+        stub = credential_pb2_grpc.CredentialServiceStub(self._connection.channel)
         while True:
-            response = call_patiently(self._credentials.ListCredentials, request, policy=self._policy, deadline_s=deadline_s)
+            response = call_patiently(stub.ListCredentials, request, policy=self._policy, deadline_s=deadline_s)
             yield from map(convert.credential_info, response.credentials)
             if not response.next_page_token:
                 return

@@ -19,6 +19,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from signer.client import convert
+from signer.client.channel import Connection
 from signer.client.supply import Item, Supply
 from signer.client.values import DocumentResult, Plan
 from signer.errors import ServiceUnreachable, SignerError, VerificationFailed
@@ -49,7 +50,7 @@ class Stream:
 
     def __init__(
         self,
-        stub: signing_pb2_grpc.SigningServiceStub,
+        connection: Connection,
         supply: Supply,
         plan: Plan,
         header: batch_pb2.BatchHeader,
@@ -64,7 +65,9 @@ class Stream:
         self._header.progress_interval.CopyFrom(Duration(seconds=_PROGRESS_S))
         self._accepted = threading.Event()
         self._limits: signing_pb2.BatchAccepted | None = None
-        self._call = stub.BatchSignDocuments(self._outgoing(), timeout=timeout_s)
+        self._connection = connection
+        self._channel = connection.channel
+        self._call = signing_pb2_grpc.SigningServiceStub(self._channel).BatchSignDocuments(self._outgoing(), timeout=timeout_s)
         self._stall_s = stall_s
 
     def events(self) -> Iterator[Answer | Tick]:
@@ -74,6 +77,7 @@ class Stream:
             yield from self._incoming(watch)
         except grpc.RpcError as error:
             if watch.has_fired:
+                self._connection.renew(self._channel)
                 raise ServiceUnreachable(f"nothing came for {self._stall_s:g} s; the connection was given up") from error
             raise from_failed_call(self._call) from error
         finally:
