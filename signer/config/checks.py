@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 
 from signer.access.settings import ClientSettings
 from signer.config.problems import Problem, did_you_mean
+from signer.config.server import ServerSettings
 from signer.config.tree import Config, TrustSettings
 from signer.secrets import PinSource
-from signer.config.server import ServerSettings
-from signer.timestamp.settings import TimestampSettings
+from signer.timestamp.settings import StampingSettings, TimestampSettings, TsaSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings
 
 SectionsFound: TypeAlias = dict[str, Any]
@@ -114,6 +114,31 @@ def _check_timestamp(timestamp: TimestampSettings | None, credentials: tuple[Cre
         yield Problem("timestamp.credential", f"no credential '{timestamp.credential}'{did_you_mean(timestamp.credential, ids)}")
 
 
+def _check_stamping(stamping: StampingSettings) -> Iterator[Problem]:
+    yield from _unique("stamping.servers", "name", (server.name for server in stamping.servers))
+    for server in stamping.servers:
+        path = f"stamping.servers[{server.name}]"
+        for key in ("ca_files", "tls_ca_files"):
+            for index, file in enumerate(getattr(server, key)):
+                yield from _file(f"{path}.{key}[{index}]", file, "correct the path")
+        yield from _check_tsa_authentication(path, server)
+
+
+def _check_tsa_authentication(path: str, server: TsaSettings) -> Iterator[Problem]:
+    if bool(server.basic_user) != (server.basic_password is not None):
+        yield Problem(path, "give basic_user and basic_password together")
+    if server.basic_user and server.bearer_token is not None:
+        yield Problem(path, "give basic_user or bearer_token, not both")
+    if server.url.startswith("http:") and (server.basic_password is not None or server.bearer_token is not None):
+        yield Problem(f"{path}.url", "must be https: a password or bearer token would cross the network in the clear")
+    if (server.tls_client_certificate is None) != (server.tls_client_key is None):
+        yield Problem(path, "give tls_client_certificate and tls_client_key together")
+    for key in ("tls_client_certificate", "tls_client_key"):
+        file = getattr(server, key)
+        if file is not None:
+            yield from _file(f"{path}.{key}", file, "make it, or correct the path")
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("server",), _check_server),
     (("tokens",), _check_tokens),
@@ -122,6 +147,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("clients",), _check_clients),
     (("trust",), _check_trust),
     (("timestamp", "credentials"), _check_timestamp),
+    (("stamping",), _check_stamping),
 )
 
 

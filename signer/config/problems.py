@@ -11,7 +11,7 @@ from signer.config.shape import Key, keys_of
 
 Location = tuple[int | str, ...]
 
-_NEVER_REPEATED = {"pin", "environment"}
+_NEVER_REPEATED = {"pin", "environment", "url", "basic_password", "bearer_token"}
 _SHOWN_LENGTH_MAX = 60
 
 

@@ -9,11 +9,11 @@ from typing import Annotated
 from pydantic import Field
 
 from signer.access.settings import ClientSettings
+from signer.config.server import ServerSettings
 from signer.documents.settings import DocumentSettings
 from signer.journal.settings import JournalSettings
-from signer.config.server import ServerSettings
 from signer.telemetry.settings import LogSettings, MetricsSettings
-from signer.timestamp.settings import TimestampSettings
+from signer.timestamp.settings import StampingSettings, TimestampSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings
 
 
@@ -47,3 +47,6 @@ class Config:
     timestamp: Annotated[
         TimestampSettings | None, Field(description="The built-in time-stamping authority; leave it out to have none.")
     ] = None
+    stamping: Annotated[StampingSettings, Field(description="Where signatures get their timestamps from.")] = field(
+        default_factory=StampingSettings
+    )

@@ -1,14 +1,18 @@
-"""How the built-in time-stamping authority stamps."""
+"""How the built-in time-stamping authority stamps, and which outside ones are asked instead."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from signer.algorithms import DigestAlgorithm
-from signer.settings import Identifier
+from signer.settings import Identifier, PinReferenceText
+
+_OID = r"^[0-2](\.(0|[1-9]\d*))+$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class TimestampSettings:
     policy_oid: Annotated[
         str,
         Field(
-            pattern=r"^[0-2](\.(0|[1-9]\d*))+$",
+            pattern=_OID,
             description="TSTInfo.policy of every timestamp, as dotted numbers: the OID of your TSA policy.",
         ),
     ]
@@ -29,3 +33,123 @@ class TimestampSettings:
     digest_algorithms: Annotated[
         tuple[DigestAlgorithm, ...], Field(description="Message imprints that are stamped; others are refused with badAlg.")
     ] = (DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512)
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    try:
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_fine = False
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_fine or parts.username is not None or parts.fragment:
+        message = "expected http://host[:port]/path or https://…, without a user, a password or a fragment"
+        raise ValueError(message)
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+"""An http or https URL. A user and a password have keys of their own, so that none can stand in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TsaSettings:
+    """`[[stamping.servers]]`: an outside time-stamping authority, asked over HTTP (RFC 3161 §3.4).
+
+    Asked in the order of the file: the first that is ready; the next one only while an earlier one fails. Every answer is verified in
+    full, whatever the connection: http is as safe as https here, except for passwords.
+    """
+
+    name: Annotated[Identifier, Field(description="What logs and metrics call it; unique.")]
+    url: Annotated[HttpUrl, Field(description="Where requests are posted to, without a user or a password. Redirects are not followed.")]
+    ca_files: Annotated[
+        tuple[Path, ...],
+        Field(
+            min_length=1,
+            description="PEM: the CAs that its timestamps are believed under, the root and any intermediate that it does not send. "
+            "`[trust]` is not asked.",
+        ),
+    ]
+    policy_oids: Annotated[
+        tuple[Annotated[str, Field(pattern=_OID)], ...],
+        Field(description="TSTInfo.policy that is accepted, as dotted numbers; empty: any. Another policy counts as a lie."),
+    ] = ()
+    request_policy_oid: Annotated[
+        str,
+        Field(pattern=rf"^$|{_OID}", description="TimeStampReq.reqPolicy; empty leaves it to the authority. It is then accepted as well."),
+    ] = ""
+    timeout_s: Annotated[
+        float,
+        Field(gt=0, le=300, description="From connecting to the answer's last byte; never beyond the deadline of the request it is for."),
+    ] = 5.0
+    concurrency_max: Annotated[
+        int, Field(ge=1, le=1000, description="Requests at once, each on a kept-alive connection; more wait for their turn.")
+    ] = 8
+    per_second_max: Annotated[
+        float, Field(ge=0, le=100_000, description="Requests a second, evenly spaced; 0: no limit. More wait for their turn.")
+    ] = 0.0
+    window_s: Annotated[
+        float,
+        Field(gt=0, le=86_400, description="How far gen time may lie from our clock, either way; beyond it the answer counts as a lie."),
+    ] = 300.0
+    failures_max: Annotated[
+        int,
+        Field(ge=1, le=1000, description="Failures in a row after which it is left alone: 1 second first, twice as long after each trial."),
+    ] = 3
+    pause_s_max: Annotated[
+        float,
+        Field(ge=1, le=86_400, description="The longest it is left alone for failures; its own Retry-After is honoured up to one hour."),
+    ] = 60.0
+    quarantine_s: Annotated[
+        float, Field(ge=1, le=604_800, description="How long it is left alone after one answer that did not stand up to verification.")
+    ] = 600.0
+    timestamp_bytes_max: Annotated[
+        int,
+        Field(
+            ge=1024,
+            le=65_536,
+            description="Longest timestamp taken from it. So much room (twice that in a PDF, as hex digits) is kept in every signature.",
+        ),
+    ] = 8192
+    basic_user: Annotated[str, Field(max_length=256, description="User of HTTP basic authentication (RFC 7617); empty: none.")] = ""
+    basic_password: Annotated[
+        PinReferenceText | None,
+        Field(description="Where its password is read, at each request: 'file:PATH' (mode 0600), 'env:NAME' or 'credential:NAME'."),
+    ] = None
+    bearer_token: Annotated[
+        PinReferenceText | None, Field(description="Where a bearer token (RFC 6750) is read, at each request, as basic_password.")
+    ] = None
+    tls_ca_files: Annotated[
+        tuple[Path, ...], Field(description="PEM: the CAs of its https certificate; empty: those of the operating system.")
+    ] = ()
+    tls_client_certificate: Annotated[
+        Path | None, Field(description="PEM: the client certificate it asks for, then its intermediates. Read at start.")
+    ] = None
+    tls_client_key: Annotated[
+        Path | None, Field(description="PEM: the private key of tls_client_certificate, without a passphrase; mode 0600.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class StampingSettings:
+    """`[stamping]`: where signatures of level B-T and above get their timestamps from.
+
+    With `[[stamping.servers]]` from these alone: the built-in authority of `[timestamp]` never steps in for them. Without, from the
+    built-in one.
+    """
+
+    servers: Annotated[
+        tuple[TsaSettings, ...], Field(description="The outside time-stamping authorities, in the order they are asked.")
+    ] = ()
+    patience_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=86_400,
+            description="With TIMESTAMP_SHORTAGE_FAIL: how long a signed item keeps asking, within its request's deadline, before it fails "
+            "with TIMESTAMP_UNAVAILABLE; 0 asks each authority once.",
+        ),
+    ] = 60.0
+    complete_interval_s: Annotated[
+        float,
+        Field(ge=1, le=86_400, description="How often timestamps are asked for parked signatures, until each has one."),
+    ] = 15.0
