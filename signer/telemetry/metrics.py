@@ -62,6 +62,7 @@ class Spec:
 
 
 _TOKEN = ("token", "`[[tokens]]` name")
+_TSA = ("tsa", "`[[stamping.servers]]` name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,45 @@ class Metrics:
         Counter, Spec("signer_journal_commits_total", "Durable commits; entries over commits is the size of a group.")
     ]
     journal_entries: Annotated[Counter, Spec("signer_journal_entries_total", "Entries made durable.")]
+    tsa_requests: Annotated[
+        Counter,
+        Spec(
+            "signer_tsa_requests_total",
+            "Requests to an outside time-stamping authority, by how they ended.",
+            (
+                _TSA,
+                (
+                    "outcome",
+                    "granted, lied, refused, not-an-answer, http-status, throttled, timed-out, unreachable, secret-unreadable, no-time",
+                ),
+            ),
+        ),
+    ]
+    tsa_lies: Annotated[
+        Counter,
+        Spec(
+            "signer_tsa_lies_total",
+            "Timestamps that did not stand up to verification and were not used; one puts its authority in quarantine.",
+            (_TSA, ("check", "encoding, imprint, nonce, policy, time, certificate, binding, signature, chain")),
+        ),
+    ]
+    tsa_request_duration_seconds: Annotated[
+        Histogram,
+        Spec(
+            "signer_tsa_request_duration_seconds",
+            "From a request's departure to its timestamp, verified; those granted alone.",
+            (_TSA,),
+            _STAGE_SECONDS,
+        ),
+    ]
+    tsa_state: Annotated[
+        Gauge,
+        Spec("signer_tsa_state", "Whether it is asked: 0 ready, 1 left alone after failures, 2 quarantined for a lie.", (_TSA,)),
+    ]
+    parked_signatures: Annotated[Gauge, Spec("signer_parked_signatures", "Signatures in the journal that wait for their timestamp.")]
+    parked_completed: Annotated[
+        Counter, Spec("signer_parked_completed_total", "Parked signatures that got their timestamp without being asked for again.")
+    ]
     batches_in_progress: Annotated[Gauge, Spec("signer_batches_in_progress", "Batches open now.")]
     build_info: Annotated[Gauge, Spec("signer_build_info", "Always 1.", (("version", "of signer"), ("python", "of the interpreter")))]
 

@@ -5,6 +5,7 @@ A bare "token" is PKCS#11's in this project; RFC 3161's TimeStampToken is a time
 - `tsp`: requests and responses; `tst_info`: what a timestamp states; `template`: timestamps from templates. All pure.
 - `verify`: is this timestamp what was asked for, and may it be believed? Pure too: trust anchors and the time are arguments.
 - `authority`: the built-in authority, a value with doors for the key, the serial numbers and the clock.
+- `client`: outside authorities over HTTP, in order of preference, none of them trusted.
 
 Rules of the room:
 - A timestamp is used only after `verify_timestamp` returned; what is wrong is named in TimestampInvalid.

@@ -178,7 +178,8 @@ def rejected(failure: PkiFailure, text: str) -> bytes:
 def parse_response(encoded: bytes) -> bytes:
     """The TimeStampToken of a granted TimeStampResp, DER as it came and not yet verified.
 
-    Raises TimestampInvalid when the bytes are none, or naming status, failure and text when nothing was granted. `granted_with_mods`
+    Raises TimestampInvalid when the bytes are none (`metadata["check"]` "response"), or naming status, failure and text when nothing was
+    granted ("status"). `granted_with_mods`
     passes: what was modified shows when the timestamp is verified against the request.
     """
     try:
@@ -189,11 +190,11 @@ def parse_response(encoded: bytes) -> bytes:
         failures = status.take_if(der.BIT_STRING)
         status.end()
         if number not in (PkiStatus.GRANTED.value, PkiStatus.GRANTED_WITH_MODS.value):
-            raise TimestampInvalid(f"status: {_explain(number, texts, failures)}")
+            raise TimestampInvalid(f"status: {_explain(number, texts, failures)}", check="status")
         timestamp = fields.take(der.SEQUENCE).encoded
         fields.end()
     except der_reader.DerError as malformed:
-        raise TimestampInvalid(f"response: not a TimeStampResp in DER: {malformed}") from malformed
+        raise TimestampInvalid(f"response: not a TimeStampResp in DER: {malformed}", check="response") from malformed
     return timestamp
 
 

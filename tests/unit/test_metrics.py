@@ -38,6 +38,10 @@ def test_a_scrape_shows_every_metric_of_the_page_and_what_was_counted() -> None:
     metrics.worker_restarts.labels(kind="token", name="school-1", cause="timed-out").inc()
     metrics.token_pin_state.labels(token="school-1").set(PinState.HELD)
     metrics.documents_prepared.labels(path=PreparationPath.COMPLETE.value, fallback="hybrid-xref").inc()
+    metrics.tsa_requests.labels(tsa="near", outcome="granted").inc()
+    metrics.tsa_lies.labels(tsa="near", check="nonce").inc()
+    metrics.tsa_request_duration_seconds.labels(tsa="near").observe(0.02)
+    metrics.tsa_state.labels(tsa="near").set(2)
     metrics.build_info.labels(version="0.1", python="3.11").set(1)
     exposition = expose(MetricsSettings(listen="127.0.0.1:0"), registry)
     try:
