@@ -72,7 +72,7 @@ def test_old_versions_of_tls_are_refused(version: ssl.TLSVersion, world: World, 
         context.minimum_version = context.maximum_version = version
     with (
         socket.create_connection(("127.0.0.1", daemon.port), timeout=TIMEOUT_S) as raw,
-        pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"),
+        pytest.raises(ssl.SSLError, match=r"EOF|ALERT"),
     ):
         context.wrap_socket(raw, server_hostname="localhost").do_handshake()
 
