@@ -3,7 +3,7 @@ PY := .venv/bin/python
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test lint format proto docs bench faults fuzz lock clean
+.PHONY: help demo demo-serve test lint format proto docs bench bench-compare faults fuzz lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -45,9 +45,13 @@ docs: ## generate the reference pages in docs/
 	$(PY) -m signer.cli.help > docs/cli.md
 	$(PY) -m signer.error_reference > docs/errors.md
 
-bench: ## benchmarks; one JSON object a line in var/bench/latest.jsonl
+bench: ## benchmarks; one JSON object a line in var/bench/latest.jsonl (BENCH='--quick pades')
 	@tools/setup.sh test
-	$(PY) -m tests.bench
+	$(PY) -m tests.bench $(BENCH)
+
+bench-compare: ## other signers from PyPI on the same token and documents (installed into var/bench/venv)
+	@tools/setup.sh test
+	$(PY) -m tests.bench compare
 
 faults: ## the whole fault matrix (long); a table and var/faults/latest.jsonl
 	@tools/setup.sh test

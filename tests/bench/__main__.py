@@ -5,6 +5,7 @@ Figures that miss what was promised are said, not punished: a machine with other
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from dataclasses import replace
@@ -34,6 +35,7 @@ def main(names: tuple[str, ...], quick: bool, list_only: bool, pairs: int | None
         for bench in BENCHES:
             click.echo(f"{bench.name:24} {bench.about}")
         return
+    _run_alone()
     pace = QUICK if quick else FULL
     ground = Ground(_FOLDER.resolve(), replace(pace, pairs=pairs or pace.pairs, seconds=seconds or pace.seconds))
     report = Report(_FOLDER / "latest.jsonl", {"quick": quick, "cores": len(os.sched_getaffinity(0))})
@@ -41,6 +43,16 @@ def main(names: tuple[str, ...], quick: bool, list_only: bool, pairs: int | None
     report.show(Console(stderr=not sys.stdout.isatty(), width=None if sys.stderr.isatty() else 220))
     if failed:
         raise click.ClickException(f"failed: {', '.join(failed)}")
+
+
+def _run_alone() -> None:
+    """Two runs at once would measure each other. The lock ends with the process."""
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    lock = os.open(_FOLDER / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise click.ClickException("another run of the benches is under way") from error
 
 
 def _chosen(names: tuple[str, ...]) -> list[Bench]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.bench.ground import Deployment, Ground, shorter
 from tests.bench.measure import Run, take_pairs
-from tests.bench.requests import Order
+from tests.bench.orders import Order
 from tests.bench.row import Row, Target, row_of_pairs
 
 

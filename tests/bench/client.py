@@ -26,13 +26,14 @@ from typing import Any
 import grpc
 import msgspec
 
-from signer.v1 import batch_pb2, signing_pb2
-from tests.bench import requests
+from signer.v1 import batch_pb2, common_pb2, signing_pb2
+from tests.bench import orders
 from tests.bench.measure import percentile
-from tests.bench.requests import Order, Work
+from tests.bench.orders import Order, Work
 
 _SERVICE = "/signer.v1.SigningService/"
 _CALL_S_MAX = 3000.0
+_STAGES = ("queue", "document", "token", "timestamp", "journal")
 
 
 class Shift:
@@ -44,6 +45,7 @@ class Shift:
         self._lock = threading.Lock()
         self._latencies_s: list[float] = []
         self._items = 0
+        self._stages_s = dict.fromkeys(_STAGES, 0.0)
         self.start()
 
     def start(self) -> None:
@@ -65,14 +67,22 @@ class Shift:
             self._latencies_s.append(latency_s)
             self._ended_s = perf_counter()
 
-    def answer(self) -> dict[str, float]:
+    def add_stages(self, times: common_pb2.StageTimes) -> None:
+        """Where the daemon says that time went; of one item or summed over a batch."""
+        for stage in _STAGES:
+            took = getattr(times, stage)
+            self._stages_s[stage] += took.seconds + took.nanos / 1e9
+
+    def answer(self) -> dict[str, Any]:
         """As `Sample.of` reads it."""
         ordered = sorted(self._latencies_s)
+        stage_ms = {stage: took_s / max(self._items, 1) * 1e3 for stage, took_s in self._stages_s.items()}
         return {
             "items": self._items,
             "seconds": max(self._ended_s - self._started_s, 1e-9),
             "p50_ms": percentile(ordered, 0.5) * 1e3,
             "p99_ms": percentile(ordered, 0.99) * 1e3,
+            "stage_ms": stage_ms if any(stage_ms.values()) else {},
         }
 
 
@@ -82,21 +92,20 @@ class Client:
     def __init__(self, port: int, pki: Path, name: str) -> None:
         files = [(pki / file).read_bytes() for file in ("tls-ca.crt", f"{name}.key", f"{name}.crt")]
         channel = grpc.secure_channel(f"localhost:{port}", grpc.ssl_channel_credentials(*files))
-        answers = {"SignDigests": signing_pb2.SignDigestsResponse, "SignDocument": signing_pb2.SignDocumentResponse}
-        self._sign_digests, self._sign_document = (
-            channel.unary_unary(_SERVICE + method, response_deserializer=answer.FromString) for method, answer in answers.items()
+        digests, document, result = (
+            getattr(signing_pb2, f"{name}Response").FromString for name in ("SignDigests", "SignDocument", "BatchSignDocuments")
         )
-        self._sign_batch: Any = channel.stream_stream(
-            f"{_SERVICE}BatchSignDocuments", response_deserializer=signing_pb2.BatchSignDocumentsResponse.FromString
-        )
+        self._sign_digests: Any = channel.unary_unary(_SERVICE + "SignDigests", response_deserializer=digests)
+        self._sign_document: Any = channel.unary_unary(_SERVICE + "SignDocument", response_deserializer=document)
+        self._sign_batch: Any = channel.stream_stream(_SERVICE + "BatchSignDocuments", response_deserializer=result)
 
-    def follow(self, shift: Shift) -> dict[str, float]:
+    def follow(self, shift: Shift) -> dict[str, Any]:
         """Carries an order out until its time is over or it is stopped; a batch is begun in any case, and what is begun is finished."""
         {Work.DIGESTS: self._digests, Work.DOCUMENT: self._documents, Work.BATCH: self._batches}[shift.order.work](shift)
         return shift.answer()
 
     def _digests(self, shift: Shift) -> None:
-        tail = requests.digests_tail(shift.order)
+        tail = orders.digests_tail(shift.order)
 
         def keep_calling() -> None:
             self._call_for_digests(tail, shift)
@@ -110,32 +119,33 @@ class Client:
 
     def _call_for_digests(self, tail: bytes, shift: Shift) -> None:
         started_s = perf_counter()
-        response = self._sign_digests(requests.with_request_id(uuid.uuid4().hex, tail), timeout=_CALL_S_MAX)
+        response = self._sign_digests(orders.with_request_id(uuid.uuid4().hex, tail), timeout=_CALL_S_MAX)
         for result in response.results:
             require_signed(result, result.signature)
         shift.add(len(response.results), perf_counter() - started_s)
 
     def _documents(self, shift: Shift) -> None:
-        tails = itertools.cycle(requests.document_tails(shift.order))
+        tails = itertools.cycle(orders.document_tails(shift.order))
         shift.start()
         while shift.goes_on():
-            request = requests.with_request_id(uuid.uuid4().hex, next(tails))
+            request = orders.with_request_id(uuid.uuid4().hex, next(tails))
             started_s = perf_counter()
             response = self._sign_document(request, timeout=_CALL_S_MAX)
             shift.add(1 if response.content and not response.replayed else 0, perf_counter() - started_s)
+            shift.add_stages(response.times)
 
     def _batches(self, shift: Shift) -> None:
-        documents = requests.Documents(shift.order)
+        documents = orders.Documents(shift.order)
         shift.start()
         self._batch(documents, shift)
         while shift.goes_on():
             self._batch(documents, shift)
 
-    def _batch(self, documents: requests.Documents, shift: Shift) -> None:
+    def _batch(self, documents: orders.Documents, shift: Shift) -> None:
         order, sent_s, signed = shift.order, [perf_counter()], 0
 
         def messages() -> Iterator[bytes]:
-            yield requests.header(order, uuid.uuid4().hex)
+            yield orders.header(order, uuid.uuid4().hex)
             for message in documents.messages(order.batch):
                 sent_s.append(perf_counter())
                 yield message
@@ -159,7 +169,10 @@ class Client:
             if shift.is_stopped:
                 call.cancel()
                 return
-            if response.WhichOneof("message") == "result":
+            kind = response.WhichOneof("message")
+            if kind == "summary":
+                shift.add_stages(response.summary.times)
+            elif kind == "result":
                 require_signed(response.result, response.result.content)
                 yield response.result
 
@@ -174,18 +187,18 @@ def require_signed(result: Any, material: bytes) -> None:
 
 def read_orders(stopping: threading.Event) -> Iterator[Order]:
     """Orders as they come on stdin; `stop` is heard at once, also while one is carried out."""
-    orders: SimpleQueue[Order | None] = SimpleQueue()
+    told: SimpleQueue[Order | None] = SimpleQueue()
 
     def listen() -> None:
         for line in sys.stdin:
             if line.strip() == "stop":
                 stopping.set()
             else:
-                orders.put(msgspec.json.decode(line, type=Order))
-        orders.put(None)
+                told.put(msgspec.json.decode(line, type=Order))
+        told.put(None)
 
     threading.Thread(target=listen, daemon=True).start()
-    while (order := orders.get()) is not None:
+    while (order := told.get()) is not None:
         yield order
 
 
@@ -195,8 +208,10 @@ def main() -> None:
     client = Client(int(port), Path(pki), name)
     for order in read_orders(stopping):
         try:
-            answer: dict[str, Any] = client.follow(Shift(order, stopping))
-        except (RuntimeError, grpc.RpcError) as error:
+            answer = client.follow(Shift(order, stopping))
+        except grpc.RpcError as error:
+            answer = {"error": f"{error.code().name}: {error.details()}" if isinstance(error, grpc.Call) else str(error)}
+        except RuntimeError as error:
             answer = {"error": str(error)}
         stopping.clear()
         print(json.dumps(answer), flush=True)

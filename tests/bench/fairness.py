@@ -15,6 +15,8 @@ from tests.support.daemon import OTHER_SCHOOL
 _CLASS = 35
 _CROWD = 10_000
 _HEAD_START_S = 0.5
+_SETTLE_S = 0.3
+"""After a cancelled batch: what was in its window is signed or dropped by then."""
 
 
 def fairness(ground: Ground) -> Iterator[Row]:
@@ -29,6 +31,7 @@ def fairness(ground: Ground) -> Iterator[Row]:
             time.sleep(_HEAD_START_S)
             sample = other.do(a_class)
             crowds.append(deployed.client.end())
+            time.sleep(_SETTLE_S)
             return sample
 
         crowds: list[Sample] = []

@@ -17,7 +17,7 @@ import msgspec
 from tests.bench.lines import LineProgram
 from tests.bench.loop import TokenPrograms, token_loop
 from tests.bench.measure import Run, Sample
-from tests.bench.requests import Order, Work
+from tests.bench.orders import Order, Work
 from tests.bench.usage import Groups, Meter, daemon_groups
 from tests.support.daemon import SCHOOL, Running, World, build_world, running_daemon
 
@@ -65,6 +65,12 @@ class LoadClient(LineProgram):
         self.begin(order)
         return Sample.of(self.hear())
 
+    def close(self) -> None:
+        """Stops what it still does, and waits until it left."""
+        with contextlib.suppress(BrokenPipeError):
+            self.tell("stop")
+        super().close()
+
     def doing(self, order: Order) -> Run:
         """The same, to be measured."""
         return lambda: self.do(order)
@@ -92,20 +98,19 @@ class Deployment:
 
 
 class Ground:
-    """The world of one run, in a folder of its own that is emptied first."""
+    """The world of one run, in a folder that is emptied first; or a world that exists already, for tests."""
 
-    def __init__(self, folder: Path, pace: Pace) -> None:
+    def __init__(self, folder: Path, pace: Pace, world: World | None = None) -> None:
         self.folder = folder
         self.pace = pace
-        self._world: World | None = None
+        self._world = world
 
     @property
     def world(self) -> World:
         """Made when first asked for; nothing runs on it outside `daemon`."""
         if self._world is None:
-            run = self.folder / "run"
-            shutil.rmtree(run, ignore_errors=True)
-            self._world = build_world(run / "world")
+            shutil.rmtree(self.folder / "run", ignore_errors=True)
+            self._world = build_world(self.folder / "run" / "world")
         return self._world
 
     @contextlib.contextmanager
@@ -130,8 +135,9 @@ class Ground:
 
     def scratch(self, name: str) -> Path:
         """An empty folder that lives as long as the run."""
-        path = self.world.folder.parent / name
-        path.mkdir()
+        _ = self.world  # made first, because it empties the folder
+        path = self.folder / "run" / name
+        path.mkdir(parents=True)
         return path
 
 

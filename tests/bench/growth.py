@@ -8,8 +8,8 @@ import msgspec
 
 from tests.bench.ground import Deployment, Ground, shorter
 from tests.bench.measure import Pair, Spread, take_pairs
+from tests.bench.orders import Order
 from tests.bench.pades import order_on
-from tests.bench.requests import Order
 from tests.bench.row import Row, Target, row_of_pairs
 from tests.bench.usage import rss_bytes
 

@@ -19,7 +19,7 @@ class LineProgram:
     """One such program, started. It ends when its stdin closes."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._name = " ".join(command[:3])
+        self._name = next((part for part in command if part.startswith("tests.")), command[0])
         self._process = subprocess.Popen(
             list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=dict(environment)
         )

@@ -7,24 +7,29 @@ pairs; its spread is the least and the greatest of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run. items: what came back signed. p50_ms and p99_ms: of one item, or of one call where calls are what a user waits for."""
+    """One run. items: what came back signed. p50_ms and p99_ms: of one item, or of one call where calls are what a user waits for.
+
+    stage_ms: how long an item was in each stage of the daemon, on average, as the daemon says; empty where it is not asked.
+    """
 
     items: int
     seconds: float
     p50_ms: float
     p99_ms: float
+    stage_ms: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Sample:
         """As a client, loop or peer tells it."""
-        return cls(int(answer["items"]), float(answer["seconds"]), float(answer["p50_ms"]), float(answer["p99_ms"]))
+        seconds, p50_ms, p99_ms = (float(answer[name]) for name in ("seconds", "p50_ms", "p99_ms"))
+        return cls(int(answer["items"]), seconds, p50_ms, p99_ms, answer.get("stage_ms", {}))
 
     @classmethod
     def together(cls, samples: Iterable[Sample]) -> Sample:

@@ -14,7 +14,7 @@ from tests.bench.documents import plain_documents, sizes_kb
 from tests.bench.ground import Deployment, Ground, Skipped, judge_one
 from tests.bench.lines import ProgramFailed
 from tests.bench.measure import Run, Sample
-from tests.bench.requests import Order, Work
+from tests.bench.orders import Order, Work
 from tests.bench.row import Row, Target
 
 _LOOP = "C_Sign loop, 1 process"

@@ -22,7 +22,7 @@ from tests.bench.row import Row, Target
 
 _HERE = Path(__file__).parent
 _KEY = "cbql"
-_VENV_PACKAGES = ("pyhanko[pkcs11]", "endesive")
+_VENV_PACKAGES = ("pyhanko[pkcs11]", "endesive", "pypdf<6")  # endesive 3.0.1 names no version, and fails with 7
 
 
 def pyhanko(ground: Ground) -> Iterator[Row]:
@@ -45,7 +45,7 @@ def _against(ground: Ground, bench: str, python: str, program: str, target: Targ
     certificate = ground.world.folder / f"{_KEY}.der"
     certificate.write_bytes(token.key(_KEY).certificate.public_bytes(Encoding.DER))
     files = [certificate, ground.world.ca_file, order.folder]
-    command = [python, str(_HERE / program), str(token.module_path), token.label, _KEY, *map(str, files)]
+    command = [python, "-P", str(_HERE / program), str(token.module_path), token.label, _KEY, *map(str, files)]
     judged = ground.scratch(f"judged-{bench}")
     with TokenPrograms([*command, str(judged)], ground.world) as peer, ground.daemon(ground.config(bench)) as deployed:
         judge_one(judged, 1)
@@ -71,7 +71,7 @@ def _installed(ground: Ground) -> str:
     if not installed.exists():
         try:
             subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-            subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_VENV_PACKAGES], check=True)
+            subprocess.run([str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *_VENV_PACKAGES], check=True)
         except subprocess.CalledProcessError as error:
             raise Skipped(f"the peers can't be installed: {error}") from error
         installed.touch()

@@ -44,6 +44,7 @@ class Row:
     pairs: int = 0
     rss_mb: Mapping[str, float] = field(default_factory=dict)
     cpu_us_per_item: Mapping[str, float] = field(default_factory=dict)
+    stage_ms: Mapping[str, float] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     skipped: str = ""
 
@@ -71,6 +72,7 @@ class Row:
             "p99_ms": _rounded(self.p99_ms),
             "rss_mb": round(sum(self.rss_mb.values()), 1) if self.rss_mb else None,
             "rss_mb_by_group": dict(self.rss_mb) or None,
+            "stage_ms": dict(self.stage_ms) or None,
             "cpu_us_per_item": dict(self.cpu_us_per_item) or None,
             "pairs": self.pairs or None,
             "load_1m": round(os.getloadavg()[0], 2),
@@ -92,8 +94,15 @@ def row_of_pairs(bench: str, pairs: list[Pair], *, target: Target | None, refere
         p50_ms=median(pair.subject.p50_ms for pair in pairs),
         p99_ms=median(pair.subject.p99_ms for pair in pairs),
         pairs=len(pairs),
+        stage_ms=mean_stages(pairs),
         **more,
     )
+
+
+def mean_stages(pairs: list[Pair]) -> dict[str, float]:
+    """Milliseconds of an item in each stage of the daemon, over the subjects that tell it."""
+    told = [pair.subject.stage_ms for pair in pairs if pair.subject.stage_ms]
+    return {stage: round(sum(times[stage] for times in told) / len(told), 3) for stage in (told[0] if told else {})}
 
 
 def _rounded(value: float | None) -> float | None:

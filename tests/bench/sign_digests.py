@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from tests.bench.against import row_against
 from tests.bench.ground import Ground
-from tests.bench.requests import Work
+from tests.bench.orders import Work
 from tests.bench.row import Row, Target
 
 _CLASS = 35
 _LOOP = "C_Sign loop, 1 process"
 
 
-def rsa(ground: Ground) -> Iterator[Row]:
+def rsa(ground: Ground) -> Generator[Row, None, None]:
     """RSA-2048, a class a call: four calls in flight, as several schools at once, and one alone."""
     targets = {4: Target(0.85), 1: None}
     with ground.loop("cbql") as loop, ground.daemon(ground.config("digests-rsa")) as deployed:
@@ -31,7 +31,7 @@ def rsa(ground: Ground) -> Iterator[Row]:
             )
 
 
-def p256(ground: Ground) -> Iterator[Row]:
+def p256(ground: Ground) -> Generator[Row, None, None]:
     """ECDSA P-256, a class a call."""
     with ground.loop("ec", "ec") as loop, ground.daemon(ground.config("digests-p256")) as deployed:
         yield row_against(

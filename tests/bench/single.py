@@ -7,9 +7,9 @@ from statistics import median
 
 from tests.bench.ground import Ground, shorter
 from tests.bench.measure import Spread, take_pairs
+from tests.bench.orders import Work
 from tests.bench.pades import order_on
-from tests.bench.requests import Work
-from tests.bench.row import Row, Target
+from tests.bench.row import Row, Target, mean_stages
 
 
 def unloaded(ground: Ground) -> Iterator[Row]:
@@ -29,6 +29,7 @@ def unloaded(ground: Ground) -> Iterator[Row]:
             p50_ms=median(pair.subject.p50_ms for pair in pairs),
             p99_ms=median(pair.subject.p99_ms for pair in pairs),
             pairs=len(pairs),
+            stage_ms=mean_stages(pairs),
             rss_mb=meter.rss_mb(),
             cpu_us_per_item=meter.cpu_us_per_item(),
             details={

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.bench.against import row_against
 from tests.bench.ground import Deployment, Ground, shorter
 from tests.bench.measure import Pair, Sample
-from tests.bench.requests import Order, Work
+from tests.bench.orders import Order, Work
 from tests.bench.row import Row, Target, row_of_pairs
 from tests.support.daemon import SCHOOL, World
 from tests.support.shim import Door, Shim, build
@@ -48,7 +48,7 @@ def latency_bound(ground: Ground) -> Iterator[Row]:
 
 def slow_beside_fast(ground: Ground) -> Iterator[Row]:
     """RSA digests on a fast token, alone and while another token of the daemon takes 200 ms a C_Sign."""
-    slow_world = copy_of(ground.world, ground.world.folder.parent / "slow-world")
+    slow_world = copy_of(ground.world, ground.scratch("slow") / "world")
     config = ground.config("two-tokens", credentials=[{"id": "slow", "token": "slow-token", "key_label": "cbql", "school": SCHOOL}])
     _add_token(config, "slow-token", slow_world, _shim(slow_world, "slow", _SLOW_S))
     fast_order = ground.order(Work.DIGESTS, batch=_CLASS, in_flight=4)
