@@ -34,18 +34,21 @@ Record = Callable[..., None]
 """The fixture `record`: writes one line of the fault report."""
 _DIGEST_BYTES = 32
 _CALM_WAIT_S = 60.0
+_TIMESTAMP_PLAN = "rfc3161"
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
     """A journal, read and verified after its daemon ended.
 
-    intents: by digest, its last 32 bytes. released: outcomes by request and document. notes: by kind.
+    intents: by digest, its last 32 bytes. documents: the digests among them that are documents', not timestamps'. released: outcomes by
+    request and document. notes: by kind.
     """
 
     counts: Accounting
     entries: int
     intents: Counter[bytes]
+    documents: frozenset[bytes]
     released: Counter[tuple[str, str]]
     notes: Counter[str]
 
@@ -60,7 +63,8 @@ class Books:
         return cls(
             counts=counts,
             entries=report.entries,
-            intents=Counter(bytes.fromhex(entry["digest"])[-_DIGEST_BYTES:] for entry in entries if entry["kind"] == INTENT),
+            intents=Counter(_digest(entry) for entry in entries if entry["kind"] == INTENT),
+            documents=frozenset(_digest(entry) for entry in entries if entry["kind"] == INTENT and entry["plan"] != _TIMESTAMP_PLAN),
             released=Counter((entry["request"], entry["document"]) for entry in entries if entry["kind"] == "released"),
             notes=Counter(entry["note"] for entry in entries if entry["kind"] == NOTE),
         )
@@ -68,6 +72,10 @@ class Books:
     def extra_key_uses(self, shim: Shim) -> int:
         """C_Sign calls that no intent of the same digest accounts for."""
         return (shim.digests() - self.intents).total()
+
+    def document_key_uses(self, shim: Shim, *, after_ns: int = 0) -> int:
+        """C_Sign calls for documents, begun after a moment of time.monotonic_ns()."""
+        return sum(use.digest in self.documents and use.at_ns > after_ns for use in shim.key_uses())
 
     @property
     def doubled(self) -> int:
@@ -80,6 +88,10 @@ class Books:
         assert self.extra_key_uses(shim) == 0, "a key was used without an intent"
         assert len(shim.key_uses()) <= self.counts.intents
         assert self.doubled == 0, "a signature was released twice"
+
+
+def _digest(intent: Mapping[str, Any]) -> bytes:
+    return bytes.fromhex(intent["digest"])[-_DIGEST_BYTES:]
 
 
 class Rig:
@@ -123,17 +135,14 @@ class Rig:
 
 
 def workers(parent_pid: int, module: str = "signer.tokens.worker") -> list[int]:
-    """Worker processes that a process's main thread started, those that still start included."""
-    children = Path(f"/proc/{parent_pid}/task/{parent_pid}/children")
-    with contextlib.suppress(OSError):
-        return [int(pid) for pid in children.read_text(encoding="ascii").split() if module in _command(int(pid))]
-    return []
-
-
-def _command(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    return ""
+    """Worker processes of a process, those that still start included."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((folder / "stat").read_text(encoding="utf-8", errors="replace").rsplit(") ", 1)[1].split()[1])
+            if parent == parent_pid and module.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
 
 
 def kill(pid: int) -> bool:
@@ -152,6 +161,21 @@ def wait_until(condition: Callable[[], bool], what: str, within_s: float = _CALM
         assert time.monotonic() - started_s < within_s, f"not within {within_s:g} s: {what}"
         time.sleep(0.01)
     return time.monotonic() - started_s
+
+
+def wait_until_quiet(shim: Shim, quiet_s: float) -> None:
+    """Returns once no key has been used for so long."""
+
+    def is_quiet() -> bool:
+        uses = shim.key_uses()
+        return not uses or time.monotonic_ns() - uses[-1].at_ns > quiet_s * 1e9
+
+    wait_until(is_quiet, "no key is used any more")
+
+
+def wait_until_ready(daemon: Running, count: int = 2) -> float:
+    """Waits until so many token workers serve; how long it took, in seconds."""
+    return wait_until(lambda: len(daemon.worker_pids("school-token")) >= count, "the token's workers serve")
 
 
 def verified(delivery: Delivery, world: World, level: Level = Level.B_T) -> list[str]:
