@@ -13,6 +13,7 @@ from signer.formats.pades.fast.syntax import SPACE, Array, Dictionary, read_arra
 _header: Final = re.compile(rb"([1-9]\d{0,8})[ \n\r]0[ \n\r]obj" + SPACE + rb"*+").match
 _comments: Final = re.compile(rb"(?:%[^\r\n]*+" + SPACE + rb"++)*+").match
 _end: Final = re.compile(SPACE + rb"*+endobj").match
+_blank: Final = re.compile(SPACE + rb"*+").fullmatch
 _stream_index: Final = re.compile(rb"[\d \n\r\t]*+").fullmatch
 _STREAM_BYTES_MAX: Final = 4 << 20
 _READ_BYTES_MAX: Final = 16 << 20
@@ -29,33 +30,35 @@ class Objects:
 
     def dictionary(self, number: int) -> Dictionary:
         """The dictionary that is object `number`; HandOver when it is none, is missing or is not where it should be."""
-        text, at = self._find(number)
+        text, at, until = self._find(number)
         found = read_dictionary(text, at, number)
-        self._finish(found)
+        self._finish(found, until)
         return found
 
     def array(self, number: int) -> Array:
         """The array that is object `number`; HandOver as above."""
-        text, at = self._find(number)
+        text, at, until = self._find(number)
         found = read_array(text, at, number)
-        self._finish(found)
+        self._finish(found, until)
         return found
 
-    def _find(self, number: int) -> tuple[bytes, int]:
-        """The buffer that holds the object, and where its value begins."""
+    def _find(self, number: int) -> tuple[bytes, int, int | None]:
+        """The buffer that holds the object, where its value begins, and what it may fill: None in the file, where `endobj` ends it."""
         location = self._locations.get(number)
         if location is None:
             raise HandOver(FallbackReason.OBJECT)
         if isinstance(location, int):
-            return self._document, _value_start(self._document, location, number)
+            return self._document, _value_start(self._document, location, number), None
         stream_number, index = location
         stream = self._streams.get(stream_number)
         if stream is None:
             stream = self._streams[stream_number] = self._read_object_stream(stream_number)
-        return stream.text, stream.value_start(number, index)
+        return stream.text, *stream.room(number, index)
 
-    def _finish(self, found: Dictionary | Array) -> None:
-        if found.text is self._document and _end(found.text, found.end) is None:
+    def _finish(self, found: Dictionary | Array, until: int | None) -> None:
+        """Nothing but white space follows the value to its end, so no byte belongs to two objects."""
+        ended = _end(found.text, found.end) if until is None else _blank(found.text, found.end, until)
+        if ended is None:
             raise HandOver(FallbackReason.OBJECT)
         self._spend(found.end - found.start)
 
@@ -91,12 +94,13 @@ class _ObjectStream:
             raise HandOver(FallbackReason.STREAM)
         self._numbers, self._offsets = pairs[::2], pairs[1::2]
 
-    def value_start(self, number: int, index: int) -> int:
-        """Where the object begins in `text`; its number must stand at `index` of the stream's own index, and there first."""
+    def room(self, number: int, index: int) -> tuple[int, int]:
+        """Where the object begins in `text` and the next one or the end; it must stand at `index` of the stream's index, and there first."""
         try:
             if self._numbers.index(b"%d" % number) != index:
                 raise HandOver(FallbackReason.OBJECT)
-            return self._first + int(self._offsets[index])
+            following = self._first + int(self._offsets[index + 1]) if index + 1 < len(self._offsets) else len(self.text)
+            return self._first + int(self._offsets[index]), following
         except ValueError as error:
             raise HandOver(FallbackReason.OBJECT) from error
 
