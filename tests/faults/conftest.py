@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from tests.support.shim import Shim, build
 
 REPORT = os.environ.get("SIGNER_FAULTS_REPORT", "")
 _CARDS = 20
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +43,7 @@ def cards() -> dict[str, bytes]:
 
 @pytest.fixture
 def rig(world: World, shim_module: Path, request: pytest.FixtureRequest) -> Iterator[Rig]:
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:60].strip("-")
+    name = f"rig-{next(_NUMBERS)}-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:60].strip("-")
     shim = Shim(shim_module, world.token, world.folder / f"{name}.shim")
     made = Rig(world, shim, name)
     yield made
