@@ -15,9 +15,11 @@ from cryptography import x509
 from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
 from signer.errors import TimestampInvalid
+from signer.formats import der, der_reader
 from signer.timestamp.tsp import granted
 
 _REMEMBERED = 64
+_CONTEXT_0 = 0xA0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,23 @@ def _stood(question: ChainQuestion) -> tuple[datetime, datetime]:
 def _judge(question: ChainQuestion) -> None:
     try:
         roots = [x509.load_der_x509_certificate(root) for root in question.roots]
-        response = decode_timestamp_response(granted(question.timestamp))
+        response = decode_timestamp_response(granted(_in_der_order(question.timestamp)))
         VerifierBuilder(roots=roots).build().verify(response, question.imprint)
     except (VerificationError, ValueError) as refused:
         raise TimestampInvalid(f"chain: its certificate does not chain to a trust anchor: {refused}", check="chain") from refused
+
+
+def _in_der_order(timestamp: bytes) -> bytes:
+    """The same timestamp with the embedded certificates in DER's order, which rfc3161-client demands.
+
+    OpenSSL and many an authority send them as they come: nothing signs that part, and CMS itself asks for BER only (RFC 5652 §5.1).
+    """
+    content_info = der_reader.read(timestamp, der.SEQUENCE).children()
+    content_type = content_info.take(der.OBJECT_IDENTIFIER)
+    fields = der_reader.read(content_info.take(_CONTEXT_0).content, der.SEQUENCE).children().rest()
+    ordered = [_sorted(field) if field.tag == _CONTEXT_0 else field.encoded for field in fields]
+    return der.sequence(content_type.encoded, der.explicit(0, der.sequence(*ordered)))
+
+
+def _sorted(certificates: der_reader.Element) -> bytes:
+    return der.tlv(_CONTEXT_0, b"".join(sorted(certificate.encoded for certificate in certificates.children().rest())))
