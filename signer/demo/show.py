@@ -54,9 +54,8 @@ def show_rounds(console: Console, rounds: list[Signed]) -> None:
     """A line a round; times are means of an item, and stages of different items overlap."""
     table = Table(
         title="Three PAdES signatures on each record, level B-T (times: mean ms of an item)",
-        box=SIMPLE_HEAD,
+        box=None,
         padding=(0, 1, 0, 0),
-        pad_edge=False,
     )
     table.add_column("signed by", no_wrap=True)
     for heading in ("items", "signed", "failed", "sig./s", "queue", "token", "TSA", "doc.", "journal"):
