@@ -81,7 +81,8 @@ class Door(aio.ServerInterceptor):
         if self._open:
             self._emptied.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._emptied.wait(), within_s)
+                async with asyncio.timeout(within_s):
+                    await self._emptied.wait()
 
     def stop_open_requests(self) -> None:
         """Lets no open request begin another item."""

@@ -1,5 +1,8 @@
 """One worker process as the daemon sees it: started, called, killed.
 
+Waits are bounded by asyncio.timeout, never by asyncio.wait_for: in Python 3.11 that one swallows a cancellation which arrives together
+with the answer, and a place that is told to stop would go on for ever.
+
 States: starting → ready → lost. Only `start` makes one, and it returns a ready worker or raises. Once lost, a worker never comes back;
 `supervisor` starts another.
 """
@@ -75,7 +78,8 @@ class Call:
         cannot be interrupted otherwise.
         """
         try:
-            got = self._answers.get_nowait() if not self._answers.empty() else await asyncio.wait_for(self._answers.get(), silence_s_max)
+            async with asyncio.timeout(silence_s_max):
+                got = await self._answers.get()
         except TimeoutError:
             self._worker.lose("timed-out")
             raise WorkerLost("timed-out") from None
@@ -131,7 +135,8 @@ class WorkerProcess:
         reader, writer = await asyncio.open_connection(sock=ours)
         worker = cls(spec, process, reader, writer)
         try:
-            worker.ready_body = await asyncio.wait_for(worker._shake_hands(), spec.start_s_max)
+            async with asyncio.timeout(spec.start_s_max):
+                worker.ready_body = await worker._shake_hands()
         except (TimeoutError, EOFError, OSError) as error:
             await worker.close(kill=True)
             raise WorkerUnavailable(
@@ -190,7 +195,8 @@ class WorkerProcess:
         self._writer.close()
         grace_s = _EXIT_GRACE_S if self._pump is not None else self.spec.start_s_max
         try:
-            await asyncio.wait_for(self._process.wait(), grace_s)
+            async with asyncio.timeout(grace_s):
+                await self._process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGKILL)
