@@ -26,11 +26,11 @@ _HEADINGS = (
     Text("Remarks", "Ghi chú"),
 )
 _YES, _NO = Text("yes", "có"), Text("no", "không")
-_NONE = Text("this school has no credential here", "trường này chưa có chứng thư ký nào")
+_NONE = Text("no credential", "chưa có chứng thư ký nào")
 
 
 @click.command(epilog=epilog(ExitCode.OK, ExitCode.USAGE, ExitCode.UNREACHABLE, ExitCode.REFUSED))
-@click.option("--school", envvar="SIGNER_SCHOOL", metavar="ID", help="The school.")
+@click.option("--school", envvar="SIGNER_SCHOOL", metavar="ID", help="The school. Default: every school of this client.")
 @click.option("--usable", "usable_only", is_flag=True, help="Only those that can sign now.")
 @connection_options
 @json_option
@@ -45,7 +45,6 @@ def credentials(usable_only: bool, client_config: Path | None, connect_timeout_s
       signer credentials --school 79000001
     """  # noqa: D301  # click reads \b
     values = given(client_config, **options)
-    values.require("school")
     with values.connect(connect_timeout_s=connect_timeout_s) as client:
         found = client.list_credentials(values.get("school"), usable_only=usable_only)
     if is_json():

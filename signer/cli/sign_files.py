@@ -43,7 +43,8 @@ class Layout:
     def of(cls, source: Path, out: Path | None) -> Layout:
         """A folder goes to `NAME-signed/`, a file to `NAME-signed.pdf`, unless `out` says otherwise."""
         if source.is_dir():
-            folder = out or source.with_name(f"{source.resolve().name}-signed")
+            named = source if source.name not in {"", ".."} else source.resolve()
+            folder = out or named.with_name(f"{named.name}-signed")
             return cls(source, folder, folder / ".signer-state.jsonl")
         target = out or source.with_name(f"{source.stem}-signed{source.suffix}")
         if target.is_dir() or (out is not None and out.suffix.lower() != _SUFFIX):

@@ -48,7 +48,7 @@ class RequestState:
         Raises UsageError if another run holds it, or if the file is of another request than these parameters (and request_id, if given).
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
+        file = path.open("a+", encoding="ascii", errors="surrogateescape")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -105,7 +105,7 @@ def _lines(file: TextIO, path: Path) -> list[dict[str, Any]]:
         if not isinstance(line, dict):
             break
         lines.append(line)
-        good_bytes += len(text.encode())
+        good_bytes += len(text.encode("ascii", "surrogateescape"))
     if good_bytes < path.stat().st_size:
         os.truncate(path, good_bytes)
     if lines and lines[0].get("version") != _VERSION:
