@@ -11,7 +11,7 @@ Rules of the room:
 from __future__ import annotations
 
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class Reason(Enum):
@@ -82,6 +82,12 @@ class SignerError(Exception):
         self.message = message
         self.retry_after_s = retry_after_s
         self.metadata: dict[str, str] = {key: str(value) for key, value in metadata.items()}
+
+    def copy(self) -> Self:
+        """The same error for another item: one exception raised in several places would share its traceback."""
+        made = type(self)(self.message, retry_after_s=self.retry_after_s)
+        made.metadata.update(self.metadata)
+        return made
 
 
 class InternalError(SignerError):

@@ -1,43 +1,52 @@
 """The document workers' queue, on the daemon's side.
 
-Two documents are in each worker's hands, so that it never waits for the daemon. A worker works in order: when it dies, the first
-document it held is the suspect and is tried once more; the second was not begun and goes back to the front of the queue.
+Documents travel to a worker in small frames, two frames in each worker's hands, so that it never waits for the daemon. A worker works in
+order and answers one by one: when it dies, the first document without an answer is the suspect and is tried once more, alone; the others
+were not begun and go back to the front of the queue.
+
+Owned by the event loop; no locks.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from signer.documents.settings import DocumentSettings
-from signer.documents.wire import PrepareCall, PreparedReply, Start
-from signer.errors import DocumentTooCostly, SignerError, WorkerUnavailable
-from signer.workers.process import INHERITED, Call, WorkerLost, WorkerProcess, WorkerSpec
+from signer.documents.wire import PrepareCall, PrepareCalls, PreparedReply, RefusedReply, Start
+from signer.errors import DocumentError, DocumentTooCostly, InternalError, InvalidArgument, Reason, SignerError, WorkerUnavailable, leaves
+from signer.workers.gathering import Gathering
+from signer.workers.process import INHERITED, WorkerLost, WorkerProcess, WorkerSpec
 from signer.workers.supervisor import Place
-from signer.workers.waiters import Waiters
 
-_IN_HAND = 2
+_FRAMES_IN_HAND = 2
+_FRAME_DOCUMENTS_MAX = 4
+_FRAME_BYTES_MAX = 512 * 1024
 _TRIES_MAX = 2
 _START_S_MAX = 60.0
 _MIB = 1024 * 1024
 _INHERITED = tuple(name for name in INHERITED if name != "CREDENTIALS_DIRECTORY")
-_decode_reply = msgspec.msgpack.Decoder(PreparedReply).decode
+_decoder: msgspec.msgpack.Decoder[PreparedReply | RefusedReply] = msgspec.msgpack.Decoder(PreparedReply | RefusedReply)
 _encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    body: bytes
-    future: asyncio.Future[PreparedReply]
+    call: PrepareCall
+    results: Gathering[PreparedReply]
+    index: int
     tries: int = 0
+
+    def settle(self, result: PreparedReply | SignerError) -> None:
+        self.results.settle(self.index, result)
 
 
 class DocumentPool:
-    """All document workers. `start` once, `prepare` from any task, `close` once. Owned by the event loop; no locks."""
+    """All document workers. `start` once, `prepare` from any task, `close` once."""
 
     def __init__(
         self,
@@ -49,7 +58,8 @@ class DocumentPool:
     ) -> None:
         self._settings = settings
         self._jobs: deque[_Job] = deque()
-        self._waiters = Waiters()
+        self._workers: list[WorkerProcess] = []
+        self._is_feeding_soon = False
         self._tasks: list[asyncio.Task[None]] = []
         self.places = [Place(self._spec(index, log_level), self._serve, on_loss=on_loss) for index in range(processes)]
 
@@ -63,19 +73,19 @@ class DocumentPool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for job in self._jobs:
-            if not job.future.done():
-                job.future.set_exception(WorkerUnavailable("the daemon is stopping"))
+            job.settle(WorkerUnavailable("the daemon is stopping"))
+        self._jobs.clear()
 
-    async def prepare(self, call: PrepareCall) -> PreparedReply:
-        """Prepares one document.
+    async def prepare(self, calls: Sequence[PrepareCall]) -> list[PreparedReply | SignerError]:
+        """Prepares documents; a reply or an error for each, in order, when all have ended.
 
-        Raises a leaf of DocumentError; DocumentTooCostly when it exceeded its time or memory or killed its worker twice. May be cancelled
-        at any time: no key is near.
+        Errors: a leaf of DocumentError; DocumentTooCostly when a document exceeded its time or memory or killed its worker twice. May be
+        cancelled at any time: no key is near.
         """
-        job = _Job(_encode(call), asyncio.get_running_loop().create_future())
-        self._jobs.append(job)
-        self._waiters.wake_one()
-        return await job.future
+        results: Gathering[PreparedReply] = Gathering(len(calls))
+        self._jobs.extend(_Job(call, results, index) for index, call in enumerate(calls))
+        self.feed_soon()
+        return await results.future
 
     def _spec(self, index: int, log_level: str) -> WorkerSpec:
         start = Start(name=str(index), memory_bytes_max=self._settings.memory_mib_max * _MIB, log_level=log_level)
@@ -84,65 +94,102 @@ class DocumentPool:
             module="signer.documents.worker",
             start_body=_encode(start),
             start_s_max=_START_S_MAX,
+            silence_s_max=self._settings.document_s_max,
             inherit=_INHERITED,
         )
 
     async def _serve(self, worker: WorkerProcess) -> None:
-        in_hand: deque[tuple[_Job, Call]] = deque()
-        worker.on_lost = self._waiters.wake_all
+        self._workers.append(worker)
+        self._feed()
         try:
-            while True:
-                worker.raise_if_lost()
-                while len(in_hand) < _IN_HAND and (job := self._next_job()):
-                    in_hand.append((job, worker.open_call(job.body)))
-                if in_hand:
-                    await self._finish(worker, *in_hand[0])
-                    in_hand.popleft()
-                else:
-                    await self._waiters.wait()
-        except WorkerLost as loss:
-            if in_hand:
-                self._suspect(in_hand.popleft()[0], loss)
-            self._jobs.extendleft(job for job, _call in reversed(in_hand))
-            raise
-        except asyncio.CancelledError:
-            self._jobs.extendleft(job for job, _call in reversed(in_hand))
-            raise
-
-    def _next_job(self) -> _Job | None:
-        while self._jobs:
-            job = self._jobs.popleft()
-            if not job.future.done():
-                return job
-        return None
-
-    async def _finish(self, worker: WorkerProcess, job: _Job, call: Call) -> None:
-        try:
-            frame = await call.answer(self._settings.document_s_max)
-            prepared = _decode_reply(frame.body)
-        except SignerError as error:
-            if not job.future.done():
-                job.future.set_exception(error)
-        except msgspec.MsgspecError:
-            worker.lose("babbled")
-            raise WorkerLost("babbled") from None
-        else:
-            if not job.future.done():
-                job.future.set_result(prepared)
+            raise await worker.wait_lost()
         finally:
-            worker.forget(call)
+            self._workers.remove(worker)
 
-    def _suspect(self, job: _Job, loss: WorkerLost) -> None:
-        """The document in work when a worker was lost: too slow fails at once, a crash gets one more try."""
-        job.tries += 1
-        if job.future.done():
-            return
+    def feed_soon(self) -> None:
+        """Feeds when the loop comes round: what is asked for in one go travels together."""
+        if not self._is_feeding_soon:
+            self._is_feeding_soon = True
+            asyncio.get_running_loop().call_soon(self._feed)
+
+    def _feed(self) -> None:
+        self._is_feeding_soon = False
+        while self._jobs and (worker := self._idlest()) is not None:
+            jobs = self._next_jobs()
+            if jobs:
+                worker.open_call(_encode(PrepareCalls([job.call for job in jobs])), _Frame(self, jobs))
+
+    def _idlest(self) -> WorkerProcess | None:
+        with_room = [worker for worker in self._workers if worker.calls_open < _FRAMES_IN_HAND and not worker.is_lost]
+        return min(with_room, key=lambda worker: worker.calls_open, default=None)
+
+    def _next_jobs(self) -> list[_Job]:
+        """The next frame's documents: few enough to spread over the workers, and a suspect alone."""
+        count_max = max(1, min(_FRAME_DOCUMENTS_MAX, -(-len(self._jobs) // max(1, len(self._workers)))))
+        jobs: list[_Job] = []
+        size_bytes = 0
+        while self._jobs and len(jobs) < count_max:
+            job = self._jobs[0]
+            size_bytes += len(job.call.document)
+            if jobs and (size_bytes > _FRAME_BYTES_MAX or job.tries or jobs[0].tries):
+                break
+            self._jobs.popleft()
+            if job.results.is_wanted:
+                jobs.append(job)
+        return jobs
+
+    def take_back(self, unanswered: Sequence[_Job], loss: WorkerLost, *, was_in_work: bool) -> None:
+        """A worker was lost with these in its hands. was_in_work: whether it was at the first of them."""
+        waiting = list(unanswered)
+        if was_in_work and waiting:
+            suspect = waiting.pop(0)
+            verdict = self._judge(suspect, loss)
+            if verdict is None:
+                waiting.insert(0, suspect)
+            else:
+                suspect.settle(verdict)
+        self._jobs.extendleft(reversed(waiting))
+        self.feed_soon()
+
+    def _judge(self, suspect: _Job, loss: WorkerLost) -> DocumentTooCostly | None:
+        """Too slow fails at once; a crash gets one more try."""
+        suspect.tries += 1
         if loss.cause == "timed-out":
             limit = f"{self._settings.document_s_max:g} s"
-            job.future.set_exception(DocumentTooCostly(f"preparing the document took longer than {limit}; simplify or shrink it"))
-        elif job.tries >= _TRIES_MAX:
-            job.future.set_exception(
-                DocumentTooCostly("the document ended the process that reads it, twice; it is probably made to do harm")
-            )
-        else:
-            self._jobs.appendleft(job)
+            return DocumentTooCostly(f"preparing the document took longer than {limit}; simplify or shrink it")
+        if suspect.tries >= _TRIES_MAX:
+            return DocumentTooCostly("the document ended the process that reads it, twice; it is probably made to do harm")
+        return None
+
+
+class _Frame:
+    """A frame in a worker's hands (workers.process.CallListener)."""
+
+    def __init__(self, pool: DocumentPool, jobs: list[_Job]) -> None:
+        self._pool = pool
+        self._jobs = deque(jobs)
+
+    def reply(self, body: bytes) -> None:
+        answer = _decoder.decode(body)
+        if not self._jobs:
+            raise ValueError("more answers than documents")
+        job = self._jobs.popleft()
+        job.settle(answer if isinstance(answer, PreparedReply) else _as_error(answer))
+
+    def ended(self, error: SignerError | None) -> None:
+        for job in self._jobs:
+            job.settle(error or InternalError("the document worker left documents unanswered"))
+        self._pool.feed_soon()
+
+    def lost(self, loss: WorkerLost, *, is_oldest: bool) -> None:
+        self._pool.take_back(list(self._jobs), loss, was_in_work=is_oldest)
+
+
+def _as_error(answer: RefusedReply) -> SignerError:
+    """The refusal of a document; a worker can't name any other kind of error."""
+    kind = leaves().get(Reason(answer.reason), InternalError)
+    if not issubclass(kind, (DocumentError, InvalidArgument)):
+        return InternalError(f"a document worker reported {answer.reason}: {answer.message}")
+    error = kind(answer.message)
+    error.metadata.update(answer.metadata)
+    return error

@@ -30,7 +30,13 @@ class PrepareCall(msgspec.Struct, frozen=True, kw_only=True):
     digest_algorithm: DigestAlgorithm
 
 
-class PreparedReply(msgspec.Struct, frozen=True, kw_only=True):
+class PrepareCalls(msgspec.Struct, frozen=True):
+    """CALL: prepare these, in order; a REPLY for each, as it is ready."""
+
+    documents: list[PrepareCall]
+
+
+class PreparedReply(msgspec.Struct, frozen=True, kw_only=True, tag="prepared"):
     """REPLY: the proposed update, see `formats.pades.update.PreparedUpdate`.
 
     fallback: why the fast path handed the document to the complete one; None when it did not. An enum, so that a worker that lies can't
@@ -42,3 +48,11 @@ class PreparedReply(msgspec.Struct, frozen=True, kw_only=True):
     contents_digits: int
     fallback: FallbackReason | None
     document_s: float
+
+
+class RefusedReply(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
+    """REPLY: the document can't be signed. reason: of a DocumentError leaf or INVALID_ARGUMENT; any other is not believed."""
+
+    reason: str
+    message: str
+    metadata: dict[str, str]

@@ -15,14 +15,14 @@ from time import perf_counter
 
 import msgspec
 
-from signer.documents.wire import PrepareCall, PreparedReply, Start
+from signer.documents.wire import PrepareCall, PrepareCalls, PreparedReply, RefusedReply, Start
 from signer.errors import DocumentTooCostly, SignerError
 from signer.formats.pades.fast.fallback import FallbackReason
 from signer.formats.pades.prepare import prepare
 from signer.telemetry.logs import configure_logs
 from signer.workers.frames import Kind, WorkerChannel
 
-_decode_call = msgspec.msgpack.Decoder(PrepareCall).decode
+_decode_calls = msgspec.msgpack.Decoder(PrepareCalls).decode
 _encode = msgspec.msgpack.Encoder().encode
 _PAGE_BYTES = resource.getpagesize()
 
@@ -66,12 +66,16 @@ def run(channel: WorkerChannel) -> None:
     limit_memory(start.memory_bytes_max)
     channel.send(Kind.READY, 0)
     while (frame := channel.receive()) is not None:
-        try:
-            reply = _encode(answer(_decode_call(frame.body)))
-        except SignerError as error:
-            channel.fail(frame.call_id, error)
-        else:
-            channel.send(Kind.REPLY, frame.call_id, reply)
+        for call in _decode_calls(frame.body).documents:
+            channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call)))
+        channel.send(Kind.DONE, frame.call_id)
+
+
+def _reply(call: PrepareCall) -> PreparedReply | RefusedReply:
+    try:
+        return answer(call)
+    except SignerError as error:
+        return RefusedReply(reason=error.reason.value, message=error.message, metadata=error.metadata)
 
 
 if __name__ == "__main__":

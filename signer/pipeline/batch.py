@@ -2,6 +2,9 @@
 
 At most a window of documents and bytes is in work at once; `submit` waits when the window is full, so the caller's stream is read no
 further (back-pressure), and memory is bounded whatever the batch's length.
+
+Documents that arrive close together go their way as one lot (see `document`). The first one leaves at once, so a single document waits for
+nobody; while lots are in work, later ones are collected for up to 2 ms or eight documents.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from dataclasses import dataclass, field
 
 from signer.errors import InternalError, SignerError
 from signer.model import StageTimes
-from signer.pipeline.document import IncomingDocument, SignedDocument, sign_document
+from signer.pipeline.document import IncomingDocument, SignedDocument, sign_documents
 from signer.pipeline.engine import Engine
 from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan
@@ -22,6 +25,8 @@ from signer.pipeline.request import Request
 from signer.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
+_LOT_DOCUMENTS_MAX = 8
+_LOT_WAIT_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,9 @@ class Batch:
         self._room = asyncio.Event()
         self._ended: asyncio.Queue[ItemOutcome | None] = asyncio.Queue()
         self._input_ended = False
+        self._lot: list[tuple[int, IncomingDocument]] = []
+        self._lot_timer: asyncio.TimerHandle | None = None
+        self._lots_in_work = 0
 
     async def submit(self, index: int, document: IncomingDocument) -> None:
         """Starts one document, once there is room in the window."""
@@ -96,7 +104,11 @@ class Batch:
         self.tally.received += 1
         self._in_work += 1
         self._in_work_bytes += size_bytes
-        self._engine.start_task(self._run(index, document))
+        self._lot.append((index, document))
+        if len(self._lot) >= _LOT_DOCUMENTS_MAX or not self._lots_in_work:
+            self._send_lot()
+        elif self._lot_timer is None:
+            self._lot_timer = asyncio.get_running_loop().call_later(_LOT_WAIT_S, self._send_lot)
 
     def refuse(self, index: int, document_id: str, error: SignerError) -> None:
         """Ends a document that never reached the path (too large, duplicate id …)."""
@@ -106,6 +118,7 @@ class Batch:
     def end_of_input(self) -> None:
         """No more documents will come."""
         self._input_ended = True
+        self._send_lot()
         self._close_if_done()
 
     async def outcomes(self) -> AsyncIterator[ItemOutcome]:
@@ -119,16 +132,26 @@ class Batch:
             yield outcome
             self._close_if_done()
 
-    async def _run(self, index: int, document: IncomingDocument) -> None:
+    def _send_lot(self) -> None:
+        if self._lot_timer is not None:
+            self._lot_timer.cancel()
+            self._lot_timer = None
+        if self._lot:
+            lot, self._lot = self._lot, []
+            self._lots_in_work += 1
+            self._engine.start_task(self._run(lot))
+
+    async def _run(self, lot: list[tuple[int, IncomingDocument]]) -> None:
+        documents = [document for _index, document in lot]
         try:
-            result: SignedDocument | SignerError = await sign_document(self._engine, self._request, self._plan, document)
-        except SignerError as error:
-            result = error
-        except Exception as error:  # noqa: BLE001 - one item's bug must not end its batch; the log has it whole
+            results = await sign_documents(self._engine, self._request, self._plan, documents)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the batch; the log has it whole
             reference = secrets.token_hex(8)
-            _log.exception("item failed by a bug", document_id=document.document_id, reference=reference)
-            result = InternalError(f"internal error: {type(error).__name__}", reference=reference)
-        self._end(ItemOutcome(document.document_id, index, document.content, result))
+            _log.exception("lot failed by a bug", documents=len(documents), reference=reference)
+            results = [InternalError(f"internal error: {type(error).__name__}", reference=reference) for _ in documents]
+        self._lots_in_work -= 1
+        for (index, document), result in zip(lot, results, strict=True):
+            self._end(ItemOutcome(document.document_id, index, document.content, result))
 
     def _end(self, outcome: ItemOutcome) -> None:
         self.tally.add(outcome.result)

@@ -45,20 +45,12 @@ async def sign_digests(engine: Engine, request: Request, plan: ReadyPlan, items:
     """
     request.check()
     keys = {item.document_id: SignatureKey(request.school_id, request.request_id, item.document_id) for item in items}
-    # A fixed order of entering: two calls that share ids in different orders must not wait for one another for ever.
-    entered: list[SignatureKey] = []
-    try:
-        for document_id in sorted(keys):
-            await engine.enter(keys[document_id])
-            entered.append(keys[document_id])
+    async with engine.inside(keys.values()):
         stored = await engine.ledger.look_up(list(keys.values()))
         results = {item.document_id: _before_signing(plan, item, stored.get(keys[item.document_id])) for item in items}
         fresh = [item for item in items if results[item.document_id] is None]
         if fresh:
             await _sign_fresh(engine, request, plan, [(keys[item.document_id], item) for item in fresh], results)
-    finally:
-        for key in entered:
-            engine.leave(key)
     return [results[item.document_id] or InternalError("an item was left without a result") for item in items]
 
 

@@ -1,20 +1,26 @@
-"""The path of one PDF, steps 1 to 10 (see the room's docstring)."""
+"""The path of PDFs, steps 1 to 10 (see the room's docstring), a lot at a time.
+
+The documents of a lot take each step together: one look into the journal, one frame to the document workers, one durable intent for all.
+That is what makes a class cost little more than its signatures; and an item that fails at a step ends there, alone.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from signer.algorithms import DigestAlgorithm
 from signer.documents.wire import PrepareCall, PreparedReply
-from signer.errors import SignerError, TimestampInvalid, TimestampUnavailable
+from signer.errors import InternalError, SignerError
+from signer.formats.cms.template import CmsTemplate
 from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check, splice
-from signer.journal.model import Intent, Outcome, OutcomeKind, Stored
+from signer.journal.model import Intent, Outcome, OutcomeKind
 from signer.model import FieldPlacement, Level, SignatureKey, StageTimes
-from signer.pipeline.doors import Stamp
+from signer.pipeline.doors import KeyDoor, Stamp
 from signer.pipeline.engine import Engine
-from signer.pipeline.key_use import use_key
+from signer.pipeline.key_use import KeyUse, use_key
 from signer.pipeline.material import Finished, Parked, encode, stored_material
 from signer.pipeline.plan import ReadyPlan, fingerprint
 from signer.pipeline.request import Request
@@ -48,164 +54,271 @@ class SignedDocument:
         return self.material.appended
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Item:
-    """One document on its path. source: hash state after the whole original, so that no step hashes it again."""
+    """One document on its path; each step fills its part.
 
-    engine: Engine
-    request: Request
-    plan: ReadyPlan
+    source: hash state after the whole original, so that no step hashes it again. result: set as soon as the item has ended; an ended item
+    takes no further step.
+    """
+
     document: IncomingDocument
     key: SignatureKey
     source: hashlib._Hash
     fingerprint: bytes
+    result: SignedDocument | SignerError | None = None
+    update: PreparedUpdate | None = None
+    signed_attributes: bytes = b""
+    digest: bytes = b""
+    document_s: float = 0.0
+    used: KeyUse | None = None
+    parked: Parked | None = None
+    stamp: Stamp | None = None
+    stamp_s: float = 0.0
+    finished: Finished | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    update: PreparedUpdate
+class _Lot:
+    """What the items of one call to `sign_documents` share. signing_time: claimed in /M."""
+
+    engine: Engine
+    request: Request
+    plan: ReadyPlan
     signing_time: datetime
-    signed_attributes: bytes
-    digest: bytes
-    document_s: float
+
+    @property
+    def door(self) -> KeyDoor:
+        """The token of the plan's credential."""
+        return self.engine.keys[self.plan.credential.token_name]
 
 
-async def sign_document(engine: Engine, request: Request, plan: ReadyPlan, document: IncomingDocument) -> SignedDocument:
-    """Signs one PDF, or returns what is stored under its ids.
+async def sign_documents(
+    engine: Engine, request: Request, plan: ReadyPlan, documents: Sequence[IncomingDocument]
+) -> list[SignedDocument | SignerError]:
+    """Signs PDFs, or returns what is stored under their ids; a result for each, in order. Their document ids all differ.
 
-    Raises a leaf of SignerError; its docstring says whether the key may have been used. Never cancelled from step 5 on: its task belongs
-    to the engine.
+    The docstring of an error's class says whether the key may have been used. Never cancelled from step 5 on: its task belongs to the
+    engine.
     """
-    request.check()
-    key = SignatureKey(request.school_id, request.request_id, document.document_id)
+    lot = _Lot(engine, request, plan, engine.utc_now().astimezone(VIETNAM_TIME).replace(microsecond=0))
+    items = [_item(lot, document) for document in documents]
+    async with engine.inside([item.key for item in items]):
+        try:
+            request.check()
+            left = await _answer_stored(lot, items)  # 1
+            request.check()
+            left = await _prepare(lot, left)  # 3, 4
+            left = await _use_key(lot, left)  # 5, 6
+            left = await _stamp(lot, left)  # 7
+            await _release(lot, left)  # 8, 9, 10
+        except SignerError as error:
+            for item in items:
+                item.result = item.result or error.copy()
+    return [item.result or InternalError("an item was left without a result") for item in items]
+
+
+def _item(lot: _Lot, document: IncomingDocument) -> _Item:
     source = hashlib.sha256(document.content)
-    item = _Item(engine, request, plan, document, key, source, fingerprint(plan, document.placement, source.digest()))
-    await engine.enter(key)
-    try:
-        stored = (await engine.ledger.look_up([key])).get(key)  # 1
-        if stored is not None and (finished := await _from_store(item, stored)) is not None:
-            return SignedDocument(source.digest(), finished, StageTimes(), replayed=True)
-        request.check()
-        prepared = await _prepare(item)  # 3, 4
-        return await _sign_prepared(item, prepared)
-    finally:
-        engine.leave(key)
+    key = SignatureKey(lot.request.school_id, lot.request.request_id, document.document_id)
+    return _Item(document, key, source, fingerprint(lot.plan, document.placement, source.digest()))
 
 
-async def _from_store(item: _Item, stored: Stored) -> Finished | None:
-    """Step 1: the stored outcome; a parked one is completed now; None where no signature exists and another attempt is right."""
-    material = stored_material(stored, item.key.document_id, item.fingerprint)
-    if isinstance(material, Parked):
-        return await _complete_parked(item, stored.attempts, material)
-    return material
+def _left(items: Sequence[_Item]) -> list[_Item]:
+    return [item for item in items if item.result is None]
 
 
-async def _complete_parked(item: _Item, attempt: int, parked: Parked) -> Finished:
-    """Gives a parked signature its timestamp, without a second key use."""
-    finished = _assemble(item, parked, await _timestamp(item.engine, parked.signature))
-    await item.engine.ledger.settle([_outcome(item, attempt, OutcomeKind.RELEASED, finished, parked.signature)])
-    return finished
+def _each(items: Sequence[_Item], step: Callable[[_Item], None]) -> list[_Item]:
+    """Takes a step with each item; one that fails ends alone. Returns those that go on."""
+    for item in items:
+        try:
+            step(item)
+        except SignerError as error:
+            item.result = error
+    return _left(items)
 
 
-async def _prepare(item: _Item) -> _Prepared:
+async def _answer_stored(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
+    """Step 1: ends items with a stored outcome, completes parked ones; leaves those where another attempt is right."""
+    stored = await lot.engine.ledger.look_up([item.key for item in items])
+
+    def look(item: _Item) -> None:
+        found = stored.get(item.key)
+        material = stored_material(found, item.key.document_id, item.fingerprint) if found else None
+        if isinstance(material, Finished):
+            item.result = SignedDocument(item.source.digest(), material, StageTimes(), replayed=True)
+        elif material is not None:
+            item.parked = material
+
+    left = _each(items, look)
+    parked = [item for item in left if item.parked is not None]
+    if parked:
+        attempts = {item.key: stored[item.key].attempts for item in parked}
+        await _complete_parked(lot, parked, attempts)
+    return _left(left)
+
+
+async def _complete_parked(lot: _Lot, items: Sequence[_Item], attempts: Mapping[SignatureKey, int]) -> None:
+    """Gives parked signatures their timestamps, without a second key use."""
+    stamped = await _ask_stamps(lot, items)
+    assembled = _each(stamped, lambda item: _assemble(lot, item))
+    outcomes = [_outcome(item, attempts[item.key], OutcomeKind.RELEASED, item.finished) for item in assembled]
+    if outcomes:
+        await lot.engine.ledger.settle(outcomes)
+    for item in assembled:
+        if item.finished is not None:
+            item.result = SignedDocument(item.source.digest(), item.finished, StageTimes(), replayed=True)
+
+
+async def _prepare(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
     """Steps 3 and 4."""
-    engine, plan, document = item.engine, item.plan, item.document
-    template = engine.template_of(plan.credential, plan.algorithm)
-    timestamp_bytes = engine.require_timestamper().timestamp_bytes_max if plan.level is not Level.B_B else 0
-    signing_time = engine.utc_now().astimezone(VIETNAM_TIME).replace(microsecond=0)
-    reply: PreparedReply = await engine.preparer.prepare(
+    if not items:
+        return []
+    template = lot.engine.template_of(lot.plan.credential, lot.plan.algorithm)
+    timestamp_bytes = lot.engine.require_timestamper().timestamp_bytes_max if lot.plan.level is not Level.B_B else 0
+    contents_bytes = template.size_max(timestamp_bytes)
+    calls = [
         PrepareCall(
-            document=document.content,
-            placement=document.placement,
-            signing_time=signing_time.isoformat(),
-            contents_bytes=template.size_max(timestamp_bytes),
-            digest_algorithm=plan.algorithm.digest,
+            document=item.document.content,
+            placement=item.document.placement,
+            signing_time=lot.signing_time.isoformat(),
+            contents_bytes=contents_bytes,
+            digest_algorithm=lot.plan.algorithm.digest,
         )
-    )
+        for item in items
+    ]
+    replies = dict(zip((item.key for item in items), await lot.engine.preparer.prepare(calls), strict=True))
+
+    def digest(item: _Item) -> None:
+        reply = replies[item.key]
+        if isinstance(reply, SignerError):
+            raise reply
+        _digest(lot, item, reply, template)
+
+    return _each(items, digest)
+
+
+def _digest(lot: _Lot, item: _Item, reply: PreparedReply, template: CmsTemplate) -> None:
+    """Step 4: checks the proposed update; byte range → signed attributes → the digest the key will sign."""
     path, fallback = (PreparationPath.COMPLETE, reply.fallback.value) if reply.fallback else (PreparationPath.FAST, "")
-    engine.metrics.documents_prepared.labels(path=path.value, fallback=fallback).inc()
-    update = PreparedUpdate(reply.update, reply.contents_offset, reply.contents_digits)
-    check(len(document.content), update)
-    covered = byte_range_digest(item.source, document.content, update, plan.algorithm.digest)
-    signed_attributes = template.signed_attributes(covered)
-    digest = hashlib.new(plan.algorithm.digest.value, signed_attributes).digest()
-    return _Prepared(update, signing_time, signed_attributes, digest, reply.document_s)
+    lot.engine.metrics.documents_prepared.labels(path=path.value, fallback=fallback).inc()
+    item.update = PreparedUpdate(reply.update, reply.contents_offset, reply.contents_digits)
+    item.document_s = reply.document_s
+    check(len(item.document.content), item.update)
+    algorithm = lot.plan.algorithm.digest
+    item.signed_attributes = template.signed_attributes(byte_range_digest(item.source, item.document.content, item.update, algorithm))
+    item.digest = hashlib.new(algorithm.value, item.signed_attributes).digest()
 
 
-async def _sign_prepared(item: _Item, prepared: _Prepared) -> SignedDocument:
-    """Steps 5 to 10."""
-    engine, plan, clock_s = item.engine, item.plan, item.request.clock_s
-    door = engine.keys[plan.credential.token_name]
-    (used,) = await use_key(engine.ledger, door, plan.credential, item.request, [_intent(item, prepared)])  # 5, 6
-    if isinstance(used, SignerError):
-        raise used
-    signed_s = clock_s()
-    parked = _parked(plan, prepared, used.signature.signature)
-    try:
-        stamp = await _timestamp(engine, parked.signature) if plan.level is not Level.B_B else None  # 7
-    except (TimestampUnavailable, TimestampInvalid):
-        await engine.ledger.settle([_outcome(item, used.attempt, OutcomeKind.PARKED, parked, parked.signature)])
-        raise
-    stamped_s = clock_s()
-    finished = _assemble(item, parked, stamp)  # 8
-    await engine.ledger.settle([_outcome(item, used.attempt, OutcomeKind.RELEASED, finished, parked.signature)])  # 9
-    times = StageTimes(
-        queue_s=used.signature.queue_s,
-        document_s=prepared.document_s,
-        token_s=used.signature.token_s,
-        timestamp_s=stamped_s - signed_s if stamp else 0.0,
-        journal_s=used.journal_s + clock_s() - stamped_s,
-    )
-    return SignedDocument(item.source.digest(), finished, times, replayed=False)  # 10
+async def _use_key(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
+    """Steps 5 and 6."""
+    if not items:
+        return []
+    uses = await use_key(lot.engine.ledger, lot.door, lot.plan.credential, lot.request, [_intent(lot, item) for item in items])
+    for item, used in zip(items, uses, strict=True):
+        if isinstance(used, SignerError):
+            item.result = used
+        else:
+            item.used = used
+            item.parked = _parked(lot, item, used.signature.signature)
+    return _left(items)
 
 
-def _intent(item: _Item, prepared: _Prepared) -> Intent:
+async def _stamp(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
+    """Step 7: level B-T and above; an item without a timestamp is parked, never lowered."""
+    if lot.plan.level is Level.B_B or not items:
+        return list(items)
+    stamped = await _ask_stamps(lot, items)
+    parked = [_outcome(item, item.used.attempt, OutcomeKind.PARKED, item.parked) for item in items if item.result is not None and item.used]
+    if parked:
+        await lot.engine.ledger.settle(parked)
+    return stamped
+
+
+async def _ask_stamps(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
+    imprints = [hashlib.sha256(item.parked.signature).digest() for item in items if item.parked]
+    started_s = lot.request.clock_s()
+    stamps = await lot.engine.require_timestamper().stamp(imprints, DigestAlgorithm.SHA256)
+    stamp_s = lot.request.clock_s() - started_s
+    for item, stamp in zip(items, stamps, strict=True):
+        if isinstance(stamp, SignerError):
+            item.result = stamp
+        else:
+            item.stamp = stamp
+            item.stamp_s = stamp_s
+    return _left(items)
+
+
+async def _release(lot: _Lot, items: Sequence[_Item]) -> None:
+    """Steps 8 to 10."""
+    assembled = _each(items, lambda item: _assemble(lot, item))
+    outcomes = [_outcome(item, item.used.attempt, OutcomeKind.RELEASED, item.finished) for item in assembled if item.used]
+    started_s = lot.request.clock_s()
+    if outcomes:
+        await lot.engine.ledger.settle(outcomes)
+    settle_s = (lot.request.clock_s() - started_s) / max(1, len(outcomes))
+    for item in assembled:
+        if item.used is not None and item.finished is not None:
+            times = StageTimes(
+                queue_s=item.used.signature.queue_s,
+                document_s=item.document_s,
+                token_s=item.used.signature.token_s,
+                timestamp_s=item.stamp_s,
+                journal_s=item.used.journal_s + settle_s,
+            )
+            item.result = SignedDocument(item.source.digest(), item.finished, times, replayed=False)
+
+
+def _intent(lot: _Lot, item: _Item) -> Intent:
     return Intent(
         key=item.key,
         fingerprint=item.fingerprint,
-        client_id=item.request.client_id,
-        credential_id=item.plan.credential.id,
-        certificate_serial=item.plan.certificate_serial,
-        algorithm=item.plan.algorithm,
-        digest=prepared.digest,
-        plan=item.plan.name,
+        client_id=lot.request.client_id,
+        credential_id=lot.plan.credential.id,
+        certificate_serial=lot.plan.certificate_serial,
+        algorithm=lot.plan.algorithm,
+        digest=item.digest,
+        plan=lot.plan.name,
     )
 
 
-def _parked(plan: ReadyPlan, prepared: _Prepared, signature: bytes) -> Parked:
+def _parked(lot: _Lot, item: _Item, signature: bytes) -> Parked:
+    if item.update is None:
+        raise InternalError("a signature without a prepared update")
     return Parked(
-        update=prepared.update.update,
-        contents_offset=prepared.update.contents_offset,
-        contents_digits=prepared.update.contents_digits,
-        signed_attributes=prepared.signed_attributes,
+        update=item.update.update,
+        contents_offset=item.update.contents_offset,
+        contents_digits=item.update.contents_digits,
+        signed_attributes=item.signed_attributes,
         signature=signature,
-        signing_time=prepared.signing_time,
-        certificate_serial=plan.certificate_serial,
-        certificate=plan.credential.certificate,
-        chain=plan.credential.chain,
-        algorithm=plan.algorithm,
+        signing_time=lot.signing_time,
+        certificate_serial=lot.plan.certificate_serial,
+        certificate=lot.plan.credential.certificate,
+        chain=lot.plan.credential.chain,
+        algorithm=lot.plan.algorithm,
     )
 
 
-def _assemble(item: _Item, parked: Parked, stamp: Stamp | None) -> Finished:
-    template = item.engine.template(parked.certificate, parked.chain, parked.algorithm)
-    cms = template.assemble(parked.signed_attributes, parked.signature, timestamp=stamp.timestamp if stamp else None)
+def _assemble(lot: _Lot, item: _Item) -> None:
+    """Step 8: the CMS into its hole."""
+    parked = item.parked
+    if parked is None:
+        raise InternalError("nothing to assemble")
+    template = lot.engine.template(parked.certificate, parked.chain, parked.algorithm)
+    cms = template.assemble(parked.signed_attributes, parked.signature, timestamp=item.stamp.timestamp if item.stamp else None)
     appended = splice(PreparedUpdate(parked.update, parked.contents_offset, parked.contents_digits), cms)
     signed = item.source.copy()
     signed.update(appended)
-    return Finished(
+    item.finished = Finished(
         appended=appended,
         signing_time=parked.signing_time,
-        timestamp_time=stamp.gen_time if stamp else None,
+        timestamp_time=item.stamp.gen_time if item.stamp else None,
         certificate_serial=parked.certificate_serial,
         algorithm=parked.algorithm,
         signed_sha256=signed.digest(),
     )
 
 
-def _outcome(item: _Item, attempt: int, kind: OutcomeKind, material: Finished | Parked, signature: bytes) -> Outcome:
+def _outcome(item: _Item, attempt: int, kind: OutcomeKind, material: Finished | Parked | None) -> Outcome:
+    signature = item.parked.signature if item.parked else b""
     return Outcome(item.key, attempt, kind, encode(material), hashlib.sha256(signature).digest())
-
-
-async def _timestamp(engine: Engine, signature: bytes) -> Stamp:
-    return await engine.require_timestamper().stamp(hashlib.sha256(signature).digest(), DigestAlgorithm.SHA256)

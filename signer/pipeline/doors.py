@@ -10,25 +10,26 @@ from typing import Protocol
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.documents.wire import PrepareCall, PreparedReply
+from signer.errors import SignerError
 from signer.journal.model import Intent, Outcome, Stored
 from signer.model import SignatureKey
-from signer.tokens.pool import TokenSignature
+from signer.tokens.jobs import TokenSignature
 
 
 class Preparer(Protocol):
     """Document workers."""
 
-    async def prepare(self, call: PrepareCall) -> PreparedReply:
-        """The proposed update, or a leaf of DocumentError."""
+    async def prepare(self, calls: Sequence[PrepareCall]) -> list[PreparedReply | SignerError]:
+        """The proposed update of each document, or a leaf of DocumentError."""
 
 
 class KeyDoor(Protocol):
     """A token's queue."""
 
     def submit(
-        self, *, key_id: bytes, algorithm: SignatureAlgorithm, digest: bytes, line: str, check: Callable[[], None]
-    ) -> asyncio.Future[TokenSignature]:
-        """Queues one digest; raises what refuses it at once."""
+        self, *, key_id: bytes, algorithm: SignatureAlgorithm, digests: Sequence[bytes], line: str, check: Callable[[], None]
+    ) -> asyncio.Future[list[TokenSignature | SignerError]]:
+        """Queues digests; a signature or an error for each. Raises what refuses all of them at once."""
 
 
 class Ledger(Protocol):
@@ -59,5 +60,5 @@ class Timestamper(Protocol):
     def timestamp_bytes_max(self) -> int:
         """The longest timestamp to expect, for reserving room."""
 
-    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm) -> Stamp:
-        """A timestamp over the imprint; TimestampUnavailable or TimestampInvalid."""
+    async def stamp(self, imprints: Sequence[bytes], digest_algorithm: DigestAlgorithm) -> list[Stamp | SignerError]:
+        """A timestamp over each imprint, or TimestampUnavailable or TimestampInvalid in its place."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -52,15 +53,23 @@ class Engine:
             raise TimestampUnavailable("no time-stamping authority is configured: add a [timestamp] section, or ask for level b-b")
         return self.timestamper
 
-    async def enter(self, key: SignatureKey) -> None:
-        """Waits until no other task of this daemon works on the same ids: parallel duplicates sign once and share the outcome."""
-        while (other := self._running.get(key)) is not None:
-            await other.wait()
-        self._running[key] = asyncio.Event()
+    @asynccontextmanager
+    async def inside(self, keys: Iterable[SignatureKey]) -> AsyncIterator[None]:
+        """Holds ids while the block runs: parallel duplicates wait, so they sign once and share the outcome.
 
-    def leave(self, key: SignatureKey) -> None:
-        """Lets the next task with the same ids in."""
-        self._running.pop(key).set()
+        Ids are taken in a fixed order, so that two requests which share some never wait for one another for ever.
+        """
+        taken: list[SignatureKey] = []
+        try:
+            for key in sorted(keys, key=_order):
+                while (other := self._running.get(key)) is not None:
+                    await other.wait()
+                self._running[key] = asyncio.Event()
+                taken.append(key)
+            yield
+        finally:
+            for key in taken:
+                self._running.pop(key).set()
 
     def start_task(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         """Runs work that must reach its journalled outcome even if its caller has gone."""
@@ -74,3 +83,7 @@ class Engine:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within_s)
         return len(self._tasks)
+
+
+def _order(key: SignatureKey) -> tuple[str, str, str]:
+    return key.school_id, key.request_id, key.document_id

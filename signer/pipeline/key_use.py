@@ -7,7 +7,6 @@ waits in the queue of a healing token, as another attempt.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +22,7 @@ from signer.journal.model import Intent, Outcome, OutcomeKind
 from signer.model import Credential
 from signer.pipeline.doors import KeyDoor, Ledger
 from signer.pipeline.request import Request
-from signer.tokens.pool import TokenSignature
+from signer.tokens.jobs import TokenSignature
 
 _ATTEMPTS_MAX = 4
 _UNKNOWN = (SignatureOutcomeUnknown, TokenTimedOut)
@@ -71,33 +70,35 @@ async def _attempt(ledger: Ledger, door: KeyDoor, credential: Credential, reques
     journal_s = (clock_s() - started_s) / len(tries)
     for one, attempt in zip(tries, attempts, strict=True):
         one.attempt = attempt
-    outcomes = await asyncio.gather(*[_submit(door, credential, request, one.intent) for one in tries], return_exceptions=True)
+    outcomes = await _sign(door, credential, request, tries)
     failed: list[Outcome] = []
     again: list[_Try] = []
     for one, outcome in zip(tries, outcomes, strict=True):
         if isinstance(outcome, TokenSignature):
             one.result = KeyUse(one.attempt, outcome, journal_s)
             continue
-        error = outcome if isinstance(outcome, SignerError) else InternalError(f"signing failed: {type(outcome).__name__}")
-        one.result = error
-        kind = OutcomeKind.UNKNOWN if isinstance(error, _UNKNOWN) else OutcomeKind.FAILED
-        failed.append(Outcome(one.intent.key, one.attempt, kind, detail=error.reason.value))
-        if isinstance(error, _WORTH_ANOTHER):
+        one.result = outcome
+        kind = OutcomeKind.UNKNOWN if isinstance(outcome, _UNKNOWN) else OutcomeKind.FAILED
+        failed.append(Outcome(one.intent.key, one.attempt, kind, detail=outcome.reason.value))
+        if isinstance(outcome, _WORTH_ANOTHER):
             again.append(one)
     if failed:
         await ledger.settle(failed)
     return again if _may_go_on(request) else []
 
 
-def _submit(door: KeyDoor, credential: Credential, request: Request, intent: Intent) -> asyncio.Future[TokenSignature]:
+async def _sign(door: KeyDoor, credential: Credential, request: Request, tries: Sequence[_Try]) -> list[TokenSignature | SignerError]:
+    """The door's answers. Intents of one call are of one algorithm: the plan's."""
     try:
-        return door.submit(
-            key_id=credential.key_id, algorithm=intent.algorithm, digest=intent.digest, line=request.school_id, check=request.check
+        return await door.submit(
+            key_id=credential.key_id,
+            algorithm=tries[0].intent.algorithm,
+            digests=[one.intent.digest for one in tries],
+            line=request.school_id,
+            check=request.check,
         )
     except SignerError as error:
-        refused: asyncio.Future[TokenSignature] = asyncio.get_running_loop().create_future()
-        refused.set_exception(error)
-        return refused
+        return [error.copy() for _ in tries]
 
 
 def _may_go_on(request: Request) -> bool:

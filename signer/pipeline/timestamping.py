@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from signer.algorithms import DigestAlgorithm
@@ -18,9 +20,8 @@ from signer.journal.model import Intent, Outcome, OutcomeKind
 from signer.model import Credential, SignatureKey
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
-from signer.pipeline.key_use import use_key
+from signer.pipeline.key_use import KeyUse, use_key
 from signer.pipeline.request import Request
-from signer.timestamp.authority import Authority
 from signer.timestamp.settings import TimestampSettings
 from signer.timestamp.template import TimestampTemplate
 
@@ -64,20 +65,46 @@ class BuiltInTimestamper:
         """The longest timestamp, for reserving room. Raises TimestampUnavailable while the authority's credential can't be used."""
         return self._current().template.size_max()
 
-    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm) -> Stamp:
-        """A TimeStampToken, signed by a verified use of the authority's key. TimestampUnavailable says why there is none."""
-        engine = self._engine
+    async def stamp(self, imprints: Sequence[bytes], digest_algorithm: DigestAlgorithm) -> list[Stamp | SignerError]:
+        """A TimeStampToken for each imprint, by verified uses of the authority's key; TimestampUnavailable in place of one says why."""
         try:
             built = self._current()
-            gen_time = engine.utc_now()
-            authority = Authority(built.template, _Sign(engine, built), self._serial, lambda: gen_time)
-            return Stamp(await authority.stamp(imprint, digest_algorithm), gen_time)
-        except TimestampUnavailable:
-            raise
+            serials = await self._take_serials(len(imprints))
+            return await self._sign(built, self._engine.utc_now(), serials, imprints, digest_algorithm)
         except SignerError as error:
-            raise TimestampUnavailable(
-                f"the built-in authority could not stamp: {error.message}", retry_after_s=error.retry_after_s, cause=error.reason.value
-            ) from error
+            return [_unavailable(error) for _ in imprints]
+
+    async def _sign(
+        self, built: _Built, gen_time: datetime, serials: Sequence[int], imprints: Sequence[bytes], digest_algorithm: DigestAlgorithm
+    ) -> list[Stamp | SignerError]:
+        template = built.template
+        infos = [
+            template.tst_info(imprint, digest_algorithm, serial, gen_time, None) for serial, imprint in zip(serials, imprints, strict=True)
+        ]
+        attributes = [template.signed_attributes(info) for info in infos]
+        digests = [hashlib.new(template.algorithm.digest.value, each).digest() for each in attributes]
+        signatures = await self._use_key(built, digests)
+        return [
+            _unavailable(signature)
+            if isinstance(signature, SignerError)
+            else Stamp(template.assemble(info, attribute, signature), gen_time)
+            for info, attribute, signature in zip(infos, attributes, signatures, strict=True)
+        ]
+
+    async def _use_key(self, built: _Built, digests: Sequence[bytes]) -> list[bytes | SignerError]:
+        engine = self._engine
+        clock_s = asyncio.get_running_loop().time
+        request = Request(_APPLIANCE, _APPLIANCES_OWN, _REQUEST_ID, clock_s() + _PATIENCE_S, clock_s)
+        intents = [_intent(built, digest) for digest in digests]
+        uses = await use_key(engine.ledger, engine.keys[built.credential.token_name], built.credential, request, intents)
+        outcomes = [
+            Outcome(intent.key, used.attempt, OutcomeKind.RELEASED, b"", hashlib.sha256(used.signature.signature).digest())
+            for intent, used in zip(intents, uses, strict=True)
+            if isinstance(used, KeyUse)
+        ]
+        if outcomes:
+            await engine.ledger.settle(outcomes)
+        return [used.signature.signature if isinstance(used, KeyUse) else used for used in uses]
 
     def _current(self) -> _Built:
         """The template, built anew when the credential's certificate has changed."""
@@ -97,41 +124,32 @@ class BuiltInTimestamper:
             raise TimestampUnavailable(f"the built-in authority's credential can't be used: {error.message}") from error
         return self._built
 
-    async def _serial(self) -> int:
+    async def _take_serials(self, count: int) -> list[int]:
         async with self._refill:
-            serial = next(self._serials, None)
-            if serial is None:
-                self._serials = iter(await self._serial_source.reserve_serials(_SERIALS_AT_ONCE))
-                serial = next(self._serials)
-            return serial
+            taken = list(itertools.islice(self._serials, count))
+            if len(taken) < count:
+                reserved = await self._serial_source.reserve_serials(max(_SERIALS_AT_ONCE, count))
+                self._serials = iter(reserved)
+                taken += itertools.islice(self._serials, count - len(taken))
+            return taken
 
 
-@dataclass(frozen=True, slots=True)
-class _Sign:
-    """The authority's `sign` door: a journalled key use."""
+def _intent(built: _Built, digest: bytes) -> Intent:
+    return Intent(
+        key=SignatureKey(_APPLIANCES_OWN, _REQUEST_ID, digest.hex()),
+        fingerprint=hashlib.sha256(digest).digest(),
+        client_id=_APPLIANCE,
+        credential_id=built.credential.id,
+        certificate_serial=built.certificate_serial,
+        algorithm=built.template.algorithm,
+        digest=digest,
+        plan=_PLAN,
+    )
 
-    engine: Engine
-    built: _Built
 
-    async def __call__(self, digest: bytes) -> bytes:
-        engine, built = self.engine, self.built
-        clock_s = asyncio.get_running_loop().time
-        request = Request(_APPLIANCE, _APPLIANCES_OWN, _REQUEST_ID, clock_s() + _PATIENCE_S, clock_s)
-        key = SignatureKey(_APPLIANCES_OWN, _REQUEST_ID, digest.hex())
-        intent = Intent(
-            key=key,
-            fingerprint=hashlib.sha256(digest).digest(),
-            client_id=_APPLIANCE,
-            credential_id=built.credential.id,
-            certificate_serial=built.certificate_serial,
-            algorithm=built.template.algorithm,
-            digest=digest,
-            plan=_PLAN,
-        )
-        (used,) = await use_key(engine.ledger, engine.keys[built.credential.token_name], built.credential, request, [intent])
-        if isinstance(used, SignerError):
-            raise used
-        signature = used.signature.signature
-        outcome = Outcome(key, used.attempt, OutcomeKind.RELEASED, b"", hashlib.sha256(signature).digest())
-        await engine.ledger.settle([outcome])
-        return signature
+def _unavailable(error: SignerError) -> SignerError:
+    if isinstance(error, TimestampUnavailable):
+        return error.copy()
+    return TimestampUnavailable(
+        f"the built-in authority could not stamp: {error.message}", retry_after_s=error.retry_after_s, cause=error.reason.value
+    )

@@ -14,7 +14,7 @@ from signer.errors import DocumentDigestMismatch, InvalidArgument, SignerError
 from signer.model import Level, Profile
 from signer.pipeline.batch import Batch
 from signer.pipeline.digests import NO_FIELD, DigestResult, IncomingDigest, SignedDigest, sign_digests
-from signer.pipeline.document import IncomingDocument, sign_document
+from signer.pipeline.document import IncomingDocument, sign_documents
 from signer.pipeline.engine import Engine
 from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan, make_ready
@@ -93,13 +93,10 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
             raise DocumentDigestMismatch("the document's bytes do not have the SHA-256 announced; it was damaged on its way")
         plan = ready_plan(self._engine, budget, request.plan)
         document = IncomingDocument(convert.identifier(request.document_id, "document_id"), request.document, plan.placement)
-        observer = Observer(self._engine.metrics, plan)
-        try:
-            signed = await self._run(sign_document(self._engine, budget, plan, document))
-        except SignerError as error:
-            observer.observe(error)
-            raise
-        observer.observe(signed)
+        (signed,) = await self._run(sign_documents(self._engine, budget, plan, [document]))
+        Observer(self._engine.metrics, plan).observe(signed)
+        if isinstance(signed, SignerError):
+            raise signed
         return signing_pb2.SignDocumentResponse(
             content=request.document + signed.appended if full else signed.appended,
             info=convert.document_info(plan, signed, plan.placement.field_name),

@@ -1,6 +1,6 @@
 """One token's queue and workers, on the daemon's side.
 
-    submit(job) → fair queue → frames of about 10 ms of work, two in each worker's hands → answers
+    submit(digests) → fair queue → frames of about 10 ms of work, two in each worker's hands → answers
 
 1. A job waits in the fair queue until a worker has room. Until then its key is certainly unused: it can be cancelled, its deadline can
    pass, and if the token heals in time it never notices.
@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -28,20 +27,18 @@ from signer.errors import (
     PinLocked,
     PinSourceUnreadable,
     QueueFull,
-    Reason,
     SignatureOutcomeUnknown,
     SignerError,
     TokenTimedOut,
     TokenUnavailable,
-    leaves,
 )
 from signer.tokens.fair import FairQueue
+from signer.tokens.jobs import FrameInHand, SignJob, TokenSignature
 from signer.tokens.settings import TokenSettings
-from signer.tokens.wire import Ready, SignAnswer, SignCall, SignItem, SignReply, Start
-from signer.workers.frames import Kind
-from signer.workers.process import INHERITED, Call, WorkerLost, WorkerProcess, WorkerSpec
+from signer.tokens.wire import Ready, SignCall, SignItem, Start
+from signer.workers.gathering import Gathering
+from signer.workers.process import INHERITED, WorkerLost, WorkerProcess, WorkerSpec
 from signer.workers.supervisor import Place, PlaceState
-from signer.workers.waiters import Waiters
 
 _FRAME_S = 0.010
 _FRAME_ITEMS_MAX = 64
@@ -49,33 +46,8 @@ _FRAMES_IN_HAND = 2
 _SWEEP_S = 0.25
 _RETRY_AFTER_FULL_S = 1.0
 _FINAL_FAULTS = (PinHeld, PinLocked, PinSourceUnreadable)
-_decode_reply = msgspec.msgpack.Decoder(SignReply).decode
 _decode_ready = msgspec.msgpack.Decoder(Ready).decode
 _encode = msgspec.msgpack.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class TokenSignature:
-    """A released signature and where its time went, in seconds."""
-
-    signature: bytes
-    queue_s: float
-    token_s: float
-
-
-@dataclass(slots=True, eq=False)
-class SignJob:
-    """One digest to sign. line: whose turn it takes. check: raises why the job is no longer wanted (deadline, cancelled)."""
-
-    key_id: bytes
-    algorithm: SignatureAlgorithm
-    digest: bytes
-    line: str
-    check: Callable[[], None]
-    future: asyncio.Future[TokenSignature]
-    id: int = 0
-    queued_s: float = 0.0
-    taken_s: float = 0.0
 
 
 class PoolEvents(Protocol):
@@ -104,12 +76,22 @@ class TokenPool:
         self._events = events
         self._queue: FairQueue[SignJob] = FairQueue()
         self._job_ids = itertools.count(1)
-        self._waiters = Waiters()
+        self._workers: list[WorkerProcess] = []
+        self._is_feeding_soon = False
         self._sign_s = _FRAME_S
         self._tasks: list[asyncio.Task[None]] = []
         specs = [self._spec(index, lock_path, log_level) for index in range(processes)]
+        gate = asyncio.Lock()
         self.places = [
-            Place(spec, self._serve, is_final=lambda error: isinstance(error, _FINAL_FAULTS), on_loss=self._note_loss) for spec in specs
+            Place(
+                spec,
+                self._serve,
+                is_final=lambda error: isinstance(error, _FINAL_FAULTS),
+                on_loss=self._note_loss,
+                start_gate=gate,
+                may_start=self._refuse_another_try,
+            )
+            for spec in specs
         ]
 
     @property
@@ -140,33 +122,45 @@ class TokenPool:
         self._fail_waiting(TokenUnavailable(f"token {self.name}: the daemon is stopping", token=self.name))
 
     def submit(
-        self, *, key_id: bytes, algorithm: SignatureAlgorithm, digest: bytes, line: str, check: Callable[[], None]
-    ) -> asyncio.Future[TokenSignature]:
-        """Queues one digest; the future gets its signature.
+        self, *, key_id: bytes, algorithm: SignatureAlgorithm, digests: Sequence[bytes], line: str, check: Callable[[], None]
+    ) -> asyncio.Future[list[TokenSignature | SignerError]]:
+        """Queues digests of one key; the future gets a signature or an error for each, in order, when all have ended.
 
-        Raises QueueFull, PinHeld, PinLocked or PinSourceUnreadable at once. The future raises what `check` raises while the job still waits
-        (key unused), TokenRefused or TokenRemoved (key unused), TokenSignatureWrong (withheld), TokenTimedOut or SignatureOutcomeUnknown
-        (key maybe used, nothing released). Cancelling the future takes a waiting job out of the queue.
+        line: whose turn they take. Raises PinHeld, PinLocked or PinSourceUnreadable at once. Errors of single digests: what `check` raises
+        while it still waits, QueueFull, TokenRefused or TokenRemoved (key unused), TokenSignatureWrong (withheld), TokenTimedOut or
+        SignatureOutcomeUnknown (key maybe used, nothing released). Cancelling the future takes waiting digests out of the queue.
         """
-        loop = asyncio.get_running_loop()
-        job = SignJob(key_id, algorithm, digest, line, check, loop.create_future(), next(self._job_ids), loop.time())
         self.raise_if_held()
-        if len(self._queue) >= self.settings.queue_max:
-            raise QueueFull(
-                f"token {self.name}: {self.settings.queue_max} digests are waiting already; repeat in a moment",
-                retry_after_s=_RETRY_AFTER_FULL_S,
-                token=self.name,
-                limit=self.settings.queue_max,
-            )
-        self._queue.put(line, job)
-        self._waiters.wake_one()
-        return job.future
+        results: Gathering[TokenSignature] = Gathering(len(digests))
+        now_s = asyncio.get_running_loop().time()
+        for index, digest in enumerate(digests):
+            if len(self._queue) >= self.settings.queue_max:
+                results.settle(index, self._full())
+            else:
+                item = SignItem(next(self._job_ids), key_id, algorithm, digest)
+                self._queue.put(line, SignJob(item, check, results, index, now_s))
+        self._feed_soon()
+        return results.future
 
     def raise_if_held(self) -> None:
         """PinHeld, PinLocked or PinSourceUnreadable when no worker will be tried again before an operator acts."""
         if self.places and all(place.state is PlaceState.HELD for place in self.places):
             fault = next(place.fault for place in self.places if place.fault is not None)
-            raise _fresh(fault)
+            raise fault.copy()
+
+    def _full(self) -> QueueFull:
+        return QueueFull(
+            f"token {self.name}: {self.settings.queue_max} digests are waiting already; repeat in a moment",
+            retry_after_s=_RETRY_AFTER_FULL_S,
+            token=self.name,
+            limit=self.settings.queue_max,
+        )
+
+    def _refuse_another_try(self) -> None:
+        """One refused PIN holds every place of the token: no sibling tries it again."""
+        fault = next((place.fault for place in self.places if place.state is PlaceState.HELD and place.fault), None)
+        if fault is not None:
+            raise fault.copy()
 
     def _spec(self, index: int, lock_path: Path, log_level: str) -> WorkerSpec:
         settings = self.settings
@@ -188,6 +182,7 @@ class TokenPool:
             module="signer.tokens.worker",
             start_body=_encode(start),
             start_s_max=settings.login_s_max,
+            silence_s_max=settings.call_s_max,
             environment=dict(settings.environment),
             inherit=INHERITED + pin_variable,
         )
@@ -208,74 +203,53 @@ class TokenPool:
         self.ready = _decode_ready(worker.ready_body)
         self.settled.set()
         self._events.token_ready(self.name, self.ready)
-        worker.on_lost = self._waiters.wake_all
-        room = asyncio.Semaphore(_FRAMES_IN_HAND)
-        collecting: set[asyncio.Task[None]] = set()
+        self._workers.append(worker)
+        self._feed()
         try:
-            while True:
-                await room.acquire()
-                jobs = await self._next_jobs(worker)
-                call = worker.open_call(_encode(SignCall([SignItem(job.id, job.key_id, job.algorithm, job.digest) for job in jobs])))
-                task = asyncio.create_task(self._collect(worker, call, jobs, room))
-                collecting.add(task)
-                task.add_done_callback(collecting.discard)
+            raise await worker.wait_lost()
         finally:
-            if collecting:
-                await asyncio.shield(asyncio.gather(*collecting))
+            self._workers.remove(worker)
+            await asyncio.shield(worker.finish_calls())
 
-    async def _next_jobs(self, worker: WorkerProcess) -> list[SignJob]:
-        """The next frame's jobs, none of them cancelled or late; raises WorkerLost as soon as the worker is gone."""
-        while True:
-            worker.raise_if_lost()
-            jobs = [job for job in self._queue.take(self._frame_items()) if self._still_wanted(job)]
+    def _feed_soon(self) -> None:
+        """Feeds when the loop comes round: what is submitted in one go travels in one frame."""
+        if not self._is_feeding_soon:
+            self._is_feeding_soon = True
+            asyncio.get_running_loop().call_soon(self._feed)
+
+    def _feed(self) -> None:
+        """Hands waiting jobs to workers with room, the idlest first."""
+        self._is_feeding_soon = False
+        while len(self._queue) and (worker := self._idlest()) is not None:
+            jobs = [job for job in self._queue.take(self._frame_items()) if job.is_wanted()]
             if jobs:
                 now_s = asyncio.get_running_loop().time()
                 for job in jobs:
                     job.taken_s = now_s
-                if len(self._queue):
-                    self._waiters.wake_one()
-                return jobs
-            if not len(self._queue):
-                await self._waiters.wait()
+                worker.open_call(_encode(SignCall([job.item for job in jobs])), FrameInHand(self, jobs))
+
+    def _idlest(self) -> WorkerProcess | None:
+        with_room = [worker for worker in self._workers if worker.calls_open < _FRAMES_IN_HAND and not worker.is_lost]
+        return min(with_room, key=lambda worker: worker.calls_open, default=None)
 
     def _frame_items(self) -> int:
         by_time = round(_FRAME_S * self.settings.sessions / max(self._sign_s, 1e-6))
-        ready = sum(place.state is PlaceState.READY for place in self.places) or 1
-        fair_share = -(-len(self._queue) // ready)
+        fair_share = -(-len(self._queue) // max(1, len(self._workers)))
         return max(self.settings.sessions, min(by_time, _FRAME_ITEMS_MAX * self.settings.sessions, fair_share))
 
-    @staticmethod
-    def _still_wanted(job: SignJob) -> bool:
-        if job.future.done():
-            return False
-        try:
-            job.check()
-        except SignerError as error:
-            job.future.set_exception(error)
-            return False
-        return True
+    def signed(self, sign_s: float) -> None:
+        """Learns how long a signature takes, for the size of frames."""
+        self._sign_s += (sign_s - self._sign_s) * 0.1
 
-    async def _collect(self, worker: WorkerProcess, call: Call, jobs: list[SignJob], room: asyncio.Semaphore) -> None:
-        pending = {job.id: job for job in jobs}
-        try:
-            while (frame := await call.answer(self.settings.call_s_max)).kind is Kind.REPLY:
-                for answer in _decode_reply(frame.body).answers:
-                    job = pending.pop(answer.job_id, None)
-                    if job is not None:
-                        self._settle(job, answer)
-        except WorkerLost as loss:
-            error = loss.error or self._unknown(loss)
-        except (SignerError, msgspec.MsgspecError) as wrong:
-            error = InternalError(f"token {self.name}: the worker broke the protocol: {wrong}")
-            worker.lose("babbled")
-        else:
-            error = InternalError(f"token {self.name}: the worker left digests unanswered")
-        finally:
-            worker.forget(call)
-            room.release()
-        for job in pending.values():
-            if not job.future.done():
-                job.future.set_exception(_fresh(error))
+    def frame_ended(self, left: Iterable[SignJob], error: SignerError) -> None:
+        """A worker is through with a frame, or gone: what it left unanswered gets the error, and there is room for more."""
+        for job in left:
+            job.results.settle(job.index, error.copy())
+        self._feed_soon()
+
+    def lost_error(self, loss: WorkerLost) -> SignerError:
+        """What a lost worker means for the digests it held."""
+        return loss.error or self._unknown(loss)
 
     def _unknown(self, loss: WorkerLost) -> SignerError:
         if loss.cause == "timed-out":
@@ -290,30 +264,12 @@ class TokenPool:
             token=self.name,
         )
 
-    def _settle(self, job: SignJob, answer: SignAnswer) -> None:
-        if job.future.done():
-            return
-        if answer.signature:
-            self._sign_s += (answer.sign_s - self._sign_s) * 0.1
-            job.future.set_result(TokenSignature(answer.signature, job.taken_s - job.queued_s, answer.sign_s))
-        else:
-            kind = leaves()[Reason(answer.reason)]
-            job.future.set_exception(kind(answer.message, token=self.name))
-
     def _fail_waiting(self, error: SignerError) -> None:
         for job in self._queue.take(len(self._queue)):
-            if not job.future.done():
-                job.future.set_exception(_fresh(error))
+            job.results.settle(job.index, error.copy())
 
     async def _sweep(self) -> None:
         """Takes out what is late or cancelled, so that callers hear of it also while no worker is ready."""
         while True:
             await asyncio.sleep(_SWEEP_S)
-            self._queue.remove_where(lambda job: not self._still_wanted(job))
-
-
-def _fresh(error: SignerError) -> SignerError:
-    """A copy for one waiter: an exception instance raised in several tasks would share its traceback."""
-    copy = type(error)(error.message, retry_after_s=error.retry_after_s)
-    copy.metadata.update(error.metadata)
-    return copy
+            self._queue.remove_where(lambda job: not job.is_wanted())

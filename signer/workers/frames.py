@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -47,9 +48,9 @@ def head(kind: Kind, call_id: int, body_bytes: int) -> bytes:
     return _HEAD.pack(body_bytes, call_id, kind)
 
 
-def parse_head(raw: bytes) -> tuple[int, int, Kind]:
+def parse_head(raw: bytes | bytearray, offset: int = 0) -> tuple[int, int, Kind]:
     """(body length in bytes, call id, kind); ValueError for an unknown kind or an absurd length."""
-    body_bytes, call_id, kind = _HEAD.unpack(raw)
+    body_bytes, call_id, kind = _HEAD.unpack_from(raw, offset)
     if body_bytes > BODY_BYTES_MAX:
         raise ValueError(f"a frame announces {body_bytes} bytes, more than {BODY_BYTES_MAX}")
     return body_bytes, call_id, Kind(kind)
@@ -77,6 +78,30 @@ def decode_failure(body: bytes) -> SignerError:
     error = kind(failure.message, retry_after_s=failure.retry_after_s)
     error.metadata.update(failure.metadata)
     return error
+
+
+class FrameBuffer:
+    """Bytes as they arrive, cut into frames."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The frames that are complete with this data; ValueError for bytes that are no frames."""
+        pending = self._pending
+        pending += data
+        offset = 0
+        try:
+            while len(pending) - offset >= HEAD_BYTES:
+                body_bytes, call_id, kind = parse_head(pending, offset)
+                start, end = offset + HEAD_BYTES, offset + HEAD_BYTES + body_bytes
+                if len(pending) < end:
+                    break
+                body = bytes(memoryview(pending)[start:end])
+                offset = end
+                yield Frame(kind, call_id, body)
+        finally:
+            del pending[:offset]
 
 
 class WorkerChannel:

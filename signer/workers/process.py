@@ -1,10 +1,11 @@
 """One worker process as the daemon sees it: started, called, killed.
 
-Waits are bounded by asyncio.timeout, never by asyncio.wait_for: in Python 3.11 that one swallows a cancellation which arrives together
-with the answer, and a place that is told to stop would go on for ever.
-
 States: starting → ready → lost. Only `start` makes one, and it returns a ready worker or raises. Once lost, a worker never comes back;
 `supervisor` starts another.
+
+Answers are handed to their call's listener straight from the socket's callback, without a task or a queue between: at hundreds of documents
+a second those cost more than the work. Waits are bounded by asyncio.timeout, never by asyncio.wait_for: in Python 3.11 that one swallows a
+cancellation which arrives together with the answer, and a place that is told to stop would go on for ever.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, cast
 
 import msgspec
 
 from signer.errors import InternalError, SignerError, WorkerUnavailable
-from signer.workers.frames import HEAD_BYTES, Frame, Kind, decode_failure, head, parse_head
+from signer.workers.frames import Frame, FrameBuffer, Kind, decode_failure, head
 
 _EXIT_GRACE_S = 5.0
+_LOOK_MAX_S = 1.0
+_SOCKET_BUFFER_BYTES = 1 << 20
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "CREDENTIALS_DIRECTORY", "PYTHONPATH")
 """The daemon's own variables that every worker gets."""
 
@@ -35,13 +39,15 @@ class WorkerSpec:
     name: for logs and metrics. module: run as `python -m module`. start_body: the START frame's body (settings; never a secret).
     environment: added to a minimal environment; the daemon's own variables are passed only where named in `inherit`.
     start_s_max: how long it may take to say READY; a token worker may be inside C_Login, so this is generous and its expiry is the
-    only reason a starting worker is ever killed.
+    only reason a starting worker is ever killed. silence_s_max: how long a ready worker may say nothing while it has work; then it is
+    killed, because a hung C_Sign cannot be interrupted otherwise.
     """
 
     name: str
     module: str
     start_body: bytes
     start_s_max: float
+    silence_s_max: float
     environment: Mapping[str, str] = field(default_factory=dict)
     inherit: tuple[str, ...] = INHERITED
 
@@ -59,58 +65,51 @@ class WorkerLost(Exception):
         self.error = error
 
 
-class Call:
-    """One open call: its answers, in order. Made by `WorkerProcess.open_call`, read by one task."""
+class CallListener(Protocol):
+    """Who opened a call. Called from the event loop, in order; `ended` or `lost` comes last and once. None of them may raise."""
 
-    def __init__(self, worker: WorkerProcess, call_id: int) -> None:
-        self.id = call_id
-        self._worker = worker
-        self._answers: asyncio.Queue[Frame | WorkerLost] = asyncio.Queue()
+    def reply(self, body: bytes) -> None:
+        """A REPLY frame's body. A ValueError or msgspec error from here means that the worker babbles: it is killed."""
 
-    def put(self, answer: Frame | WorkerLost) -> None:
-        """Delivers an answer (the worker's pump does)."""
-        self._answers.put_nowait(answer)
+    def ended(self, error: SignerError | None) -> None:
+        """The worker is through with the call: DONE, or FAILURE with its error."""
 
-    async def answer(self, silence_s_max: float) -> Frame:
-        """The next REPLY or DONE frame.
+    def lost(self, loss: WorkerLost, *, is_oldest: bool) -> None:
+        """The worker is gone; what this call did not answer has the outcome that `WorkerLost` tells.
 
-        Raises what a FAILURE frame says, or WorkerLost. A worker that says nothing for silence_s_max seconds is killed: a hung C_Sign
-        cannot be interrupted otherwise.
+        is_oldest: no call before it was open, so a worker that works in order was at this one.
         """
-        try:
-            async with asyncio.timeout(silence_s_max):
-                got = await self._answers.get()
-        except TimeoutError:
-            self._worker.lose("timed-out")
-            raise WorkerLost("timed-out") from None
-        if isinstance(got, WorkerLost):
-            raise WorkerLost(got.cause, got.error) from got
-        if got.kind is Kind.FAILURE:
-            raise decode_failure(got.body)
-        return got
 
 
-class WorkerProcess:
-    """A ready worker. Owned by one supervisor task; `call` may be used by several tasks at once."""
+class WorkerProcess(asyncio.Protocol):
+    """A ready worker. Owned by one supervisor task; calls may be opened from any task of the loop."""
 
-    def __init__(
-        self, spec: WorkerSpec, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, spec: WorkerSpec) -> None:
         self.spec = spec
         self.ready_body = b""
-        self._process = process
-        self._reader = reader
-        self._writer = writer
-        self._calls: dict[int, Call] = {}
+        self._is_ready = False
+        self._loop = asyncio.get_running_loop()
+        self._process: asyncio.subprocess.Process | None = None
+        self._transport: asyncio.Transport | None = None
+        self._buffer = FrameBuffer()
+        self._first: asyncio.Future[Frame] = self._loop.create_future()
+        self._gone: asyncio.Future[WorkerLost] = self._loop.create_future()
+        self._calls: dict[int, CallListener] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._next_call_id = 1
-        self._lost: WorkerLost | None = None
-        self._pump: asyncio.Task[None] | None = None
-        self.on_lost: Callable[[], None] = lambda: None
+        self._heard_s = 0.0
+        self._watch: asyncio.TimerHandle | None = None
 
     @property
     def pid(self) -> int:
         """Process id, for tests and process metrics."""
-        return self._process.pid
+        return self._process.pid if self._process else 0
+
+    @property
+    def calls_open(self) -> int:
+        """Calls it has not finished."""
+        return len(self._calls)
 
     @classmethod
     async def start(cls, spec: WorkerSpec) -> WorkerProcess:
@@ -119,10 +118,34 @@ class WorkerProcess:
         Raises the error the worker reported (for example PinHeld), or WorkerUnavailable when it died or stayed silent. No process is
         left behind in either case.
         """
+        worker = cls(spec)
+        await worker._launch()
+        try:
+            async with asyncio.timeout(spec.start_s_max):
+                worker.ready_body = await worker._shake_hands()
+        except (TimeoutError, EOFError, OSError) as error:
+            await worker.close(kill=True)
+            raise WorkerUnavailable(f"worker {spec.name} did not become ready: {type(error).__name__}, exit {worker.exit_code}") from error
+        except BaseException:
+            # A worker that reported its own failure is past its login and leaves by itself when its socket closes.
+            await asyncio.shield(worker.close())
+            raise
+        return worker
+
+    @property
+    def exit_code(self) -> int | None:
+        """The program's exit code once it has ended."""
+        return self._process.returncode if self._process else None
+
+    async def _launch(self) -> None:
+        spec = self.spec
         ours, theirs = socket.socketpair()
+        ours.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER_BYTES)
         environment = {name: os.environ[name] for name in spec.inherit if name in os.environ} | dict(spec.environment)
         with theirs:
-            process = await asyncio.create_subprocess_exec(
+            self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 spec.module,
@@ -132,56 +155,54 @@ class WorkerProcess:
                 env=environment,
                 start_new_session=True,
             )
-        reader, writer = await asyncio.open_connection(sock=ours)
-        worker = cls(spec, process, reader, writer)
-        try:
-            async with asyncio.timeout(spec.start_s_max):
-                worker.ready_body = await worker._shake_hands()
-        except (TimeoutError, EOFError, OSError) as error:
-            await worker.close(kill=True)
-            raise WorkerUnavailable(
-                f"worker {spec.name} did not become ready: {type(error).__name__}, exit {process.returncode}"
-            ) from error
-        except BaseException:
-            # A worker that reported its own failure is past its login and leaves by itself when its socket closes.
-            await asyncio.shield(worker.close())
-            raise
-        worker._pump = asyncio.create_task(worker._pump_frames(), name=f"pump {spec.name}")
-        return worker
+        await self._loop.create_unix_connection(lambda: self, sock=ours)
 
     async def _shake_hands(self) -> bytes:
         self._write(Kind.START, 0, self.spec.start_body)
-        frame = await self._read_frame()
+        frame = await self._first
         if frame.kind is Kind.FAILURE:
             raise decode_failure(frame.body)
         if frame.kind is not Kind.READY:
             raise InternalError(f"worker {self.spec.name} answered START with {frame.kind.name}")
+        self._is_ready = True
         return frame.body
 
-    def open_call(self, body: bytes) -> Call:
+    def open_call(self, body: bytes, listener: CallListener) -> None:
         """Writes the call's frame now, so that calls reach the worker in the order they were opened; WorkerLost if it is gone."""
         self.raise_if_lost()
-        call = Call(self, self._next_call_id)
+        if not self._calls:
+            self._heard_s = self._loop.time()
+            self._idle.clear()
+        self._calls[self._next_call_id] = listener
+        self._write(Kind.CALL, self._next_call_id, body)
         self._next_call_id += 1
-        self._calls[call.id] = call
-        self._write(Kind.CALL, call.id, body)
-        return call
+        if self._watch is None:
+            self._watch = self._loop.call_later(min(self.spec.silence_s_max, _LOOK_MAX_S), self._look)
 
     def raise_if_lost(self) -> None:
         """WorkerLost when it is gone."""
-        if self._lost is not None:
-            raise WorkerLost(self._lost.cause, self._lost.error)
+        if self._gone.done():
+            loss = self._gone.result()
+            raise WorkerLost(loss.cause, loss.error)
 
-    def forget(self, call: Call) -> None:
-        """The caller takes no more answers of this call."""
-        self._calls.pop(call.id, None)
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is gone (then `open_call` raises)."""
+        return self._gone.done()
 
-    def lose(self, cause: str) -> None:
-        """Kills the worker now; every open call raises WorkerLost(cause)."""
-        if self._lost is None:
-            self._lost = WorkerLost(cause)
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGKILL)
+    async def finish_calls(self) -> None:
+        """Waits until no call is open; a worker that is lost or hangs has none soon."""
+        await self._idle.wait()
+
+    async def wait_lost(self) -> WorkerLost:
+        """Waits until it is gone."""
+        return await asyncio.shield(self._gone)
+
+    def lose(self, cause: str, error: SignerError | None = None) -> None:
+        """Kills the worker now; every open call is lost with this cause."""
+        if not self._gone.done():
+            self._gone.set_result(WorkerLost(cause, error))
+        self._kill()
         self._tell_all_calls()
 
     async def close(self, *, kill: bool = False) -> None:
@@ -190,53 +211,80 @@ class WorkerProcess:
         One that is still starting gets its whole start-up time: killed inside C_Login it could empty a SoftHSM token.
         """
         if kill:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGKILL)
-        self._writer.close()
-        grace_s = _EXIT_GRACE_S if self._pump is not None else self.spec.start_s_max
-        try:
-            async with asyncio.timeout(grace_s):
+            self._kill()
+        if self._transport is not None:
+            self._transport.close()
+        grace_s = _EXIT_GRACE_S if self._is_ready or self._gone.done() else self.spec.start_s_max
+        if self._process is not None:
+            try:
+                async with asyncio.timeout(grace_s):
+                    await self._process.wait()
+            except TimeoutError:
+                self._kill()
                 await self._process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGKILL)
-            await self._process.wait()
-        if self._pump is not None:
-            self._pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pump
+        if self._watch is not None:
+            self._watch.cancel()
 
-    async def _pump_frames(self) -> None:
-        cause = "died"
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio.Protocol."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio.Protocol: hands complete frames to their calls; a worker that breaks the protocol is killed."""
+        self._heard_s = self._loop.time()
         try:
-            while True:
-                frame = await self._read_frame()
-                if frame.call_id == 0 and frame.kind is Kind.FAILURE:
-                    self._lost = WorkerLost("fault", decode_failure(frame.body))
-                    return
-                call = self._calls.get(frame.call_id)
-                if call is not None:
-                    call.put(frame)
-        except (EOFError, OSError):
-            pass
+            for frame in self._buffer.feed(data):
+                self._take(frame)
         except (ValueError, msgspec.MsgspecError):
-            cause = "babbled"
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGKILL)
-        finally:
-            self._lost = self._lost or WorkerLost(cause)
+            self.lose("babbled")
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """asyncio.Protocol: the worker has closed its end, by leaving or by dying."""
+        if not self._first.done():
+            self._first.set_exception(EOFError("the worker left"))
+        if not self._gone.done():
+            self._gone.set_result(WorkerLost("died"))
+        self._tell_all_calls()
+
+    def _take(self, frame: Frame) -> None:
+        if not self._first.done():
+            self._first.set_result(frame)
+        elif frame.call_id == 0 and frame.kind is Kind.FAILURE:
+            if not self._gone.done():
+                self._gone.set_result(WorkerLost("fault", decode_failure(frame.body)))
             self._tell_all_calls()
+        elif (listener := self._calls.get(frame.call_id)) is not None:
+            if frame.kind is Kind.REPLY:
+                listener.reply(frame.body)
+            else:
+                del self._calls[frame.call_id]
+                if not self._calls:
+                    self._idle.set()
+                listener.ended(decode_failure(frame.body) if frame.kind is Kind.FAILURE else None)
+
+    def _look(self) -> None:
+        """Kills a worker that has work and says nothing; looks again as long as there is work."""
+        self._watch = None
+        if not self._calls:
+            return
+        left_s = self._heard_s + self.spec.silence_s_max - self._loop.time()
+        if left_s <= 0:
+            self.lose("timed-out")
+        else:
+            self._watch = self._loop.call_later(min(left_s, _LOOK_MAX_S), self._look)
 
     def _tell_all_calls(self) -> None:
-        self.on_lost()
-        for call in self._calls.values():
-            call.put(self._lost or WorkerLost("died"))
-        self._calls.clear()
+        loss = self._gone.result()
+        calls, self._calls = self._calls, {}
+        self._idle.set()
+        for index, listener in enumerate(calls.values()):
+            listener.lost(loss, is_oldest=index == 0)
 
-    async def _read_frame(self) -> Frame:
-        body_bytes, call_id, kind = parse_head(await self._reader.readexactly(HEAD_BYTES))
-        return Frame(kind, call_id, await self._reader.readexactly(body_bytes))
+    def _kill(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGKILL)
 
     def _write(self, kind: Kind, call_id: int, body: bytes) -> None:
-        self._writer.write(head(kind, call_id, len(body)))
-        self._writer.write(body)
+        if self._transport is not None:
+            self._transport.writelines((head(kind, call_id, len(body)), body))

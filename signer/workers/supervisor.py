@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from signer.errors import SignerError
@@ -42,13 +42,16 @@ class Place:
     """One place for a worker; `state` and `fault` are read by health and by `signer tokens`.
 
     serve: works with a ready worker until it is lost (raises WorkerLost) or no longer wanted (returns). is_final: tells the start-up errors
-    after which another try would do harm (a refused PIN): the place is then held until the daemon is told otherwise.
+    after which another try would do harm (a refused PIN): the place is then held until the daemon is told otherwise. start_gate: held while
+    a worker starts; places that share a PIN share it. may_start: raises why a start would do harm, looked at inside the gate.
     """
 
     spec: WorkerSpec
     serve: Callable[[WorkerProcess], Awaitable[None]]
     is_final: Callable[[SignerError], bool] = lambda _error: False
     on_loss: Callable[[str, str], None] = lambda _name, _cause: None
+    start_gate: asyncio.Lock = field(default_factory=asyncio.Lock)
+    may_start: Callable[[], None] = lambda: None
     backoff: Backoff = Backoff()
     state: PlaceState = PlaceState.STARTING
     fault: SignerError | None = None
@@ -84,7 +87,9 @@ class Place:
                 self.state = PlaceState.STOPPED
 
     async def _serve_once(self) -> None:
-        self.worker = await WorkerProcess.start(self.spec)
+        async with self.start_gate:
+            self.may_start()
+            self.worker = await WorkerProcess.start(self.spec)
         self.state, self.fault = PlaceState.READY, None
         _log.info("worker ready", worker=self.spec.name, pid=self.worker.pid)
         try:
