@@ -6,18 +6,21 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from signer.algorithms import DigestAlgorithm
+import msgspec
+
 from signer.documents.wire import PrepareCall, PreparedReply
-from signer.errors import SignerError, TimestampInvalid, TimestampUnavailable
-from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check, splice
-from signer.journal.model import Intent, Outcome, OutcomeKind, Stored
+from signer.errors import SignerError
+from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check
+from signer.journal.model import Intent, OutcomeKind, Stored
 from signer.model import FieldPlacement, Level, SignatureKey, StageTimes
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_use import use_key
-from signer.pipeline.material import Finished, Parked, encode, stored_material
+from signer.pipeline.material import Finished, Parked, stored_material
+from signer.pipeline.parking import assemble, complete, outcome
 from signer.pipeline.plan import ReadyPlan, fingerprint
 from signer.pipeline.request import Request
+from signer.pipeline.stamping import stamp_signature
 from signer.telemetry.metrics import PreparationPath
 
 VIETNAM_TIME = timezone(timedelta(hours=7))
@@ -96,15 +99,22 @@ async def _from_store(item: _Item, stored: Stored) -> Finished | None:
     """Step 1: the stored outcome; a parked one is completed now; None where no signature exists and another attempt is right."""
     material = stored_material(stored, item.key.document_id, item.fingerprint)
     if isinstance(material, Parked):
-        return await _complete_parked(item, stored.attempts, material)
-    return material
+        stamp = await stamp_signature(item.engine, item.request, item.plan.shortage, material.signature, _is_parked)
+        material = await complete(item.engine, item.key, stored.attempts, material, stamp)
+    return _with_digest(item, material) if material is not None else None
 
 
-async def _complete_parked(item: _Item, attempt: int, parked: Parked) -> Finished:
-    """Gives a parked signature its timestamp, without a second key use."""
-    finished = _assemble(item, parked, await _timestamp(item.engine, parked.signature))
-    await item.engine.ledger.settle([_outcome(item, attempt, OutcomeKind.RELEASED, finished, parked.signature)])
-    return finished
+async def _is_parked() -> None:
+    """Nothing to do: it came from the journal."""
+
+
+def _with_digest(item: _Item, finished: Finished) -> Finished:
+    """The same with the digest of the whole signed file, which can't be known where the document is not."""
+    if finished.signed_sha256:
+        return finished
+    whole = item.source.copy()
+    whole.update(finished.appended)
+    return msgspec.structs.replace(finished, signed_sha256=whole.digest())
 
 
 async def _prepare(item: _Item) -> _Prepared:
@@ -141,14 +151,10 @@ async def _sign_prepared(item: _Item, prepared: _Prepared) -> SignedDocument:
         raise used
     signed_s = clock_s()
     parked = _parked(plan, prepared, used.signature.signature)
-    try:
-        stamp = await _timestamp(engine, parked.signature) if plan.level is not Level.B_B else None  # 7
-    except (TimestampUnavailable, TimestampInvalid):
-        await engine.ledger.settle([_outcome(item, used.attempt, OutcomeKind.PARKED, parked, parked.signature)])
-        raise
+    stamp = await _stamp(item, used.attempt, parked) if plan.level is not Level.B_B else None  # 7
     stamped_s = clock_s()
-    finished = _assemble(item, parked, stamp)  # 8
-    await engine.ledger.settle([_outcome(item, used.attempt, OutcomeKind.RELEASED, finished, parked.signature)])  # 9
+    finished = _with_digest(item, assemble(engine, parked, stamp))  # 8
+    await engine.ledger.settle([outcome(item.key, used.attempt, OutcomeKind.RELEASED, finished, parked.signature)])  # 9
     times = StageTimes(
         queue_s=used.signature.queue_s,
         document_s=prepared.document_s,
@@ -157,6 +163,15 @@ async def _sign_prepared(item: _Item, prepared: _Prepared) -> SignedDocument:
         journal_s=used.journal_s + clock_s() - stamped_s,
     )
     return SignedDocument(item.source.digest(), finished, times, replayed=False)  # 10
+
+
+async def _stamp(item: _Item, attempt: int, parked: Parked) -> Stamp:
+    """Step 7; what raises here has left the signature parked."""
+
+    async def park() -> None:
+        await item.engine.ledger.settle([outcome(item.key, attempt, OutcomeKind.PARKED, parked, parked.signature)])
+
+    return await stamp_signature(item.engine, item.request, item.plan.shortage, parked.signature, park)
 
 
 def _intent(item: _Item, prepared: _Prepared) -> Intent:
@@ -185,27 +200,3 @@ def _parked(plan: ReadyPlan, prepared: _Prepared, signature: bytes) -> Parked:
         chain=plan.credential.chain,
         algorithm=plan.algorithm,
     )
-
-
-def _assemble(item: _Item, parked: Parked, stamp: Stamp | None) -> Finished:
-    template = item.engine.template(parked.certificate, parked.chain, parked.algorithm)
-    cms = template.assemble(parked.signed_attributes, parked.signature, timestamp=stamp.timestamp if stamp else None)
-    appended = splice(PreparedUpdate(parked.update, parked.contents_offset, parked.contents_digits), cms)
-    signed = item.source.copy()
-    signed.update(appended)
-    return Finished(
-        appended=appended,
-        signing_time=parked.signing_time,
-        timestamp_time=stamp.gen_time if stamp else None,
-        certificate_serial=parked.certificate_serial,
-        algorithm=parked.algorithm,
-        signed_sha256=signed.digest(),
-    )
-
-
-def _outcome(item: _Item, attempt: int, kind: OutcomeKind, material: Finished | Parked, signature: bytes) -> Outcome:
-    return Outcome(item.key, attempt, kind, encode(material), hashlib.sha256(signature).digest())
-
-
-async def _timestamp(engine: Engine, signature: bytes) -> Stamp:
-    return await engine.require_timestamper().stamp(hashlib.sha256(signature).digest(), DigestAlgorithm.SHA256)

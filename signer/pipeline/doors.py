@@ -59,5 +59,5 @@ class Timestamper(Protocol):
     def timestamp_bytes_max(self) -> int:
         """The longest timestamp to expect, for reserving room."""
 
-    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm) -> Stamp:
-        """A timestamp over the imprint; TimestampUnavailable or TimestampInvalid."""
+    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm, deadline_s: float) -> Stamp:
+        """A timestamp over the imprint; TimestampUnavailable or TimestampInvalid. deadline_s: on the loop's clock; nobody waits longer."""

@@ -21,7 +21,10 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class Engine:
-    """Everything the path needs. utc_now: the injected wall clock, aware. Owned by the event loop."""
+    """Everything the path needs. utc_now: the injected wall clock, aware. Owned by the event loop.
+
+    patience_s: how long a signature goes on asking for its timestamp, when its caller does not want it parked.
+    """
 
     ledger: Ledger
     preparer: Preparer
@@ -30,6 +33,7 @@ class Engine:
     metrics: Metrics
     utc_now: Callable[[], datetime]
     timestamper: Timestamper | None = None
+    patience_s: float = 60.0
     _templates: dict[tuple[bytes, tuple[bytes, ...], SignatureAlgorithm], CmsTemplate] = field(default_factory=dict)
     _running: dict[SignatureKey, asyncio.Event] = field(default_factory=dict)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -49,7 +53,9 @@ class Engine:
     def require_timestamper(self) -> Timestamper:
         """Who timestamps; TimestampUnavailable when the configuration names nobody."""
         if self.timestamper is None:
-            raise TimestampUnavailable("no time-stamping authority is configured: add a [timestamp] section, or ask for level b-b")
+            raise TimestampUnavailable(
+                "no time-stamping authority is configured: add [[stamping.servers]] or [timestamp], or ask for level b-b"
+            )
         return self.timestamper
 
     async def enter(self, key: SignatureKey) -> None:
@@ -57,6 +63,10 @@ class Engine:
         while (other := self._running.get(key)) is not None:
             await other.wait()
         self._running[key] = asyncio.Event()
+
+    def is_busy(self, key: SignatureKey) -> bool:
+        """Whether some task of this daemon works on these ids now."""
+        return key in self._running
 
     def leave(self, key: SignatureKey) -> None:
         """Lets the next task with the same ids in."""

@@ -64,8 +64,11 @@ class BuiltInTimestamper:
         """The longest timestamp, for reserving room. Raises TimestampUnavailable while the authority's credential can't be used."""
         return self._current().template.size_max()
 
-    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm) -> Stamp:
-        """A TimeStampToken, signed by a verified use of the authority's key. TimestampUnavailable says why there is none."""
+    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm, deadline_s: float) -> Stamp:  # noqa: ARG002
+        """A TimeStampToken, signed by a verified use of the authority's key. TimestampUnavailable says why there is none.
+
+        A key use is brought to its end within the authority's own patience, whatever the deadline.
+        """
         engine = self._engine
         try:
             built = self._current()
