@@ -76,7 +76,7 @@ class Batch:
     def __init__(self, engine: Engine, request: Request, plan: ReadyPlan, *, documents_max: int, bytes_max: int) -> None:
         self.tally = Tally()
         self._engine = engine
-        self._request = request
+        self.request = request
         self._plan = plan
         self._observer = Observer(engine.metrics, plan)
         self._documents_max = documents_max
@@ -121,7 +121,7 @@ class Batch:
 
     async def _run(self, index: int, document: IncomingDocument) -> None:
         try:
-            result: SignedDocument | SignerError = await sign_document(self._engine, self._request, self._plan, document)
+            result: SignedDocument | SignerError = await sign_document(self._engine, self.request, self._plan, document)
         except SignerError as error:
             result = error
         except Exception as error:  # noqa: BLE001 - one item's bug must not end its batch; the log has it whole

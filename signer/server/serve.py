@@ -54,6 +54,7 @@ from signer.tokens.settings import TokenSettings
 _log = get_logger(__name__)
 _FIRST_LOGIN_S_MAX = 10.0
 _CLOSE_GRACE_S = 5.0
+_LAST_WRITES_S = 0.5
 _SETTLE_S_MAX = 60.0
 _HOUSEKEEPING_S = 6 * 3600.0
 _SERVED = tuple(name for name in SERVICE_NAMES if name.rsplit(".", 1)[1] in ("SigningService", "CredentialService", "AdminService"))
@@ -196,7 +197,8 @@ class Daemon:
         self._door.drain()
         await self._door.wait_until_empty(self._config.server.drain_s)
         self._door.stop_open_requests()
-        await server.stop(_CLOSE_GRACE_S)
+        await self._door.wait_until_empty(_CLOSE_GRACE_S)
+        await server.stop(_LAST_WRITES_S)
 
     async def _say_stopped(self) -> None:
         with contextlib.suppress(JournalUnavailable):
