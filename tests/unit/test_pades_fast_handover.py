@@ -55,13 +55,15 @@ def deep(levels: int) -> bytes:
     return pdfs.edited(CARD, lambda pdf: pdf.Root.__setitem__("/Deep", pikepdf.Object.parse(b"[" * levels + b"<<>>" + b"]" * levels)))
 
 
-def xref_stream_bomb() -> bytes:
-    """A cross-reference stream of a hundred million objects."""
-    packed = zlib.compress(bytes(16 << 20), 9)
-    out = b"%PDF-1.5\n"
-    start = len(out)
-    out += b"4 0 obj\n<< /Type /XRef /Size 100000000 /W [1 2 1] /Root 1 0 R /Filter /FlateDecode /Length %d >>\nstream\n" % len(packed)
-    return out + packed + b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % start
+def xref_stream_bomb(objects: int, sections: int) -> bytes:
+    """Cross-reference streams of so many objects in use, a thousandth of that in bytes."""
+    packed = zlib.compress(b"\x00\x00\x00" + b"\x01\x00\x00" * (objects - 1), 9)
+    out, trailer = b"%PDF-1.5\n", b"/Type /XRef /Size %d /W [1 1 1] /Root 1 0 R /Filter /FlateDecode /Length %d" % (objects, len(packed))
+    start = 0
+    for section in range(sections):
+        previous, start = b" /Prev %d" % start if section else b"", len(out)
+        out += b"%d 0 obj\n<< %b%b >>\nstream\n%b\nendstream\nendobj\n" % (objects + section, trailer, previous, packed)
+    return out + b"startxref\n%d\n%%%%EOF\n" % start
 
 
 def many_revisions(revisions: int) -> bytes:
@@ -100,7 +102,8 @@ HANDED_OVER: dict[str, tuple[bytes, FallbackReason]] = {
     "another filter": (replaced(STREAMS, b"/FlateDecode /N", b"/LZWDecode /N"), FallbackReason.STREAM),
     "a length that is wrong": (re.sub(rb"/Length \d\d /Filter", b"/Length 11 /Filter", STREAMS), FallbackReason.STREAM),
     "an object stream that is a bomb": (bomb(), FallbackReason.TOO_LARGE),
-    "cross-references that are a bomb": (xref_stream_bomb(), FallbackReason.TOO_LARGE),
+    "a cross-reference stream that is a bomb": (xref_stream_bomb(200_000, 1), FallbackReason.TOO_LARGE),
+    "many cross-reference streams that are a bomb": (xref_stream_bomb(50_000, 50), FallbackReason.TOO_LARGE),
     "an unknown version in the catalog": (pdfs.edited(CARD, with_version), FallbackReason.CATALOG),
     "certified": (certified(2), FallbackReason.CERTIFIED),
     "permissions": (pdfs.edited(CARD, with_perms), FallbackReason.CERTIFIED),
