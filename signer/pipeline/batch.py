@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from signer.errors import InternalError, SignerError
+from signer.errors import InternalError, SignerError, TimestampPending
 from signer.model import StageTimes
 from signer.pipeline.document import IncomingDocument, SignedDocument, sign_document
 from signer.pipeline.engine import Engine
@@ -36,12 +36,13 @@ class ItemOutcome:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of a batch; received == signed + replayed + failed once it has ended."""
+    """Counts of a batch; received == signed + replayed + failed + pending once it has ended."""
 
     received: int = 0
     signed: int = 0
     replayed: int = 0
     failed: int = 0
+    pending: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     queue_s: float = 0.0
     document_s: float = 0.0
@@ -51,7 +52,9 @@ class Tally:
 
     def add(self, result: SignedDocument | SignerError) -> None:
         """Counts one ended item."""
-        if isinstance(result, SignerError):
+        if isinstance(result, TimestampPending):
+            self.pending += 1
+        elif isinstance(result, SignerError):
             self.failed += 1
             self.failures[result.reason.value] += 1
         elif result.replayed:

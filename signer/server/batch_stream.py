@@ -242,7 +242,7 @@ class BatchStream:
     def _progress(self) -> batch_pb2.BatchProgress:
         tally = self._batch.tally
         elapsed_s = asyncio.get_running_loop().time() - self._started_s
-        done = tally.signed + tally.replayed + tally.failed
+        done = tally.signed + tally.replayed + tally.failed + tally.pending
         progress = batch_pb2.BatchProgress(
             expected=self._header.expected_documents,
             received=tally.received,
@@ -265,6 +265,7 @@ class BatchStream:
             signed=tally.signed,
             replayed=tally.replayed,
             failed=tally.failed,
+            pending=tally.pending,
             not_received=max(0, self._header.expected_documents - tally.received),
             failures=[batch_pb2.ReasonCount(reason=reason, count=count) for reason, count in sorted(tally.failures.items())],
             elapsed=convert.duration(asyncio.get_running_loop().time() - self._started_s),
