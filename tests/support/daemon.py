@@ -58,7 +58,7 @@ class World:
         return self.folder / "pki"
 
     def config(self, name: str = "signer.toml", **changes: Any) -> Path:
-        """Writes a configuration; changes: token, server, documents, journal, limits, stamping … as dicts of TOML values; tsas as a list."""
+        """Writes a configuration; changes: token, server, documents, journal, limits, stamping … as dicts of TOML values; tsas a list."""
         path = self.folder / name
         path.write_text(_config_text(self, changes), encoding="utf-8")
         return path
