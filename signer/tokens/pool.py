@@ -17,7 +17,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -87,7 +87,7 @@ class PoolEvents(Protocol):
     def worker_lost(self, token: str, cause: str) -> None:
         """A worker died or was given up."""
 
-    def token_held(self, token: str, reason: str) -> None:
+    def token_held(self, token: str, fault: SignerError) -> None:
         """Every worker is held until an operator acts."""
 
 
@@ -108,9 +108,8 @@ class TokenPool:
         self._sign_s = _FRAME_S
         self._tasks: list[asyncio.Task[None]] = []
         specs = [self._spec(index, lock_path, log_level) for index in range(processes)]
-        self.places = [
-            Place(spec, self._serve, is_final=lambda error: isinstance(error, _FINAL_FAULTS), on_loss=self._note_loss) for spec in specs
-        ]
+        shared: dict[str, Any] = {"on_loss": self._note_loss, "turn": asyncio.Lock(), "before_start": self._raise_if_refused}
+        self.places = [Place(spec, self._serve, is_final=lambda error: isinstance(error, _FINAL_FAULTS), **shared) for spec in specs]
 
     @property
     def name(self) -> str:
@@ -168,6 +167,12 @@ class TokenPool:
             fault = next(place.fault for place in self.places if place.fault is not None)
             raise _fresh(fault)
 
+    def _raise_if_refused(self) -> None:
+        """PinHeld, PinLocked or PinSourceUnreadable once any worker met it: no other one may try the PIN again."""
+        for place in self.places:
+            if place.state is PlaceState.HELD and place.fault is not None:
+                raise _fresh(place.fault)
+
     def _spec(self, index: int, lock_path: Path, log_level: str) -> WorkerSpec:
         settings = self.settings
         start = Start(
@@ -197,7 +202,7 @@ class TokenPool:
         if place.state is PlaceState.HELD and all(other.state is PlaceState.HELD for other in self.places):
             self.settled.set()
             fault = place.fault or InternalError("a held worker has no fault")
-            self._events.token_held(self.name, fault.reason.value)
+            self._events.token_held(self.name, fault)
             self._fail_waiting(fault)
 
     def _note_loss(self, _worker: str, cause: str) -> None:

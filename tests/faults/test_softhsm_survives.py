@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from signer.algorithms import KeyFamily, SignatureAlgorithm
 from signer.demo.softhsm import DemoToken, KeyKind, KeySpec, create_token, open_token
+from signer.errors import SignerError
 from signer.tokens.mechanisms import RECIPES
 from signer.tokens.pool import TokenPool
 from signer.tokens.settings import TokenSettings
@@ -55,8 +56,8 @@ class Seen:
     def worker_lost(self, token: str, cause: str) -> None:  # noqa: ARG002
         self.losses[cause] += 1
 
-    def token_held(self, token: str, reason: str) -> None:  # noqa: ARG002
-        self.held.append(reason)
+    def token_held(self, token: str, fault: SignerError) -> None:  # noqa: ARG002
+        self.held.append(fault.reason.value)
 
 
 @pytest.fixture
