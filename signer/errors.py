@@ -53,6 +53,7 @@ class Reason(Enum):
     PIN_SOURCE_UNREADABLE = "PIN_SOURCE_UNREADABLE"
     TIMESTAMP_UNAVAILABLE = "TIMESTAMP_UNAVAILABLE"
     TIMESTAMP_INVALID = "TIMESTAMP_INVALID"
+    TIMESTAMP_PENDING = "TIMESTAMP_PENDING"
     QUEUE_FULL = "QUEUE_FULL"
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
@@ -330,6 +331,12 @@ class TimestampInvalid(SignerError):
     """A timestamp was answered that does not stand up to verification; it was not used."""
 
     reason = Reason.TIMESTAMP_INVALID
+
+
+class TimestampPending(SignerError):
+    """Signed and parked, as the caller chose: the appliance goes on asking for the timestamp; the same ids fetch the signature later."""
+
+    reason = Reason.TIMESTAMP_PENDING
 
 
 class CapacityError(SignerError):

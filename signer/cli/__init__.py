@@ -23,6 +23,7 @@ VERBS = {
     "serve": "Run the daemon until SIGTERM or SIGINT.",
     "sign": "Sign a PDF, or a folder of PDFs such as a class.",
     "verify": "Verify every signature of PDFs, without a daemon.",
+    "evidence": "Prove with one timestamp that a class's documents exist unchanged, each alone (RFC 4998).",
     "credentials": "List the credentials that may sign for a school.",
     "tokens": "List the daemon's PKCS#11 tokens and their state.",
     "config": "Check the daemon's configuration, or print its reference.",

@@ -177,6 +177,11 @@ ADVICE: dict[Reason, Advice] = {
         "dấu thời gian nhận được không hợp lệ; chữ ký được giữ lại",
         _AGAIN,
     ),
+    _R.TIMESTAMP_PENDING: _advice(
+        "signed; the appliance goes on asking for its timestamp",
+        "đã ký; hệ thống đang tiếp tục lấy dấu thời gian",
+        Text("run the same command again later to fetch it", "chạy lại đúng lệnh này sau để nhận kết quả"),
+    ),
     _R.QUEUE_FULL: _advice("the token's queue is full", "hàng đợi ký đã đầy", _AGAIN),
     _R.TOO_MANY_REQUESTS: _advice("the daemon is busy with other requests", "dịch vụ ký đang bận", _AGAIN),
     _R.DEADLINE_EXCEEDED: _advice(

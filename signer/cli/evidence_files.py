@@ -77,13 +77,17 @@ def record_path(evidence: Path, name: str) -> Path:
     return evidence / f"{name}{SUFFIX}"
 
 
-def trust_anchors(files: Sequence[Path]) -> tuple[bytes, ...]:
-    """Certificates, DER, of PEM files, else of the one that SIGNER_TRUST names. ConfigError for none."""
-    chosen = files or [Path(path) for path in [os.environ.get("SIGNER_TRUST", "")] if path]
-    found = tuple(certificate for file in chosen for certificate in _certificates(file))
+def trust_files(chosen: Sequence[Path]) -> list[Path]:
+    """PEM files of the CAs whose timestamps are believed: those chosen, else the one that SIGNER_TRUST names. UsageError without any."""
+    found = list(chosen) or [Path(path) for path in [os.environ.get("SIGNER_TRUST", "")] if path]
     if not found:
         raise click.UsageError("--tsa-trust is needed: the CAs whose timestamps are believed")
     return found
+
+
+def trust_anchors(files: Iterable[Path]) -> tuple[bytes, ...]:
+    """Their certificates, DER. ConfigError for a file without any."""
+    return tuple(certificate for file in files for certificate in _certificates(file))
 
 
 def _certificates(file: Path) -> Iterable[bytes]:

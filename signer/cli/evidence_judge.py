@@ -36,6 +36,11 @@ class Verdict:
     check: str = ""
     is_class: bool = False
 
+    @property
+    def is_fine(self) -> bool:
+        """Whether it is proven."""
+        return self.status is Status.PROVEN
+
 
 @dataclass(frozen=True, slots=True)
 class _Record:

@@ -79,8 +79,10 @@ class RequestState:
 
     def is_ours(self, job: Job) -> bool:
         """Whether the output may be replaced: there is none, or this request wrote it and nobody changed it since."""
+        if not os.path.lexists(job.output):
+            return True
         found = sha256_of(job.output)
-        return not found or any(signed.signed_sha256 == found for signed in self._signed[job.name])
+        return any(signed.signed_sha256 == found for signed in self._signed[job.name])
 
     def record(self, job: Job, signed_sha256: str) -> None:
         """Remembers a signed file; to be called before its output takes its place."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from signer.errors import InvalidArgument, JournalUnavailable
@@ -10,6 +11,7 @@ from signer.journal.jobs import SERIAL_MAX, Abandon, ForgetMaterial, Intend, Job
 from signer.journal.ledger import Ids, ids_of
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, Stored
 from signer.journal.reports import accounting
+from signer.journal.rows import count_parked, read_parked
 from signer.journal.writer import CommitObserver, Writer
 from signer.model import SignatureKey
 from signer.store.engine import BUSY_TIMEOUT_S
@@ -83,6 +85,23 @@ class Journal:
         by_ids = {_checked(key): key for key in keys}
         found: dict[Ids, Stored] = await self._call(LookUp(asyncio.get_running_loop(), list(by_ids)))
         return {by_ids[ids]: stored for ids, stored in found.items()}
+
+    async def parked(self, *, after: int = -1, limit: int) -> list[tuple[int, SignatureKey]]:
+        """Up to `limit` signatures that wait for their timestamp, oldest first, each with the entry of its outcome.
+
+        after: the last entry that an earlier call gave, so that one which can't be completed does not hide those behind it.
+
+        Raises:
+            JournalUnavailable: the database can't be read.
+        """
+        query = partial(read_parked, after=after, limit=limit)
+        found: list[tuple[int, Ids]] = await self._call(Read(asyncio.get_running_loop(), query))
+        return [(outcome, SignatureKey(*ids)) for outcome, ids in found]
+
+    async def parked_count(self) -> int:
+        """How many signatures wait for their timestamp; cheap."""
+        count: int = await self._call(Read(asyncio.get_running_loop(), count_parked))
+        return count
 
     async def intend(self, intents: Sequence[Intent]) -> list[int]:
         """Write down that keys are about to be used; the attempt number of each, 1 for the first. All of them, or none.

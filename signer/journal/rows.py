@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, and_, column, delete, select, values
+from sqlalchemy import Connection, Select, String, and_, column, delete, func, literal_column, select, values
 
 from signer.journal.entries import CHAIN_START
 from signer.journal.jobs import StoredRow
 from signer.journal.ledger import Head, Ids, Ledger, Standing
+from signer.journal.model import SignatureState
 from signer.store.statements import ManyRows, inserting, upserting
 from signer.store.tables import journal_entry, material, signature
 
@@ -35,6 +36,18 @@ def read_standings(connection: Connection, wanted: Sequence[Ids]) -> dict[Ids, S
 def read_stored(connection: Connection, wanted: Iterable[Ids]) -> dict[Ids, StoredRow]:
     """What stands under `wanted`, its material still packed."""
     return {row[:3]: row[3:] for row in _FETCH_STORED.fetch(connection, list(wanted))}
+
+
+def read_parked(connection: Connection, after: int, limit: int) -> list[tuple[int, Ids]]:
+    """Up to `limit` parked signatures whose outcome stands after entry `after`, oldest first: that entry, and the key."""
+    columns = (signature.c.outcome, signature.c.school_id, signature.c.request_id, signature.c.document_id)
+    rows = connection.execute(select(*columns).where(_IS_PARKED, signature.c.outcome > after).order_by(signature.c.outcome).limit(limit))
+    return [(outcome, tuple(ids)) for outcome, *ids in rows]
+
+
+def count_parked(connection: Connection) -> int:
+    """How many signatures wait for their timestamp."""
+    return connection.execute(select(func.count()).select_from(signature).where(_IS_PARKED)).scalar_one()
 
 
 def write(connection: Connection, ledger: Ledger) -> None:
@@ -65,6 +78,8 @@ _STORED = select(
     material.c.content,
 ).join_from(signature, material, material.c.outcome == signature.c.outcome, isouter=True)
 
+_IS_PARKED = signature.c.state == literal_column(f"'{SignatureState.PARKED.value}'")
+"""A literal, not a parameter: with that alone SQLite sees that the partial index holds all of them."""
 _INSERT_ENTRIES = inserting(journal_entry)
 _INSERT_MATERIALS = inserting(material)
 _UPSERT_SIGNATURES = upserting(signature)

@@ -6,9 +6,9 @@
  4. digest                byte range → signed attributes → the digest the key will sign                       `document`
  5. intent, durable       from here the key may be used                                                       `key_use`
  6. sign                  the token's fair queue; the worker verifies before it answers                       `key_use`
- 7. timestamp             over the signature, verified; else the item is parked                               `document`
- 8. assemble              the CMS into its hole                                                               `document`
- 9. outcome, durable      with the material a repeat is answered from                                         `document`
+ 7. timestamp             over the signature, verified; else the item is parked                               `stamping`
+ 8. assemble              the CMS into its hole                                                               `parking`
+ 9. outcome, durable      with the material a repeat is answered from                                         `document`, `parking`
 10. release
 
 Rules of the room:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from signer.errors import InternalError, SignerError
+from signer.errors import InternalError, SignerError, TimestampPending
 from signer.model import StageTimes
 from signer.pipeline.document import IncomingDocument, SignedDocument, sign_documents
 from signer.pipeline.engine import Engine
@@ -41,12 +41,13 @@ class ItemOutcome:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of a batch; received == signed + replayed + failed once it has ended."""
+    """Counts of a batch; received == signed + replayed + failed + pending once it has ended."""
 
     received: int = 0
     signed: int = 0
     replayed: int = 0
     failed: int = 0
+    pending: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     queue_s: float = 0.0
     document_s: float = 0.0
@@ -56,7 +57,9 @@ class Tally:
 
     def add(self, result: SignedDocument | SignerError) -> None:
         """Counts one ended item."""
-        if isinstance(result, SignerError):
+        if isinstance(result, TimestampPending):
+            self.pending += 1
+        elif isinstance(result, SignerError):
             self.failed += 1
             self.failures[result.reason.value] += 1
         elif result.replayed:
@@ -81,7 +84,7 @@ class Batch:
     def __init__(self, engine: Engine, request: Request, plan: ReadyPlan, *, documents_max: int, bytes_max: int) -> None:
         self.tally = Tally()
         self._engine = engine
-        self._request = request
+        self.request = request
         self._plan = plan
         self._observer = Observer(engine.metrics, plan)
         self._documents_max = documents_max
@@ -144,7 +147,7 @@ class Batch:
     async def _run(self, lot: list[tuple[int, IncomingDocument]]) -> None:
         documents = [document for _index, document in lot]
         try:
-            results = await sign_documents(self._engine, self._request, self._plan, documents)
+            results = await sign_documents(self._engine, self.request, self._plan, documents)
         except Exception as error:  # noqa: BLE001 - a bug must not end the batch; the log has it whole
             reference = secrets.token_hex(8)
             _log.exception("lot failed by a bug", documents=len(documents), reference=reference)

@@ -6,26 +6,32 @@ That is what makes a class cost little more than its signatures; and an item tha
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import TypeVar
 
-from signer.algorithms import DigestAlgorithm
+import msgspec
+
 from signer.documents.wire import PrepareCall, PreparedReply
 from signer.errors import InternalError, SignerError
 from signer.formats.cms.template import CmsTemplate
-from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check, splice
-from signer.journal.model import Intent, Outcome, OutcomeKind
+from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check
+from signer.journal.model import Intent, Outcome, OutcomeKind, Stored
 from signer.model import FieldPlacement, Level, SignatureKey, StageTimes
 from signer.pipeline.doors import KeyDoor, Stamp
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_use import KeyUse, use_key
-from signer.pipeline.material import Finished, Parked, encode, stored_material
+from signer.pipeline.material import Finished, Parked, stored_material
+from signer.pipeline.parking import assemble, complete, outcome
 from signer.pipeline.plan import ReadyPlan, fingerprint
 from signer.pipeline.request import Request
+from signer.pipeline.stamping import stamp_signature
 from signer.telemetry.metrics import PreparationPath
 
+_T = TypeVar("_T")
 VIETNAM_TIME = timezone(timedelta(hours=7))
 """What /M shows people; the country has one zone without summer time."""
 
@@ -146,28 +152,48 @@ async def _answer_stored(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
         found = stored.get(item.key)
         material = stored_material(found, item.key.document_id, item.fingerprint) if found else None
         if isinstance(material, Finished):
-            item.result = SignedDocument(item.source.digest(), material, StageTimes(), replayed=True)
+            _replay(item, material)
         elif material is not None:
             item.parked = material
 
     left = _each(items, look)
     parked = [item for item in left if item.parked is not None]
-    if parked:
-        attempts = {item.key: stored[item.key].attempts for item in parked}
-        await _complete_parked(lot, parked, attempts)
+    await asyncio.gather(*[_complete(lot, item, stored[item.key]) for item in parked])
     return _left(left)
 
 
-async def _complete_parked(lot: _Lot, items: Sequence[_Item], attempts: Mapping[SignatureKey, int]) -> None:
-    """Gives parked signatures their timestamps, without a second key use."""
-    stamped = await _ask_stamps(lot, items)
-    assembled = _each(stamped, lambda item: _assemble(lot, item))
-    outcomes = [_outcome(item, attempts[item.key], OutcomeKind.RELEASED, item.finished) for item in assembled]
-    if outcomes:
-        await lot.engine.ledger.settle(outcomes)
-    for item in assembled:
-        if item.finished is not None:
-            item.result = SignedDocument(item.source.digest(), item.finished, StageTimes(), replayed=True)
+async def _complete(lot: _Lot, item: _Item, stored: Stored) -> None:
+    """Gives a parked signature its timestamp, without a second key use."""
+    parked = _known(item.parked)
+    try:
+        stamp = await stamp_signature(lot.engine, lot.request, lot.plan.shortage, parked.signature, _is_parked)
+        _replay(item, await complete(lot.engine, item.key, stored.attempts, parked, stamp))
+    except SignerError as error:
+        item.result = error
+
+
+async def _is_parked() -> None:
+    """Nothing to do: it came from the journal."""
+
+
+def _replay(item: _Item, finished: Finished) -> None:
+    item.result = SignedDocument(item.source.digest(), _with_digest(item, finished), StageTimes(), replayed=True)
+
+
+def _with_digest(item: _Item, finished: Finished) -> Finished:
+    """The same with the digest of the whole signed file, which can't be known where the document is not."""
+    if finished.signed_sha256:
+        return finished
+    whole = item.source.copy()
+    whole.update(finished.appended)
+    return msgspec.structs.replace(finished, signed_sha256=whole.digest())
+
+
+def _known(value: _T | None) -> _T:
+    """A part that an earlier step has filled; InternalError when it has not."""
+    if value is None:
+        raise InternalError("a step was taken before the one it needs")
+    return value
 
 
 async def _prepare(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
@@ -226,47 +252,52 @@ async def _use_key(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
 
 async def _stamp(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
     """Step 7: level B-T and above; an item without a timestamp is parked, never lowered."""
-    if lot.plan.level is Level.B_B or not items:
-        return list(items)
-    stamped = await _ask_stamps(lot, items)
-    parked = [_outcome(item, item.used.attempt, OutcomeKind.PARKED, item.parked) for item in items if item.result is not None and item.used]
-    if parked:
-        await lot.engine.ledger.settle(parked)
-    return stamped
-
-
-async def _ask_stamps(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
-    imprints = [hashlib.sha256(item.parked.signature).digest() for item in items if item.parked]
-    started_s = lot.request.clock_s()
-    stamps = await lot.engine.require_timestamper().stamp(imprints, DigestAlgorithm.SHA256)
-    stamp_s = lot.request.clock_s() - started_s
-    for item, stamp in zip(items, stamps, strict=True):
-        if isinstance(stamp, SignerError):
-            item.result = stamp
-        else:
-            item.stamp = stamp
-            item.stamp_s = stamp_s
+    if lot.plan.level is not Level.B_B:
+        await asyncio.gather(*[_stamp_one(lot, item) for item in items])
     return _left(items)
+
+
+async def _stamp_one(lot: _Lot, item: _Item) -> None:
+    parked, used = _known(item.parked), _known(item.used)
+
+    async def park() -> None:
+        await lot.engine.ledger.settle([outcome(item.key, used.attempt, OutcomeKind.PARKED, parked, parked.signature)])
+
+    started_s = lot.request.clock_s()
+    try:
+        item.stamp = await stamp_signature(lot.engine, lot.request, lot.plan.shortage, parked.signature, park)
+    except SignerError as error:
+        item.result = error
+    item.stamp_s = lot.request.clock_s() - started_s
 
 
 async def _release(lot: _Lot, items: Sequence[_Item]) -> None:
     """Steps 8 to 10."""
-    assembled = _each(items, lambda item: _assemble(lot, item))
-    outcomes = [_outcome(item, item.used.attempt, OutcomeKind.RELEASED, item.finished) for item in assembled if item.used]
+
+    def finish(item: _Item) -> None:
+        item.finished = _with_digest(item, assemble(lot.engine, _known(item.parked), item.stamp))
+
+    assembled = _each(items, finish)
+    if not assembled:
+        return
     started_s = lot.request.clock_s()
-    if outcomes:
-        await lot.engine.ledger.settle(outcomes)
-    settle_s = (lot.request.clock_s() - started_s) / max(1, len(outcomes))
+    await lot.engine.ledger.settle([_released(item) for item in assembled])
+    settle_s = (lot.request.clock_s() - started_s) / len(assembled)
     for item in assembled:
-        if item.used is not None and item.finished is not None:
-            times = StageTimes(
-                queue_s=item.used.signature.queue_s,
-                document_s=item.document_s,
-                token_s=item.used.signature.token_s,
-                timestamp_s=item.stamp_s,
-                journal_s=item.used.journal_s + settle_s,
-            )
-            item.result = SignedDocument(item.source.digest(), item.finished, times, replayed=False)
+        used = _known(item.used)
+        times = StageTimes(
+            queue_s=used.signature.queue_s,
+            document_s=item.document_s,
+            token_s=used.signature.token_s,
+            timestamp_s=item.stamp_s,
+            journal_s=used.journal_s + settle_s,
+        )
+        item.result = SignedDocument(item.source.digest(), _known(item.finished), times, replayed=False)
+
+
+def _released(item: _Item) -> Outcome:
+    used = _known(item.used)
+    return outcome(item.key, used.attempt, OutcomeKind.RELEASED, _known(item.finished), used.signature.signature)
 
 
 def _intent(lot: _Lot, item: _Item) -> Intent:
@@ -283,12 +314,11 @@ def _intent(lot: _Lot, item: _Item) -> Intent:
 
 
 def _parked(lot: _Lot, item: _Item, signature: bytes) -> Parked:
-    if item.update is None:
-        raise InternalError("a signature without a prepared update")
+    update = _known(item.update)
     return Parked(
-        update=item.update.update,
-        contents_offset=item.update.contents_offset,
-        contents_digits=item.update.contents_digits,
+        update=update.update,
+        contents_offset=update.contents_offset,
+        contents_digits=update.contents_digits,
         signed_attributes=item.signed_attributes,
         signature=signature,
         signing_time=lot.signing_time,
@@ -297,28 +327,3 @@ def _parked(lot: _Lot, item: _Item, signature: bytes) -> Parked:
         chain=lot.plan.credential.chain,
         algorithm=lot.plan.algorithm,
     )
-
-
-def _assemble(lot: _Lot, item: _Item) -> None:
-    """Step 8: the CMS into its hole."""
-    parked = item.parked
-    if parked is None:
-        raise InternalError("nothing to assemble")
-    template = lot.engine.template(parked.certificate, parked.chain, parked.algorithm)
-    cms = template.assemble(parked.signed_attributes, parked.signature, timestamp=item.stamp.timestamp if item.stamp else None)
-    appended = splice(PreparedUpdate(parked.update, parked.contents_offset, parked.contents_digits), cms)
-    signed = item.source.copy()
-    signed.update(appended)
-    item.finished = Finished(
-        appended=appended,
-        signing_time=parked.signing_time,
-        timestamp_time=item.stamp.gen_time if item.stamp else None,
-        certificate_serial=parked.certificate_serial,
-        algorithm=parked.algorithm,
-        signed_sha256=signed.digest(),
-    )
-
-
-def _outcome(item: _Item, attempt: int, kind: OutcomeKind, material: Finished | Parked | None) -> Outcome:
-    signature = item.parked.signature if item.parked else b""
-    return Outcome(item.key, attempt, kind, encode(material), hashlib.sha256(signature).digest())

@@ -60,5 +60,5 @@ class Timestamper(Protocol):
     def timestamp_bytes_max(self) -> int:
         """The longest timestamp to expect, for reserving room."""
 
-    async def stamp(self, imprints: Sequence[bytes], digest_algorithm: DigestAlgorithm) -> list[Stamp | SignerError]:
-        """A timestamp over each imprint, or TimestampUnavailable or TimestampInvalid in its place."""
+    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm, deadline_s: float) -> Stamp:
+        """A timestamp over the imprint; TimestampUnavailable or TimestampInvalid. deadline_s: on the loop's clock; nobody waits longer."""

@@ -22,7 +22,10 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class Engine:
-    """Everything the path needs. utc_now: the injected wall clock, aware. Owned by the event loop."""
+    """Everything the path needs. utc_now: the injected wall clock, aware. Owned by the event loop.
+
+    patience_s: how long a signature goes on asking for its timestamp, when its caller does not want it parked.
+    """
 
     ledger: Ledger
     preparer: Preparer
@@ -31,6 +34,7 @@ class Engine:
     metrics: Metrics
     utc_now: Callable[[], datetime]
     timestamper: Timestamper | None = None
+    patience_s: float = 60.0
     _templates: dict[tuple[bytes, tuple[bytes, ...], SignatureAlgorithm], CmsTemplate] = field(default_factory=dict)
     _running: dict[SignatureKey, asyncio.Event] = field(default_factory=dict)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -50,7 +54,9 @@ class Engine:
     def require_timestamper(self) -> Timestamper:
         """Who timestamps; TimestampUnavailable when the configuration names nobody."""
         if self.timestamper is None:
-            raise TimestampUnavailable("no time-stamping authority is configured: add a [timestamp] section, or ask for level b-b")
+            raise TimestampUnavailable(
+                "no time-stamping authority is configured: add [[stamping.servers]] or [timestamp], or ask for level b-b"
+            )
         return self.timestamper
 
     @asynccontextmanager
@@ -70,6 +76,10 @@ class Engine:
         finally:
             for key in taken:
                 self._running.pop(key).set()
+
+    def is_busy(self, key: SignatureKey) -> bool:
+        """Whether some task of this daemon works on these ids now."""
+        return key in self._running
 
     def start_task(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         """Runs work that must reach its journalled outcome even if its caller has gone."""

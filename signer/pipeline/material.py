@@ -15,7 +15,10 @@ from signer.journal.model import SignatureState, Stored
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
-    """appended: the update with its CMS (PAdES), or the bare signature (digests)."""
+    """appended: the update with its CMS (PAdES), or the bare signature (digests).
+
+    signed_sha256: of the whole signed file; empty where it was completed without the document, and computed when that comes again.
+    """
 
     appended: bytes
     signing_time: datetime

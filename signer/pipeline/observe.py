@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signer.errors import SignerError
+from signer.errors import SignerError, TimestampPending
 from signer.pipeline.digests import SignedDigest
 from signer.pipeline.document import SignedDocument
 from signer.pipeline.plan import ReadyPlan
@@ -15,6 +15,7 @@ class Observer:
     def __init__(self, metrics: Metrics, plan: ReadyPlan) -> None:
         kind = {"profile": plan.profile.value, "level": plan.level.value}
         self._failed = metrics.signatures.labels(**kind, outcome=Outcome.FAILED.value)
+        self._parked = metrics.signatures.labels(**kind, outcome=Outcome.PARKED.value)
         self._repeated = metrics.signatures.labels(**kind, outcome=Outcome.REPEATED.value)
         self._signed = metrics.signatures.labels(**kind, outcome=Outcome.SIGNED.value)
         stages = (Stage.QUEUE, Stage.TOKEN, Stage.DOCUMENT, Stage.TIMESTAMP, Stage.JOURNAL)
@@ -22,7 +23,9 @@ class Observer:
 
     def observe(self, result: SignedDocument | SignedDigest | SignerError) -> None:
         """Counts one ended item and, for a new signature, where its time went."""
-        if isinstance(result, SignerError):
+        if isinstance(result, TimestampPending):
+            self._parked.inc()
+        elif isinstance(result, SignerError):
             self._failed.inc()
         elif result.replayed:
             self._repeated.inc()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from enum import Enum
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import NotServedYet
@@ -18,9 +19,20 @@ _SERVED = {
 }
 
 
+class Shortage(Enum):
+    """What the caller wants when no timestamp can be had; the contract's TimestampShortage has the same names.
+
+    FAIL: ask until deadline or patience ends, then fail. PARK: fail at once with TimestampPending; the appliance goes on asking. Either
+    way the signature is kept, and is no part of what makes two requests the same.
+    """
+
+    FAIL = "fail"
+    PARK = "park"
+
+
 @dataclass(frozen=True, slots=True)
 class ReadyPlan:
-    """What is the same for all items of a request. certificate_serial: lower-case hex."""
+    """What is the same for all items of a request. certificate_serial: lower-case hex. shortage: for levels above B-B."""
 
     profile: Profile
     level: Level
@@ -28,6 +40,7 @@ class ReadyPlan:
     algorithm: SignatureAlgorithm
     placement: FieldPlacement
     certificate_serial: str
+    shortage: Shortage = Shortage.FAIL
 
     @property
     def name(self) -> str:
@@ -44,6 +57,7 @@ def make_ready(
     credential_id: str,
     algorithm: SignatureAlgorithm | None,
     placement: FieldPlacement,
+    shortage: Shortage = Shortage.FAIL,
 ) -> ReadyPlan:
     """Checks everything about a request that can be checked before its first document.
 
@@ -57,7 +71,7 @@ def make_ready(
     chosen = engine.credentials.choose_algorithm(credential, algorithm)
     if level is not Level.B_B:
         engine.require_timestamper()
-    return ReadyPlan(profile, level, credential, chosen, placement, validity.serial)
+    return ReadyPlan(profile, level, credential, chosen, placement, validity.serial, shortage)
 
 
 def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: bytes) -> bytes:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from signer.errors import Cancelled, DeadlineExceeded, ShuttingDown
 
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One RPC's right to work. deadline_s: on the loop's clock. Cancelled by the door when the caller goes away or the daemon drains."""
+    """One RPC's right to work. deadline_s: on the loop's clock. Cancelled by the door when the caller goes away or the daemon drains.
+
+    drained: set when the daemon is stopping and its patience has ended: nothing more is begun.
+    """
 
     client_id: str
     school_id: str
@@ -18,7 +22,7 @@ class Request:
     deadline_s: float
     clock_s: Callable[[], float]
     is_cancelled: bool = False
-    is_draining: bool = False
+    drained: asyncio.Event = field(default_factory=asyncio.Event)
 
     def cancel(self) -> None:
         """No key is used for this request's items that have not reached one."""
@@ -28,8 +32,8 @@ class Request:
         """Raises why the next item must not begin: Cancelled, ShuttingDown or DeadlineExceeded."""
         if self.is_cancelled:
             raise Cancelled("the caller cancelled or went away before this item's turn; no key was used for it")
-        if self.is_draining:
-            raise ShuttingDown("the daemon is stopping; no key was used for this item; repeat with the same ids", retry_after_s=5.0)
+        if self.drained.is_set():
+            raise shutting_down()
         if self.clock_s() >= self.deadline_s:
             raise DeadlineExceeded("the deadline passed before this item's turn; no key was used for it; repeat with the same ids")
 
@@ -37,3 +41,8 @@ class Request:
     def remaining_s(self) -> float:
         """Seconds until the deadline, not below 0."""
         return max(0.0, self.deadline_s - self.clock_s())
+
+
+def shutting_down() -> ShuttingDown:
+    """For an item that is not begun because the daemon stops."""
+    return ShuttingDown("the daemon is stopping; no key was used for this item; repeat with the same ids", retry_after_s=5.0)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from signer.algorithms import DigestAlgorithm
@@ -22,6 +20,7 @@ from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_use import KeyUse, use_key
 from signer.pipeline.request import Request
+from signer.timestamp.authority import Authority
 from signer.timestamp.settings import TimestampSettings
 from signer.timestamp.template import TimestampTemplate
 
@@ -59,52 +58,30 @@ class BuiltInTimestamper:
         self._serials: Iterator[int] = iter(())
         self._refill = asyncio.Lock()
         self._built: _Built | None = None
+        self._sign: Callable[[bytes], Awaitable[bytes]] = _not_ready
 
     @property
     def timestamp_bytes_max(self) -> int:
         """The longest timestamp, for reserving room. Raises TimestampUnavailable while the authority's credential can't be used."""
         return self._current().template.size_max()
 
-    async def stamp(self, imprints: Sequence[bytes], digest_algorithm: DigestAlgorithm) -> list[Stamp | SignerError]:
-        """A TimeStampToken for each imprint, by verified uses of the authority's key; TimestampUnavailable in place of one says why."""
+    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm, deadline_s: float) -> Stamp:  # noqa: ARG002
+        """A TimeStampToken, signed by a verified use of the authority's key. TimestampUnavailable says why there is none.
+
+        A key use is brought to its end within the authority's own patience, whatever the deadline.
+        """
+        engine = self._engine
         try:
             built = self._current()
-            serials = await self._take_serials(len(imprints))
-            return await self._sign(built, self._engine.utc_now(), serials, imprints, digest_algorithm)
+            gen_time = engine.utc_now()
+            authority = Authority(built.template, self._sign, self._serial, lambda: gen_time)
+            return Stamp(await authority.stamp(imprint, digest_algorithm), gen_time)
+        except TimestampUnavailable:
+            raise
         except SignerError as error:
-            return [_unavailable(error) for _ in imprints]
-
-    async def _sign(
-        self, built: _Built, gen_time: datetime, serials: Sequence[int], imprints: Sequence[bytes], digest_algorithm: DigestAlgorithm
-    ) -> list[Stamp | SignerError]:
-        template = built.template
-        infos = [
-            template.tst_info(imprint, digest_algorithm, serial, gen_time, None) for serial, imprint in zip(serials, imprints, strict=True)
-        ]
-        attributes = [template.signed_attributes(info) for info in infos]
-        digests = [hashlib.new(template.algorithm.digest.value, each).digest() for each in attributes]
-        signatures = await self._use_key(built, digests)
-        return [
-            _unavailable(signature)
-            if isinstance(signature, SignerError)
-            else Stamp(template.assemble(info, attribute, signature), gen_time)
-            for info, attribute, signature in zip(infos, attributes, signatures, strict=True)
-        ]
-
-    async def _use_key(self, built: _Built, digests: Sequence[bytes]) -> list[bytes | SignerError]:
-        engine = self._engine
-        clock_s = asyncio.get_running_loop().time
-        request = Request(_APPLIANCE, _APPLIANCES_OWN, _REQUEST_ID, clock_s() + _PATIENCE_S, clock_s)
-        intents = [_intent(built, digest) for digest in digests]
-        uses = await use_key(engine.ledger, engine.keys[built.credential.token_name], built.credential, request, intents)
-        outcomes = [
-            Outcome(intent.key, used.attempt, OutcomeKind.RELEASED, b"", hashlib.sha256(used.signature.signature).digest())
-            for intent, used in zip(intents, uses, strict=True)
-            if isinstance(used, KeyUse)
-        ]
-        if outcomes:
-            await engine.ledger.settle(outcomes)
-        return [used.signature.signature if isinstance(used, KeyUse) else used for used in uses]
+            raise TimestampUnavailable(
+                f"the built-in authority could not stamp: {error.message}", retry_after_s=error.retry_after_s, cause=error.reason.value
+            ) from error
 
     def _current(self) -> _Built:
         """The template, built anew when the credential's certificate has changed."""
@@ -118,20 +95,74 @@ class BuiltInTimestamper:
                     credential.certificate, credential.chain, algorithm, policy_oid=settings.policy_oid, accuracy_ms=settings.accuracy_ms
                 )
                 self._built = _Built(credential, validity.serial, template)
+                self._sign = _SignTogether(engine, self._built)
         except TimestampUnavailable:
             raise
         except SignerError as error:
             raise TimestampUnavailable(f"the built-in authority's credential can't be used: {error.message}") from error
         return self._built
 
-    async def _take_serials(self, count: int) -> list[int]:
+    async def _serial(self) -> int:
         async with self._refill:
-            taken = list(itertools.islice(self._serials, count))
-            if len(taken) < count:
-                reserved = await self._serial_source.reserve_serials(max(_SERIALS_AT_ONCE, count))
-                self._serials = iter(reserved)
-                taken += itertools.islice(self._serials, count - len(taken))
-            return taken
+            serial = next(self._serials, None)
+            if serial is None:
+                self._serials = iter(await self._serial_source.reserve_serials(_SERIALS_AT_ONCE))
+                serial = next(self._serials)
+            return serial
+
+
+async def _not_ready(_digest: bytes) -> bytes:
+    raise TimestampUnavailable("the authority's credential has not been seen yet")
+
+
+class _SignTogether:
+    """The authority's `sign` door. Digests asked for in one turn of the loop are one journalled key use: a lot costs one intent."""
+
+    def __init__(self, engine: Engine, built: _Built) -> None:
+        self._engine = engine
+        self._built = built
+        self._waiting: list[tuple[bytes, asyncio.Future[bytes]]] = []
+
+    async def __call__(self, digest: bytes) -> bytes:
+        """The signature of a digest by the authority's key."""
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[bytes] = loop.create_future()
+        self._waiting.append((digest, waiting))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._begin)
+        return await waiting
+
+    def _begin(self) -> None:
+        together, self._waiting = self._waiting, []
+        self._engine.start_task(self._sign(together))
+
+    async def _sign(self, together: list[tuple[bytes, asyncio.Future[bytes]]]) -> None:
+        try:
+            results = await self._use_key([digest for digest, _waiting in together])
+        except SignerError as error:
+            results = [error.copy() for _ in together]
+        for (_digest, waiting), result in zip(together, results, strict=True):
+            if waiting.done():
+                continue
+            if isinstance(result, SignerError):
+                waiting.set_exception(result)
+            else:
+                waiting.set_result(result)
+
+    async def _use_key(self, digests: Sequence[bytes]) -> list[bytes | SignerError]:
+        engine, credential = self._engine, self._built.credential
+        clock_s = asyncio.get_running_loop().time
+        request = Request(_APPLIANCE, _APPLIANCES_OWN, _REQUEST_ID, clock_s() + _PATIENCE_S, clock_s)
+        intents = [_intent(self._built, digest) for digest in digests]
+        uses = await use_key(engine.ledger, engine.keys[credential.token_name], credential, request, intents)
+        outcomes = [
+            Outcome(intent.key, used.attempt, OutcomeKind.RELEASED, b"", hashlib.sha256(used.signature.signature).digest())
+            for intent, used in zip(intents, uses, strict=True)
+            if isinstance(used, KeyUse)
+        ]
+        if outcomes:
+            await engine.ledger.settle(outcomes)
+        return [used.signature.signature if isinstance(used, KeyUse) else used for used in uses]
 
 
 def _intent(built: _Built, digest: bytes) -> Intent:
@@ -144,12 +175,4 @@ def _intent(built: _Built, digest: bytes) -> Intent:
         algorithm=built.template.algorithm,
         digest=digest,
         plan=_PLAN,
-    )
-
-
-def _unavailable(error: SignerError) -> SignerError:
-    if isinstance(error, TimestampUnavailable):
-        return error.copy()
-    return TimestampUnavailable(
-        f"the built-in authority could not stamp: {error.message}", retry_after_s=error.retry_after_s, cause=error.reason.value
     )

@@ -17,6 +17,7 @@ from signer.errors import BatchTooLarge, DocumentDigestMismatch, InvalidArgument
 from signer.pipeline.batch import Batch, ItemOutcome
 from signer.pipeline.document import IncomingDocument
 from signer.pipeline.plan import ReadyPlan
+from signer.pipeline.request import shutting_down
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
 from signer.server.limits import duplicate, require_size
@@ -29,6 +30,7 @@ _Outbox = asyncio.Queue[list[_Response] | Exception | None]
 _CHUNK_BYTES = 1024 * 1024
 _MESSAGE_HEADROOM_BYTES = 16 * 1024
 _PROGRESS_S_MIN = 0.1
+_PAUSE_S = 0.2
 
 
 @dataclass(slots=True)
@@ -56,6 +58,9 @@ class BatchStream:
         self._latest: _Arriving | None = None
         limit = settings.limits.batch_documents_max
         self._documents_max = min(limit, header.expected_documents) if header.expected_documents else limit
+        self._messages = 0
+        self._is_handling = False
+        self._is_cut = False
         self._started_s = asyncio.get_running_loop().time()
 
     async def run(self, messages: AsyncIterator[signing_pb2.BatchSignDocumentsRequest]) -> AsyncIterator[_Response]:
@@ -71,7 +76,8 @@ class BatchStream:
             )
         )
         outbox: _Outbox = asyncio.Queue(maxsize=4)
-        tasks = [asyncio.create_task(self._read(messages, outbox)), asyncio.create_task(self._write(outbox))]
+        reader = asyncio.create_task(self._read(messages, outbox))
+        tasks = [reader, asyncio.create_task(self._write(outbox)), asyncio.create_task(self._cut_when_drained(reader))]
         if self._header.HasField("progress_interval"):
             interval_s = max(_PROGRESS_S_MIN, self._header.progress_interval.ToNanoseconds() / 1e9)
             tasks.append(asyncio.create_task(self._tell_progress(outbox, interval_s)))
@@ -90,11 +96,28 @@ class BatchStream:
     async def _read(self, messages: AsyncIterator[signing_pb2.BatchSignDocumentsRequest], outbox: _Outbox) -> None:
         try:
             await self._read_all(messages)
+        except asyncio.CancelledError:
+            if not self._is_cut:
+                raise
+            self._end_unfinished()
+            self._batch.end_of_input()
         except Exception as error:  # noqa: BLE001 - crosses to the stream's own task, which raises it
             await outbox.put(error)
 
+    async def _cut_when_drained(self, reader: asyncio.Task[None]) -> None:
+        """The daemon stops: who goes on sending is told so item by item, who leaves the stream open and sends nothing gets the summary."""
+        await self._batch.request.drained.wait()
+        seen = -1
+        while self._is_handling or seen != self._messages:
+            seen = self._messages
+            await asyncio.sleep(_PAUSE_S)
+        self._is_cut = True
+        reader.cancel()
+
     async def _read_all(self, messages: AsyncIterator[signing_pb2.BatchSignDocumentsRequest]) -> None:
         async for message in messages:
+            self._is_handling = True
+            self._messages += 1
             kind = message.WhichOneof("message")
             if kind == "document":
                 self._end_unfinished()
@@ -103,6 +126,7 @@ class BatchStream:
                 await self._continue(message.chunk.data)
             else:
                 raise InvalidArgument("after the header only documents and their chunks may come", field="message")
+            self._is_handling = False
         self._end_unfinished()
         self._batch.end_of_input()
 
@@ -159,7 +183,9 @@ class BatchStream:
 
     def _end_unfinished(self) -> None:
         arriving, self._arriving = self._arriving, None
-        if arriving is not None:
+        if arriving is not None and self._is_cut:
+            self._batch.refuse(arriving.index, arriving.start.document_id, shutting_down())
+        elif arriving is not None:
             error = arriving.refused or InvalidArgument(
                 f"only {arriving.received_bytes} of the {arriving.start.size_bytes} bytes announced came before the next message",
                 field="document.size_bytes",
@@ -216,7 +242,7 @@ class BatchStream:
     def _progress(self) -> batch_pb2.BatchProgress:
         tally = self._batch.tally
         elapsed_s = asyncio.get_running_loop().time() - self._started_s
-        done = tally.signed + tally.replayed + tally.failed
+        done = tally.signed + tally.replayed + tally.failed + tally.pending
         progress = batch_pb2.BatchProgress(
             expected=self._header.expected_documents,
             received=tally.received,
@@ -239,6 +265,7 @@ class BatchStream:
             signed=tally.signed,
             replayed=tally.replayed,
             failed=tally.failed,
+            pending=tally.pending,
             not_received=max(0, self._header.expected_documents - tally.received),
             failures=[batch_pb2.ReasonCount(reason=reason, count=count) for reason, count in sorted(tally.failures.items())],
             elapsed=convert.duration(asyncio.get_running_loop().time() - self._started_s),

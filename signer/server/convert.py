@@ -14,7 +14,7 @@ from signer.errors import InvalidArgument
 from signer.model import FieldPlacement, Level, Profile, StageTimes
 from signer.pipeline.document import SignedDocument
 from signer.pipeline.material import Finished
-from signer.pipeline.plan import ReadyPlan
+from signer.pipeline.plan import ReadyPlan, Shortage
 from signer.v1 import common_pb2, plan_pb2, signature_pb2
 
 IDENTIFIER_MAX = 128
@@ -73,6 +73,13 @@ def profile(number: int) -> Profile:
     if number not in PROFILES:
         raise InvalidArgument("plan.profile is required: PROFILE_PADES", field="plan.profile")
     return PROFILES[number]
+
+
+def shortage(number: int, level: Level) -> Shortage:
+    """What follows when no timestamp can be had; unset: FAIL. The number is known to be one of the contract's."""
+    if number and level is Level.B_B:
+        raise InvalidArgument("plan.timestamp_shortage is for levels that have a timestamp: LEVEL_B_T", field="plan.timestamp_shortage")
+    return Shortage.PARK if number == plan_pb2.TIMESTAMP_SHORTAGE_PARK else Shortage.FAIL
 
 
 def placement(options: plan_pb2.PadesOptions) -> FieldPlacement:

@@ -88,7 +88,7 @@ class Door(aio.ServerInterceptor):
         """Lets no open request begin another item."""
         for visit in self._open.values():
             for request in visit.requests:
-                request.is_draining = True
+                request.drained.set()
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], handler_call_details: grpc.HandlerCallDetails

@@ -34,7 +34,9 @@ from signer.config import Config, advise
 from signer.documents.pool import DocumentPool
 from signer.errors import ConfigError, JournalUnavailable
 from signer.journal import Journal, NoteKind
+from signer.pipeline.completer import Completer
 from signer.pipeline.engine import Engine
+from signer.pipeline.outside_tsa import OutsideTimestamper
 from signer.pipeline.timestamping import BuiltInTimestamper
 from signer.server.credentials import CredentialService
 from signer.server.door import Door
@@ -46,6 +48,7 @@ from signer.server.watch import Watch
 from signer.telemetry.exposition import expose
 from signer.telemetry.logs import configure_logs, get_logger
 from signer.telemetry.metrics import Metrics
+from signer.timestamp.client import TimestampClient
 from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
 from signer.tokens.pool import TokenPool
@@ -54,6 +57,7 @@ from signer.tokens.settings import TokenSettings
 _log = get_logger(__name__)
 _FIRST_LOGIN_S_MAX = 10.0
 _CLOSE_GRACE_S = 5.0
+_LAST_WRITES_S = 0.5
 _SETTLE_S_MAX = 60.0
 _HOUSEKEEPING_S = 6 * 3600.0
 _SERVED = tuple(name for name in SERVICE_NAMES if name.rsplit(".", 1)[1] in ("SigningService", "CredentialService", "AdminService"))
@@ -90,7 +94,11 @@ class Daemon:
             metrics=self._metrics,
             utc_now=lambda: datetime.now(UTC),
         )
-        if config.timestamp is not None:
+        self._tsa_client = TimestampClient(config.stamping.servers, self._metrics, self._engine.utc_now)
+        self._engine.patience_s = config.stamping.patience_s
+        if config.stamping.servers:
+            self._engine.timestamper = OutsideTimestamper(self._tsa_client)
+        elif config.timestamp is not None:
             self._engine.timestamper = BuiltInTimestamper(self._engine, config.timestamp, self._journal)
         self._door = Door(config.server, CallerTable(config.clients), self._metrics)
         self._stack = AsyncExitStack()
@@ -105,6 +113,8 @@ class Daemon:
             stack.push_async_callback(self._journal.stop)
             await self._journal.note(NoteKind.STARTED, f"signer {__version__}")
             stack.push_async_callback(self._say_stopped)
+            self._tsa_client.start()
+            stack.push_async_callback(self._tsa_client.close)
             await self._documents.start()
             stack.push_async_callback(self._documents.close)
             for pool in self._pools.values():
@@ -116,6 +126,8 @@ class Daemon:
             self.metrics_port = exposition.port
             self._spawn(stack, self._watch.run(self._pools))
             self._spawn(stack, self._keep_house())
+            if self._engine.timestamper is not None:
+                self._spawn(stack, Completer(self._engine, self._journal, interval_s=self._config.stamping.complete_interval_s).run())
             await self._await_first_logins()
             await self._open_door(stack)
             self._stack = stack.pop_all()
@@ -196,7 +208,8 @@ class Daemon:
         self._door.drain()
         await self._door.wait_until_empty(self._config.server.drain_s)
         self._door.stop_open_requests()
-        await server.stop(_CLOSE_GRACE_S)
+        await self._door.wait_until_empty(_CLOSE_GRACE_S)
+        await server.stop(_LAST_WRITES_S)
 
     async def _say_stopped(self) -> None:
         with contextlib.suppress(JournalUnavailable):

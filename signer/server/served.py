@@ -32,7 +32,7 @@ _SERVED: dict[Descriptor, frozenset[str]] = {
 }
 """The messages of a signing request, and the fields of each that are served."""
 
-_UNSERVED_VALUES = frozenset({"TIMESTAMP_SHORTAGE_PARK", "DIGEST_OUTPUT_CMS_DETACHED"})
+_UNSERVED_VALUES = frozenset({"DIGEST_OUTPUT_CMS_DETACHED"})
 """Values of served enum fields that are not; profiles and levels are the pipeline's to refuse, by their combination."""
 
 _IsSet = Callable[[Message], bool]

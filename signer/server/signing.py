@@ -32,14 +32,16 @@ _T = TypeVar("_T")
 
 def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPlan) -> ReadyPlan:
     """The plan of a message, checked; raises what stops the whole request."""
+    profile, level = convert.profile(plan.profile), convert.level(plan.level)
     return make_ready(
         engine,
         request,
-        profile=convert.profile(plan.profile),
-        level=convert.level(plan.level),
+        profile=profile,
+        level=level,
         credential_id=convert.identifier(plan.credential_id, "plan.credential_id"),
         algorithm=convert.algorithm(plan.algorithm),
         placement=convert.placement(plan.pades),
+        shortage=convert.shortage(plan.timestamp_shortage, level),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from signer.errors import JournalUnavailable, PinHeld, PinLocked, PinSourceUnreadable
+from signer.errors import JournalUnavailable, PinHeld, PinLocked, PinSourceUnreadable, SignerError
 from signer.journal import Journal, NoteKind
 from signer.telemetry.logs import get_logger
 from signer.telemetry.metrics import Metrics, PinState
@@ -46,9 +46,10 @@ class Watch:
         """A document worker died or was killed for its time or memory."""
         self._metrics.worker_restarts.labels(kind="document", name="", cause=cause).inc()
 
-    def token_held(self, token: str, reason: str) -> None:
+    def token_held(self, token: str, fault: SignerError) -> None:
         """No worker of the token will try its PIN again before an operator acts."""
-        self._note(NoteKind.PIN_HELD, token, {"reason": reason})
+        self._credentials.hold(token, fault)
+        self._note(NoteKind.PIN_HELD, token, {"reason": fault.reason.value})
 
     async def run(self, pools: Mapping[str, TokenPool]) -> None:
         """Keeps the gauges true, until cancelled."""

@@ -28,10 +28,11 @@ class Stage(Enum):
 
 
 class Outcome(Enum):
-    """How one item ended: signed now, answered from the journal, or failed."""
+    """How one item ended: signed now, answered from the journal, parked until its timestamp can be had, or failed."""
 
     SIGNED = "signed"
     REPEATED = "repeated"
+    PARKED = "parked"
     FAILED = "failed"
 
 
@@ -98,7 +99,7 @@ class Metrics:
             (
                 ("profile", "pades, cades, xades, ministry-xml, digest"),
                 ("level", "b-b, b-t, b-lt, b-lta"),
-                ("outcome", "signed, repeated, failed"),
+                ("outcome", "signed, repeated, parked, failed"),
             ),
         ),
     ]

@@ -19,6 +19,7 @@ from signer.errors import (
     CertificateNotYetValid,
     CertificateUnusable,
     CredentialNotFound,
+    SignerError,
     TokenUnavailable,
 )
 from signer.model import Credential, Problem, ProblemKind
@@ -45,7 +46,12 @@ class CredentialTable:
         self._issuers = issuers
         self._credentials: dict[str, Credential] = {}
         self._validity: dict[str, Validity] = {}
+        self._held: dict[str, SignerError] = {}
         self.unassigned: dict[str, list[str]] = {}
+
+    def hold(self, token_name: str, fault: SignerError) -> None:
+        """The token was never ready and won't be before an operator acts: `resolve` says why."""
+        self._held[token_name] = fault
 
     def refresh(self, token_name: str, ready: Ready) -> None:
         """Takes in what a worker found on its token."""
@@ -74,7 +80,8 @@ class CredentialTable:
     def resolve(self, credential_id: str, school_id: str) -> Credential:
         """A school's credential; an empty school_id means the appliance's own.
 
-        Raises CredentialNotFound (also for another school's) or TokenUnavailable when its token has not been seen since the start.
+        Raises CredentialNotFound (also for another school's) or, when its token has not been seen since the start, TokenUnavailable or
+        what holds it (PinHeld, PinLocked, PinSourceUnreadable).
         """
         entry = self._settings.get(credential_id)
         if entry is None or entry.school != school_id:
@@ -83,6 +90,8 @@ class CredentialTable:
                 credential=credential_id,
             )
         credential = self._credentials.get(credential_id)
+        if credential is None and (held := self._held.get(entry.token)):
+            raise type(held)(held.message, token=entry.token)
         if credential is None:
             raise TokenUnavailable(f"token {entry.token} has not been ready since the daemon started; repeat later", token=entry.token)
         return credential

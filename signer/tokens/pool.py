@@ -16,7 +16,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -59,20 +59,21 @@ class PoolEvents(Protocol):
     def worker_lost(self, token: str, cause: str) -> None:
         """A worker died or was given up."""
 
-    def token_held(self, token: str, reason: str) -> None:
+    def token_held(self, token: str, fault: SignerError) -> None:
         """Every worker is held until an operator acts."""
 
 
 class TokenPool:
     """The workers of one token. `start` once, `submit` from any task, `close` once.
 
-    settled: set once the first worker has logged in or failed to.
+    settled: set once each worker has logged in or failed to, for the first time.
     """
 
     def __init__(self, settings: TokenSettings, *, processes: int, lock_path: Path, log_level: str, events: PoolEvents) -> None:
         self.settings = settings
         self.ready: Ready | None = None
         self.settled = asyncio.Event()
+        self._unsettled = {f"{settings.name}#{index}" for index in range(processes)}
         self._events = events
         self._queue: FairQueue[SignJob] = FairQueue()
         self._job_ids = itertools.count(1)
@@ -81,18 +82,8 @@ class TokenPool:
         self._sign_s = _FRAME_S
         self._tasks: list[asyncio.Task[None]] = []
         specs = [self._spec(index, lock_path, log_level) for index in range(processes)]
-        gate = asyncio.Lock()
-        self.places = [
-            Place(
-                spec,
-                self._serve,
-                is_final=lambda error: isinstance(error, _FINAL_FAULTS),
-                on_loss=self._note_loss,
-                start_gate=gate,
-                may_start=self._refuse_another_try,
-            )
-            for spec in specs
-        ]
+        shared: dict[str, Any] = {"on_loss": self._note_loss, "turn": asyncio.Lock(), "before_start": self._raise_if_refused}
+        self.places = [Place(spec, self._serve, is_final=lambda error: isinstance(error, _FINAL_FAULTS), **shared) for spec in specs]
 
     @property
     def name(self) -> str:
@@ -156,11 +147,11 @@ class TokenPool:
             limit=self.settings.queue_max,
         )
 
-    def _refuse_another_try(self) -> None:
-        """One refused PIN holds every place of the token: no sibling tries it again."""
-        fault = next((place.fault for place in self.places if place.state is PlaceState.HELD and place.fault), None)
-        if fault is not None:
-            raise fault.copy()
+    def _raise_if_refused(self) -> None:
+        """PinHeld, PinLocked or PinSourceUnreadable once any worker met it: no other one may try the PIN again."""
+        for place in self.places:
+            if place.state is PlaceState.HELD and place.fault is not None:
+                raise place.fault.copy()
 
     def _spec(self, index: int, lock_path: Path, log_level: str) -> WorkerSpec:
         settings = self.settings
@@ -189,19 +180,24 @@ class TokenPool:
 
     async def _run_place(self, place: Place) -> None:
         await place.run()
+        self._settle(place.spec.name)
         if place.state is PlaceState.HELD and all(other.state is PlaceState.HELD for other in self.places):
-            self.settled.set()
             fault = place.fault or InternalError("a held worker has no fault")
-            self._events.token_held(self.name, fault.reason.value)
+            self._events.token_held(self.name, fault)
             self._fail_waiting(fault)
 
-    def _note_loss(self, _worker: str, cause: str) -> None:
-        self.settled.set()
+    def _settle(self, worker: str) -> None:
+        self._unsettled.discard(worker)
+        if not self._unsettled:
+            self.settled.set()
+
+    def _note_loss(self, worker: str, cause: str) -> None:
+        self._settle(worker)
         self._events.worker_lost(self.name, cause)
 
     async def _serve(self, worker: WorkerProcess) -> None:
         self.ready = _decode_ready(worker.ready_body)
-        self.settled.set()
+        self._settle(worker.spec.name)
         self._events.token_ready(self.name, self.ready)
         self._workers.append(worker)
         self._feed()

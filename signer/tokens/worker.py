@@ -49,6 +49,7 @@ def run(channel: WorkerChannel) -> int:
     except Broken as broken:
         _log.warning("token fault", token=start.name, reason=broken.error.reason.value, message=broken.error.message)
         channel.fail(0, broken.error)
+        channel.wait_for_close()
         return _EXIT_FAULT
     except BrokenPipeError:
         return 0

@@ -7,6 +7,7 @@ answered by several REPLY frames (a slow token reports each signature) and by on
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -110,6 +111,7 @@ class WorkerChannel:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = bytearray()
+        self._stopped, self._stop = socket.socketpair()
 
     @classmethod
     def from_fd(cls, fd: int) -> WorkerChannel:
@@ -126,9 +128,17 @@ class WorkerChannel:
         return None if body is None else Frame(kind, call_id, body)
 
     def stop_receiving(self) -> None:
-        """Makes a `receive` that waits in another thread answer None."""
+        """Makes a `receive` that waits in another thread answer None.
+
+        The socket stays open both ways: a daemon whose write fails would not read what the worker said last.
+        """
+        self._stop.send(b"\0")
+
+    def wait_for_close(self) -> None:
+        """Drops what still comes, until the daemon has closed its end."""
         with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RD)
+            while self._connection.recv(_READ_BYTES):
+                pass
 
     def send(self, kind: Kind, call_id: int, body: bytes = b"") -> None:
         """Writes one frame; BrokenPipeError when the daemon is gone, which ends the program."""
@@ -140,8 +150,8 @@ class WorkerChannel:
 
     def _take(self, count: int) -> bytes | None:
         while len(self._buffer) < count:
-            received = self._connection.recv(_READ_BYTES)
-            if not received:
+            readable, _, _ = select.select([self._connection, self._stopped], [], [])
+            if self._stopped in readable or not (received := self._connection.recv(_READ_BYTES)):
                 return None
             self._buffer += received
         taken = bytes(self._buffer[:count])

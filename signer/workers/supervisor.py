@@ -41,17 +41,17 @@ class Backoff:
 class Place:
     """One place for a worker; `state` and `fault` are read by health and by `signer tokens`.
 
-    serve: works with a ready worker until it is lost (raises WorkerLost) or no longer wanted (returns). is_final: tells the start-up errors
-    after which another try would do harm (a refused PIN): the place is then held until the daemon is told otherwise. start_gate: held while
-    a worker starts; places that share a PIN share it. may_start: raises why a start would do harm, looked at inside the gate.
+    serve: works with a ready worker until it is lost (raises WorkerLost) or no longer wanted (returns). is_final: tells the errors after
+    which another start would do harm (a refused PIN): the place is then held until the daemon is told otherwise. turn: places that share
+    one start one at a time, and the next one only after `before_start` has raised nothing: so a PIN that is refused is sent once.
     """
 
     spec: WorkerSpec
     serve: Callable[[WorkerProcess], Awaitable[None]]
     is_final: Callable[[SignerError], bool] = lambda _error: False
     on_loss: Callable[[str, str], None] = lambda _name, _cause: None
-    start_gate: asyncio.Lock = field(default_factory=asyncio.Lock)
-    may_start: Callable[[], None] = lambda: None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    before_start: Callable[[], None] = lambda: None
     backoff: Backoff = Backoff()
     state: PlaceState = PlaceState.STARTING
     fault: SignerError | None = None
@@ -68,12 +68,11 @@ class Place:
                 try:
                     await self._serve_once()
                 except WorkerLost as loss:
+                    if self._is_held_by(loss.error):
+                        return
                     self._note_loss(loss.cause)
                 except SignerError as error:
-                    self.fault = error
-                    if self.is_final(error):
-                        self.state = PlaceState.HELD
-                        _log.error("worker held", worker=self.spec.name, reason=error.reason.value, message=error.message)
+                    if self._is_held_by(error):
                         return
                     self._note_loss(error.reason.value)
                 else:
@@ -87,8 +86,8 @@ class Place:
                 self.state = PlaceState.STOPPED
 
     async def _serve_once(self) -> None:
-        async with self.start_gate:
-            self.may_start()
+        async with self.turn:
+            self.before_start()
             self.worker = await WorkerProcess.start(self.spec)
         self.state, self.fault = PlaceState.READY, None
         _log.info("worker ready", worker=self.spec.name, pid=self.worker.pid)
@@ -97,6 +96,14 @@ class Place:
         finally:
             worker, self.worker = self.worker, None
             await asyncio.shield(worker.close())
+
+    def _is_held_by(self, error: SignerError | None) -> bool:
+        self.fault = error or self.fault
+        if error is None or not self.is_final(error):
+            return False
+        self.state = PlaceState.HELD
+        _log.error("worker held", worker=self.spec.name, reason=error.reason.value, message=error.message)
+        return True
 
     def _note_loss(self, cause: str) -> None:
         self.state = PlaceState.HEALING

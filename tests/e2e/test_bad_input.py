@@ -144,7 +144,7 @@ def test_a_header_that_cannot_be_kept_fails_before_any_document(school: grpc.Cha
         ({"plan": plan(level=common_pb2.LEVEL_B_LT)}, NotServedYet, {"grpcCode": "UNIMPLEMENTED"}),
         ({"plan": plan(profile=common_pb2.PROFILE_XADES)}, NotServedYet, {}),
         ({"plan": plan(timestamp_shortage=9)}, InvalidArgument, {"field": "plan.timestamp_shortage"}),
-        ({"plan": plan(timestamp_shortage=plan_pb2.TIMESTAMP_SHORTAGE_PARK)}, NotServedYet, {"field": "plan.timestamp_shortage"}),
+        ({"plan": plan(timestamp_shortage=plan_pb2.TIMESTAMP_SHORTAGE_PARK)}, InvalidArgument, {"field": "plan.timestamp_shortage"}),
         ({"plan": plan(record=plan_pb2.RecordPlan())}, NotServedYet, {"field": "plan.record"}),
         ({"plan": plan(evidence=plan_pb2.EvidencePlan(create=True))}, NotServedYet, {"field": "plan.evidence"}),
         ({"plan": None}, InvalidArgument, {"field": "plan.profile"}),

@@ -20,7 +20,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from signer.algorithms import KeyFamily, SignatureAlgorithm
 from signer.demo.softhsm import DemoToken, KeyKind, KeySpec, create_token, open_token
+from signer.errors import SignerError
 from signer.tokens.mechanisms import RECIPES
+from signer.tokens.jobs import TokenSignature
 from signer.tokens.pool import TokenPool
 from signer.tokens.settings import TokenSettings
 from signer.tokens.wire import Ready
@@ -55,8 +57,8 @@ class Seen:
     def worker_lost(self, token: str, cause: str) -> None:  # noqa: ARG002
         self.losses[cause] += 1
 
-    def token_held(self, token: str, reason: str) -> None:  # noqa: ARG002
-        self.held.append(reason)
+    def token_held(self, token: str, fault: SignerError) -> None:  # noqa: ARG002
+        self.held.append(fault.reason.value)
 
 
 @pytest.fixture
@@ -118,7 +120,8 @@ async def keys_that_sign(pool: TokenPool) -> set[str]:
     for key in pool.ready.keys:
         algorithm = ALGORITHMS[key.family] if key.family else SignatureAlgorithm.RSA_PKCS1_SHA256
         digest = sha256(key.key_id).digest()
-        made = await pool.submit(key_id=key.key_id, algorithm=algorithm, digest=digest, line="school", check=lambda: None)
+        (made,) = await pool.submit(key_id=key.key_id, algorithm=algorithm, digests=[digest], line="school", check=lambda: None)
+        assert isinstance(made, TokenSignature), made
         public_key = load_der_public_key(key.public_key)
         RECIPES[algorithm].verify(public_key, made.signature, digest)  # type: ignore[arg-type]  # RSA or EC, by the token's keys
         labels.add(key.label)

@@ -58,7 +58,7 @@ class World:
         return self.folder / "pki"
 
     def config(self, name: str = "signer.toml", **changes: Any) -> Path:
-        """Writes a configuration; changes: tokens (list of dict changes), server, documents, journal, limits … as dicts of TOML values."""
+        """Writes a configuration; changes: token, server, documents, journal, limits, stamping … as dicts of TOML values; tsas a list."""
         path = self.folder / name
         path.write_text(_config_text(self, changes), encoding="utf-8")
         return path
@@ -130,11 +130,13 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         ),
         ("[server.limits]", changes.get("limits", {})),
         ("[metrics]", {"listen": "127.0.0.1:0"} | changes.get("metrics", {})),
-        ("[log]", {"level": "info"}),
+        ("[log]", {"level": "info"} | changes.get("log", {})),
         ("[journal]", {"url": "sqlite:///journal.db"} | changes.get("journal", {})),
         ("[documents]", {"processes": 2} | changes.get("documents", {})),
         ("[trust]", {"ca_files": ["ca.pem"]}),
         ("[timestamp]", {"credential": "tsa", "policy_oid": POLICY_OID} | changes.get("timestamp", {})),
+        ("[stamping]", changes.get("stamping", {})),
+        *[("[[stamping.servers]]", server) for server in changes.get("tsas", [])],
         ("[[tokens]]", token),
         *[("[[credentials]]", entry) for entry in [*credentials, *changes.get("credentials", [])]],
         ("[[clients]]", {"id": "school", "common_name": "school", "schools": [SCHOOL]}),

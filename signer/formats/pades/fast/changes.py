@@ -29,7 +29,7 @@ class Changes:
             self._edit(dictionary.owner, *dictionary.span(key), b" " + value)
         else:
             at = dictionary.end - len(b">>")
-            self._edit(dictionary.owner, at, at, b"\n/" + key + b" " + value + b"\n")
+            self._edit(dictionary.owner, at, at, b"\n/" + key + b" " + value)
 
     def drop(self, dictionary: Dictionary, key: bytes) -> None:
         """Takes `key` out, with its value, if it is there."""

@@ -14,6 +14,7 @@ from signer.formats.pades.fast.sections import Location, Section, read_section
 from signer.formats.pades.fast.syntax import Dictionary
 
 _SECTIONS_MAX: Final = 256
+_ENTRIES_MAX: Final = 1 << 17  # in all sections: some bytes of a stream can stand for as many
 OF_ONE_SECTION: Final = frozenset((b"Prev", b"Length", b"Filter", b"DecodeParms", b"W", b"Type", b"Index", b"XRefStm"))
 """Trailer entries that describe their own section and are not inherited."""
 
@@ -40,11 +41,15 @@ def read_history(document: bytes, startxref: int) -> History:
     _check_trailer(newest, newest)
     locations = newest.locations
     seen = {startxref}
+    entries = len(locations)
     while older.prev is not None:
         if older.prev in seen or len(seen) == _SECTIONS_MAX or older.freed:
             raise HandOver(FallbackReason.HISTORY)
         seen.add(older.prev)
         newer, older = older, read_section(document, older.prev)
+        entries += len(older.locations)
+        if entries > _ENTRIES_MAX:
+            raise HandOver(FallbackReason.TOO_LARGE)
         _check_trailer(older, newest)
         if older.size > newer.size or older.stream_number in locations:
             raise HandOver(FallbackReason.HISTORY)

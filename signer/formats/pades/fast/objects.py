@@ -95,7 +95,7 @@ class _ObjectStream:
         self._numbers, self._offsets = pairs[::2], pairs[1::2]
 
     def room(self, number: int, index: int) -> tuple[int, int]:
-        """Where the object begins in `text` and the next one or the end; it must stand at `index` of the stream's index, and there first."""
+        """Where the object begins in `text` and the next one or the end; it must come first at `index` of the stream's index."""
         try:
             if self._numbers.index(b"%d" % number) != index:
                 raise HandOver(FallbackReason.OBJECT)

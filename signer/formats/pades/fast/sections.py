@@ -27,10 +27,10 @@ _ROW_BYTES: Final = 20
 _trailer: Final = re.compile(SPACE + rb"*+trailer" + SPACE + rb"*+").match
 
 _stream_object: Final = re.compile(SPACE + rb"*+([1-9]\d{0,8}) 0 obj" + SPACE + rb"*+").match
-_widths: Final = re.compile(rb"\[ *1 +([1-4]) +([0-2]) *\]").fullmatch
+_widths: Final = re.compile(rb"\[ *1 +([1-8]) +([0-2]) *\]").fullmatch
 _index: Final = re.compile(rb"\[ *+(?:\d{1,9}+(?:[ \r\n]++|(?=\])))++\]").fullmatch
 _FREE, _IN_FILE, _IN_STREAM = range(3)
-_each_row: Final = Struct(">BxLH").iter_unpack  # type, offset or stream number, generation or index
+_LAYOUT: Final = Struct(">BQH")  # type, offset or stream number, generation or index
 
 
 class Section(NamedTuple):
@@ -117,14 +117,15 @@ def _read_index(stream: Dictionary) -> list[tuple[int, int]]:
 
 def _read_rows(rows: bytes, row_bytes: int, second_bytes: int, third_bytes: int) -> list[Location]:
     """What each row says (7.5.8.3, table 18). Rows end with their three columns; columns of any width are copied into one layout."""
-    layout = bytearray(8 * (len(rows) // row_bytes))
+    size = _LAYOUT.size
+    layout = bytearray(size * (len(rows) // row_bytes))
     second, third = row_bytes - third_bytes - second_bytes, row_bytes - third_bytes
-    layout[0::8] = rows[second - 1 :: row_bytes]
+    layout[0::size] = rows[second - 1 :: row_bytes]
     for column in range(second_bytes):
-        layout[6 - second_bytes + column :: 8] = rows[second + column :: row_bytes]
+        layout[9 - second_bytes + column :: size] = rows[second + column :: row_bytes]
     for column in range(third_bytes):
-        layout[8 - third_bytes + column :: 8] = rows[third + column :: row_bytes]
-    return [_location(*row) for row in _each_row(layout)]
+        layout[size - third_bytes + column :: size] = rows[third + column :: row_bytes]
+    return [_location(*row) for row in _LAYOUT.iter_unpack(layout)]
 
 
 def _location(kind: int, second: int, third: int) -> Location:

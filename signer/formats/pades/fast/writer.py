@@ -29,7 +29,7 @@ end with LF. New objects take the numbers from the original's /Size on, in this 
 Then the cross-reference section, of the kind the original's newest one has. As a table (7.5.4):
 
     xref
-    0 1                                    head of the list of free objects
+    0 1                                    head of the list of free objects, number 0
     0000000000 65535 f SP LF               every row is 20 bytes
     7 1                                    subsection: first number, count; one for each run of numbers
     0000085147 00000 n SP LF               offset from byte 0 of the file, generation
@@ -128,17 +128,18 @@ def _runs(numbers: list[int]) -> Iterator[list[int]]:
 
 
 def _write_table(offsets: dict[int, int], entries: bytes) -> bytes:
-    rows = [b"xref\n0 1\n" + _FREE_ROW]
-    for run in _runs(sorted(offsets)):
+    rows = [b"xref\n"]
+    for run in _runs(sorted((0, *offsets))):
         rows.append(b"%d %d\n" % (run[0], len(run)))
-        rows += [b"%010d 00000 n \n" % offsets[number] for number in run]
+        rows += [b"%010d 00000 n \n" % offsets[number] if number else _FREE_ROW for number in run]
     return b"%btrailer\n<< /Size %d%b >>\n" % (b"".join(rows), max(offsets) + 1, entries)
 
 
 def _write_stream(offsets: dict[int, int], at: int, entries: bytes) -> bytes:
     own_number = max(offsets) + 1
     offsets = offsets | {own_number: at}
-    index = b"0 1" + b"".join(b" %d %d" % (run[0], len(run)) for run in _runs(sorted(offsets)))
-    rows = _FREE_STREAM_ROW + b"".join(b"\x01" + offsets[number].to_bytes(4, "big") + b"\x00\x00" for number in sorted(offsets))
+    numbers = sorted(offsets)
+    index = b" ".join(b"%d %d" % (run[0], len(run)) for run in _runs([0, *numbers]))
+    rows = _FREE_STREAM_ROW + b"".join(b"\x01" + offsets[number].to_bytes(4, "big") + b"\x00\x00" for number in numbers)
     dictionary = b"<< /Type /XRef /W [1 4 2]\n/Index [%b]\n/Size %d%b /Length %d >>" % (index, own_number + 1, entries, len(rows))
     return b"%d 0 obj\n%b\nstream\n%b\nendstream\nendobj\n" % (own_number, dictionary, rows)

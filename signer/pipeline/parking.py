@@ -1,0 +1,57 @@
+"""Steps 8 and 9 of a signature, parked before or not: its timestamp into the CMS, the CMS into its hole, the outcome into the journal.
+
+None of it needs the document: only the digest of the whole signed file does, which is left out and computed when the document is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from signer.errors import InternalError, SignatureSettled, TimestampUnavailable
+from signer.formats.pades.update import PreparedUpdate, splice
+from signer.journal.model import Outcome, OutcomeKind
+from signer.model import SignatureKey
+from signer.pipeline.doors import Stamp
+from signer.pipeline.engine import Engine
+from signer.pipeline.material import Finished, Parked, decode, encode
+
+
+def assemble(engine: Engine, parked: Parked, stamp: Stamp | None) -> Finished:
+    """The finished update, without the digest of the whole; InternalError when the CMS does not fit the room kept for it."""
+    template = engine.template(parked.certificate, parked.chain, parked.algorithm)
+    cms = template.assemble(parked.signed_attributes, parked.signature, timestamp=stamp.timestamp if stamp else None)
+    return Finished(
+        appended=splice(PreparedUpdate(parked.update, parked.contents_offset, parked.contents_digits), cms),
+        signing_time=parked.signing_time,
+        timestamp_time=stamp.gen_time if stamp else None,
+        certificate_serial=parked.certificate_serial,
+        algorithm=parked.algorithm,
+        signed_sha256=b"",
+    )
+
+
+def outcome(key: SignatureKey, attempt: int, kind: OutcomeKind, material: Finished | Parked, signature: bytes) -> Outcome:
+    """RELEASED or PARKED, with what a repeat needs."""
+    return Outcome(key, attempt, kind, encode(material), hashlib.sha256(signature).digest())
+
+
+async def complete(engine: Engine, key: SignatureKey, attempt: int, parked: Parked, stamp: Stamp) -> Finished:
+    """Gives a parked signature its timestamp and settles it, without a second key use; what another replica did first stands.
+
+    Raises TimestampUnavailable when the timestamp does not fit: the room was kept for another authority's.
+    """
+    try:
+        finished = assemble(engine, parked, stamp)
+    except InternalError as error:
+        raise TimestampUnavailable(
+            f"a timestamp of {len(stamp.timestamp)} bytes does not fit the room kept when this was signed: another authority is needed"
+        ) from error
+    try:
+        await engine.ledger.settle([outcome(key, attempt, OutcomeKind.RELEASED, finished, parked.signature)])
+    except SignatureSettled:
+        stored = (await engine.ledger.look_up([key])).get(key)
+        settled = decode(stored.material) if stored is not None and stored.material else None
+        if not isinstance(settled, Finished):
+            raise
+        return settled
+    return finished

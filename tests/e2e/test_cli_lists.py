@@ -1,0 +1,55 @@
+"""`signer credentials` and `signer tokens` against the real daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.daemon import SCHOOL, Running, World
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(world: World, daemon: Running, *arguments: str, client: str = "school") -> subprocess.CompletedProcess[str]:
+    connection = {
+        "SIGNER_SERVER": f"localhost:{daemon.port}",
+        "SIGNER_CA": f"{world.pki}/tls-ca.crt",
+        "SIGNER_CERT": f"{world.pki}/{client}.crt",
+        "SIGNER_KEY": f"{world.pki}/{client}.key",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "signer", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "LANG": "C.UTF-8", **connection},
+    )
+
+
+def test_credentials_are_listed_with_what_is_wrong_with_them(world: World, daemon: Running) -> None:
+    table = run(world, daemon, "credentials", "--school", SCHOOL)
+    assert table.returncode == 0
+    assert "Nguyễn Thị gvcn (DEMO)" in table.stdout
+    assert "expired" in table.stdout
+    told = json.loads(run(world, daemon, "credentials", "--school", SCHOOL, "--json").stdout)["credentials"]
+    by_id = {credential["id"]: credential for credential in told}
+    assert by_id["gvcn"]["usable"]
+    assert by_id["gvcn"]["algorithms"][0] == "rsa-pkcs1-sha256"
+    assert by_id["expired"]["findings"][0]["problem"] == "EXPIRED"
+    usable = json.loads(run(world, daemon, "credentials", "--usable", "--json").stdout)["credentials"]
+    assert {credential["id"] for credential in usable} == {credential["id"] for credential in told if credential["usable"]}
+
+
+def test_tokens_are_listed_for_operators_alone(world: World, daemon: Running) -> None:
+    [token] = json.loads(run(world, daemon, "tokens", "--json", client="operator").stdout)["tokens"]
+    assert (token["state"], token["workers_ready"], token["label"]) == ("READY", 2, "test")
+    assert "READY" in run(world, daemon, "tokens", client="operator").stdout
+    refused = run(world, daemon, "tokens", "--lang", "vi")
+    assert refused.returncode == 4
+    assert "Việc cần làm" in refused.stderr
+    as_json = run(world, daemon, "tokens", "--json")
+    assert (as_json.returncode, json.loads(as_json.stdout)["error"]["reason"]) == (4, "ROLE_REFUSED")

@@ -1,0 +1,96 @@
+"""What Prometheus scrapes from a working daemon; no label holds anything a caller sent, and no secret is anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+
+from signer.v1 import common_pb2
+from tests.support import pdfs
+from tests.support.calls import fresh_id, metric, metrics, plan, sign_batch, sign_digests
+from tests.support.daemon import Running, World, running_daemon
+from tests.support.waiting import until
+
+
+def test_a_signed_class_is_seen_in_every_metric_of_its_path(school: grpc.Channel, daemon: Running) -> None:
+    port = daemon.metrics_port()
+
+    def figures() -> dict[str, float]:
+        return {
+            "rpcs": metric(port, "signer_rpcs_total", method="SigningService/BatchSignDocuments", code="OK"),
+            "signed": metric(port, "signer_signatures_total", profile="pades", level="b-t", outcome="signed"),
+            "failed": metric(port, "signer_signatures_total", profile="pades", level="b-t", outcome="failed"),
+            "prepared": metric(port, "signer_documents_prepared_total"),
+            "entries": metric(port, "signer_journal_entries_total"),
+            **{
+                stage: metric(port, "signer_stage_duration_seconds_count", stage=stage)
+                for stage in ("queue", "token", "document", "timestamp", "journal")
+            },
+        }
+
+    before = figures()
+    documents = {f"d{number}": pdfs.report_card(number) for number in range(3)} | {"bad": b"no PDF"}
+    sign_batch(school, documents, plan=plan(level=common_pb2.LEVEL_B_T))
+    until(lambda: figures()["rpcs"] > before["rpcs"], "the RPC to be counted")
+    grown = {name: value - before[name] for name, value in figures().items()}
+    assert grown == {
+        "rpcs": 1,
+        "signed": 3,
+        "failed": 1,
+        "prepared": 3,
+        "entries": 12,  # an intent and an outcome for each signature, and for each timestamp
+        **dict.fromkeys(("queue", "token", "document", "timestamp", "journal"), 3),
+    }
+
+
+def test_the_state_of_tokens_and_workers_is_told(daemon: Running) -> None:
+    port = daemon.metrics_port()
+    until(lambda: metric(port, "signer_token_workers", token="school-token", state="ready") == 2, "both workers to be ready")
+    assert metric(port, "signer_token_pin_state", token="school-token") == 0
+    assert metric(port, "signer_token_queue_depth", token="school-token") == 0
+    assert metric(port, "signer_build_info") == 1
+    assert metric(port, "process_resident_memory_bytes") > 0
+
+
+def test_no_label_holds_what_a_caller_sent(school: grpc.Channel, daemon: Running) -> None:
+    request_id = fresh_id()
+    sign_digests(school, {"document-by-name": bytes(32)}, request_id=request_id)
+    sign_batch(school, {"another-document": b"no PDF"}, plan=plan(field_name="field-by-name"), request_id=request_id)
+    text = str(list(metrics(daemon.metrics_port())))
+    for sent in (request_id, "document-by-name", "another-document", "field-by-name", "79000001"):
+        assert sent not in text
+
+
+def test_the_pin_is_nowhere_to_be_seen(world: World) -> None:
+    """Not in a log, metric, error, command line or environment of the daemon and its workers, at the most talkative level."""
+    pin = world.token.pin_file.read_text(encoding="utf-8")
+    so_pin = world.token.so_pin_file.read_text(encoding="utf-8")
+    config = world.config("canary.toml", journal={"url": "sqlite:///canary.db"}, log={"level": "debug"})
+    with running_daemon(config) as running, world.channel(running.port) as channel:
+        sign_batch(channel, {"d": pdfs.report_card(), "bad": b"x"}, plan=plan(level=common_pb2.LEVEL_B_T))
+        told = str(metrics(running.metrics_port()))
+        processes = [running.process.pid, *_children(running.process.pid)]
+        assert len(processes) >= 5, "the daemon, two token workers, two document workers"
+        for pid in processes:
+            told += Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+            told += Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+    told += running.log.read_text(encoding="utf-8")
+    told += (world.folder / "canary.db").read_bytes().decode("latin-1")
+    assert "signer.tokens.worker" in told, "the command lines were really read"
+    for secret in (pin, so_pin, pin[:20], pin[-20:]):
+        assert secret not in told
+
+
+def test_document_workers_are_told_nothing_of_tokens(daemon: Running) -> None:
+    for pid in _children(daemon.process.pid):
+        if b"signer.documents.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+            assert b"SOFTHSM" not in environment
+            assert b"CREDENTIALS_DIRECTORY" not in environment
+            open_files = [str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()]
+            assert [name for name in open_files if "softhsm" in name or name.endswith((".pin", ".db"))] == []
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]

@@ -1,0 +1,17 @@
+"""Waiting for something to become true, with a deadline and no more sleep than needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+WITHIN_S = 30.0
+_POLL_S = 0.02
+
+
+def until(is_true: Callable[[], object], what: str, within_s: float = WITHIN_S) -> None:
+    """Polls until it holds; AssertionError that names what did not come."""
+    deadline_s = time.monotonic() + within_s
+    while not is_true():
+        assert time.monotonic() < deadline_s, f"waited {within_s:g} s for {what}"
+        time.sleep(_POLL_S)

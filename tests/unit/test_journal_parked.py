@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from signer.algorithms import SignatureAlgorithm
+from signer.journal import Intent, Journal, Outcome, OutcomeKind
+from signer.model import SignatureKey
+
+SIGNATURE = sha256(b"signature").digest()
+
+
+def key(number: int) -> SignatureKey:
+    return SignatureKey("school-1", "class-5A", f"pupil-{number}")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+async def journal(path: Path) -> AsyncIterator[Journal]:
+    journal = Journal(f"sqlite:///{path}")
+    await journal.start()
+    yield journal
+    await journal.stop()
+
+
+async def end(journal: Journal, number: int, kind: OutcomeKind) -> None:
+    algorithm = SignatureAlgorithm.RSA_PKCS1_SHA256
+    await journal.intend([Intent(key(number), bytes(32), "vnedu", "principal", "5a01", algorithm, bytes(32), "pades/b-t")])
+    await journal.settle([Outcome(key(number), 1, kind, *((b"material", SIGNATURE) if kind is not OutcomeKind.FAILED else ()))])
+
+
+async def test_parked_signatures_are_found_oldest_first_and_page_by_page(journal: Journal) -> None:
+    for number in range(5):
+        await end(journal, number, OutcomeKind.PARKED)
+    first = await journal.parked(limit=2)
+    rest = await journal.parked(after=first[-1][0], limit=10)
+    assert [parked for _, parked in [*first, *rest]] == [key(number) for number in range(5)]
+    assert await journal.parked(after=rest[-1][0], limit=10) == []
+    assert await journal.parked_count() == 5
+
+
+async def test_only_what_waits_for_its_timestamp_is_parked(journal: Journal) -> None:
+    for number, kind in enumerate((OutcomeKind.RELEASED, OutcomeKind.FAILED, OutcomeKind.PARKED, OutcomeKind.PARKED)):
+        await end(journal, number, kind)
+    await journal.settle([Outcome(key(2), 1, OutcomeKind.RELEASED, b"whole", SIGNATURE)])
+    assert [parked for _, parked in await journal.parked(limit=10)] == [key(3)]
+    assert await journal.parked_count() == 1
+
+
+async def test_looking_for_parked_ones_reads_no_other_signature(journal: Journal, path: Path) -> None:
+    await end(journal, 1, OutcomeKind.PARKED)
+    with sqlite3.connect(path) as connection:
+        connection.row_factory = None
+        plan = connection.execute(
+            "EXPLAIN QUERY PLAN SELECT outcome, school_id FROM signature WHERE state = 'parked' AND outcome > ? ORDER BY outcome LIMIT ?",
+            (-1, 10),
+        ).fetchall()
+    assert "USING INDEX signature_parked" in plan[0][-1]
