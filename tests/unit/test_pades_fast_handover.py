@@ -58,7 +58,15 @@ def deep(levels: int) -> bytes:
 def xref_stream_bomb(objects: int, sections: int) -> bytes:
     """Cross-reference streams of so many objects in use, a thousandth of that in bytes."""
     packed = zlib.compress(b"\x00\x00\x00" + b"\x01\x00\x00" * (objects - 1), 9)
-    out, trailer = b"%PDF-1.5\n", b"/Type /XRef /Size %d /W [1 1 1] /Root 1 0 R /Filter /FlateDecode /Length %d" % (objects, len(packed))
+    out, trailer = (
+        b"%PDF-1.5\n",
+        b"/Type /XRef /Size %d /Index [0 %d] /W [1 1 1] /Root 1 0 R /Filter /FlateDecode /Length %d"
+        % (
+            objects + sections,
+            objects,
+            len(packed),
+        ),
+    )
     start = 0
     for section in range(sections):
         previous, start = b" /Prev %d" % start if section else b"", len(out)
@@ -88,6 +96,11 @@ HANDED_OVER: dict[str, tuple[bytes, FallbackReason]] = {
     "startxref elsewhere": (re.sub(rb"startxref\n\d+", b"startxref\n7", CARD), FallbackReason.XREF),
     "a generation": (CARD.replace(b" 00000 n", b" 00001 n", 1), FallbackReason.XREF),
     "more objects than /Size says": (replaced(CARD, b"/Size 14", b"/Size 9"), FallbackReason.XREF),
+    "a cross-reference stream without a number": (re.sub(rb"\n\d\d( 0 obj\n<< /Type /XRef)", rb"\n99\1", STREAMS), FallbackReason.XREF),
+    "a cross-reference stream with another's number": (
+        re.sub(rb"\n\d\d( 0 obj\n<< /Type /XRef)", rb"\n 4\1", STREAMS),
+        FallbackReason.XREF,
+    ),
     "hybrid": (pdfs.hybrid(), FallbackReason.XREF_KINDS),
     "a loop of /Prev": (re.sub(rb"/Size", b"/Prev %d /Size" % CARD.rindex(b"xref\n0"), CARD), FallbackReason.HISTORY),
     "three hundred revisions": (many_revisions(300), FallbackReason.HISTORY),

@@ -98,7 +98,16 @@ def _read_stream(document: bytes, at: int) -> Section:
     second_bytes, third_bytes = int(widths[1]), int(widths[2])
     rows, row_bytes = unpack_rows(stream, packed, count, 1 + second_bytes + third_bytes)
     entries = _read_rows(rows, row_bytes, second_bytes, third_bytes)
-    return _section(int(header[1]), stream, subsections, entries)
+    section = _section(int(header[1]), stream, subsections, entries)
+    _check_own_number(section, header.start(1))
+    return section
+
+
+def _check_own_number(section: Section, at: int) -> None:
+    """No other object has the stream's number, nor will a new one: strict readers don't let a cross-reference stream be replaced."""
+    number = section.stream_number or 0
+    if number >= section.size or section.locations.get(number) not in {None, at}:
+        raise HandOver(FallbackReason.XREF)
 
 
 def _read_index(stream: Dictionary) -> list[tuple[int, int]]:
