@@ -58,19 +58,13 @@ def deep(levels: int) -> bytes:
 def xref_stream_bomb(objects: int, sections: int) -> bytes:
     """Cross-reference streams of so many objects in use, a thousandth of that in bytes."""
     packed = zlib.compress(b"\x00\x00\x00" + b"\x01\x00\x00" * (objects - 1), 9)
-    out, trailer = (
-        b"%PDF-1.5\n",
-        b"/Type /XRef /Size %d /Index [0 %d] /W [1 1 1] /Root 1 0 R /Filter /FlateDecode /Length %d"
-        % (
-            objects + sections,
-            objects,
-            len(packed),
-        ),
-    )
+    sizes = b"/Size %d /Index [0 %d] /Length %d" % (objects + sections, objects, len(packed))
+    out = b"%PDF-1.5\n"
     start = 0
     for section in range(sections):
         previous, start = b" /Prev %d" % start if section else b"", len(out)
-        out += b"%d 0 obj\n<< %b%b >>\nstream\n%b\nendstream\nendobj\n" % (objects + section, trailer, previous, packed)
+        out += b"%d 0 obj\n<< /Type /XRef /Root 1 0 R /W [1 1 1] /Filter /FlateDecode %b%b >>\n" % (objects + section, sizes, previous)
+        out += b"stream\n%b\nendstream\nendobj\n" % packed
     return out + b"startxref\n%d\n%%%%EOF\n" % start
 
 
