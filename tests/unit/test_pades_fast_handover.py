@@ -88,6 +88,7 @@ HANDED_OVER: dict[str, tuple[bytes, FallbackReason]] = {
     "junk after the end": (CARD + b"\nsent by the school's mail gateway", FallbackReason.ENDING),
     "no end": (CARD[:-6], FallbackReason.ENDING),
     "startxref elsewhere": (re.sub(rb"startxref\n\d+", b"startxref\n7", CARD), FallbackReason.XREF),
+    "a /Size no reader takes": (replaced(CARD, b"/Info 8 0 R\n/Root 7 0 R\n/Size 14", b"/Root 7 0 R /Size 99999999"), FallbackReason.XREF),
     "a generation": (CARD.replace(b" 00000 n", b" 00001 n", 1), FallbackReason.XREF),
     "more objects than /Size says": (replaced(CARD, b"/Size 14", b"/Size 9"), FallbackReason.XREF),
     "a cross-reference stream without a number": (re.sub(rb"\n\d\d( 0 obj\n<< /Type /XRef)", rb"\n99\1", STREAMS), FallbackReason.XREF),
