@@ -14,12 +14,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
+from signer.client import convert as client_convert
+from signer.client.retries import is_passing
+from signer.client.values import Plan
 from signer.documents.pool import DocumentPool
 from signer.documents.settings import DocumentSettings
 from signer.errors import TimestampInvalid, TimestampPending, TimestampUnavailable
 from signer.formats.cms.template import CmsTemplate
 from signer.journal import Intent, Journal, Outcome, OutcomeKind, SignatureState
-from signer.model import SignatureKey
+from signer.model import Level, SignatureKey
 from signer.pipeline.completer import Completer
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
@@ -31,6 +34,7 @@ from signer.pipeline.stamping import imprint_of, stamp_signature
 from signer.telemetry.metrics import Metrics
 from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
+from signer.v1 import plan_pb2
 from tests.support import pki
 
 NOW = datetime(2026, 5, 30, 10, 0, tzinfo=UTC)
@@ -264,3 +268,10 @@ async def test_what_another_replica_completed_first_stands(journal: Journal) -> 
 
 def test_the_signature_value_is_what_is_stamped() -> None:
     assert imprint_of(SIGNATURE) == sha256(SIGNATURE).digest()
+
+
+def test_the_python_client_asks_for_parking_and_then_leaves_the_parked_alone() -> None:
+    plan = client_convert.signing_plan(Plan("school", "principal", Level.B_T, park_without_timestamp=True))
+    assert plan.timestamp_shortage == plan_pb2.TIMESTAMP_SHORTAGE_PARK
+    assert not is_passing(TimestampPending("parked", retry_after_s=60))
+    assert is_passing(unavailable())
