@@ -61,11 +61,12 @@ class CallerTable:
         sha256 = certificate.fingerprint(hashes.SHA256()).hex()
         names = {str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
         for client in self._clients:
+            names_somebody = bool(client.common_name or client.certificate_sha256)
             by_name = not client.common_name or client.common_name in names
             by_print = not client.certificate_sha256 or sha256 in {
                 str(known).replace(":", "").lower() for known in client.certificate_sha256
             }
-            if by_name and by_print:
+            if names_somebody and by_name and by_print:
                 return Caller(client.id, frozenset(client.schools), client.operator)
         raise CallerUnknown(
             "this TLS client certificate is of no configured client; the operator adds its common name or SHA-256 under [[clients]]",

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415  # what a command does not use is not loaded
 from __future__ import annotations
 
 import json
@@ -34,7 +35,7 @@ def serve(config_path: Path, ready_file: Path | None) -> None:
     \b
     Example:
       signer serve --config /etc/signer/signer.toml
-    """
+    """  # noqa: D301  # click reads \b
     from signer.config import load
     from signer.errors import ConfigError, JournalUnavailable
     from signer.server.serve import run

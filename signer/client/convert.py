@@ -35,6 +35,8 @@ def signing_plan(plan: Plan) -> plan_pb2.SigningPlan:
         level=_LEVEL_NUMBERS[plan.level],
         algorithm=ALGORITHM_NUMBERS[plan.algorithm] if plan.algorithm else common_pb2.SIGNATURE_ALGORITHM_UNSPECIFIED,
     )
+    if plan.park_without_timestamp:
+        message.timestamp_shortage = plan_pb2.TIMESTAMP_SHORTAGE_PARK
     if plan.profile is Profile.PADES:
         placement = plan.placement
         message.pades.CopyFrom(

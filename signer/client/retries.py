@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from signer.errors import Cancelled, DeadlineExceeded, DeadlineTooLong, ServiceUnreachable, SignerError, Unrecognized
+from signer.errors import Cancelled, DeadlineExceeded, DeadlineTooLong, ServiceUnreachable, SignerError, TimestampPending, Unrecognized
 from signer.rpc_status import CODES
 
 _PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.RESOURCE_EXHAUSTED})
@@ -44,7 +44,9 @@ class RetryPolicy:
 
 
 def is_passing(error: SignerError) -> bool:
-    """Whether the same document, sent again under the same ids, may well be signed."""
+    """Whether the same document, sent again under the same ids, may well be signed. One that its caller wants parked is left parked."""
+    if isinstance(error, TimestampPending):
+        return False
     if isinstance(error, Unrecognized):
         code = error.metadata.get("code", "")
         return code in {"UNAVAILABLE", "ABORTED"} or (code == "RESOURCE_EXHAUSTED" and error.retry_after_s is not None)

@@ -38,7 +38,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How each document of a request is signed. algorithm None: the credential's default. placement: the PDF field and its entries."""
+    """How each document of a request is signed. algorithm None: the credential's default. placement: the PDF field and its entries.
+
+    park_without_timestamp: a signature whose timestamp can't be had ends as TimestampPending at once, and the appliance goes on asking:
+    the same ids fetch it later. Otherwise it is waited for, as long as deadline and the appliance's patience allow.
+    """
 
     school_id: str
     credential_id: str
@@ -46,6 +50,7 @@ class Plan:
     profile: Profile = Profile.PADES
     algorithm: SignatureAlgorithm | None = None
     placement: FieldPlacement = field(default_factory=lambda: FieldPlacement(""))
+    park_without_timestamp: bool = False
 
 
 @dataclass(frozen=True, slots=True)

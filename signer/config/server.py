@@ -45,8 +45,8 @@ class LimitSettings:
         Field(
             ge=1,
             le=1_000_000,
-            description="Most digests in one SignDigests call; more is refused as a whole with BATCH_TOO_LARGE. The answer takes up to 1 KiB a "
-            "digest, so message_bytes_max limits it as well.",
+            description="Most digests in one SignDigests call; more is refused as a whole with BATCH_TOO_LARGE. The answer takes up to "
+            "1 KiB a digest, so message_bytes_max limits it as well.",
         ),
     ] = 4_000
 

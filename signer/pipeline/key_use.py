@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from signer.errors import (
     InternalError,
+    JournalUnavailable,
     SignatureOutcomeUnknown,
     SignerError,
     TokenRemoved,
@@ -22,8 +23,10 @@ from signer.journal.model import Intent, Outcome, OutcomeKind
 from signer.model import Credential
 from signer.pipeline.doors import KeyDoor, Ledger
 from signer.pipeline.request import Request
+from signer.telemetry.logs import get_logger
 from signer.tokens.jobs import TokenSignature
 
+_log = get_logger(__name__)
 _ATTEMPTS_MAX = 4
 _UNKNOWN = (SignatureOutcomeUnknown, TokenTimedOut)
 _WORTH_ANOTHER = (SignatureOutcomeUnknown, TokenTimedOut, TokenRemoved, TokenUnavailable)
@@ -42,6 +45,7 @@ class KeyUse:
 class _Try:
     intent: Intent
     attempt: int = 0
+    journal_s: float = 0.0
     result: KeyUse | SignerError | None = None
 
 
@@ -54,36 +58,47 @@ async def use_key(
     caller, together with the material. Raises only what refuses all of them before any key was used (JournalUnavailable, RequestIdReused).
     """
     tries = [_Try(intent) for intent in intents]
-    pending = tries
-    for _ in range(_ATTEMPTS_MAX):
-        pending = await _attempt(ledger, door, credential, request, pending)
+    await _intend(ledger, request, tries)
+    pending = await _attempt(ledger, door, credential, request, tries)
+    for _ in range(_ATTEMPTS_MAX - 1):
         if not pending:
             break
+        try:
+            await _intend(ledger, request, pending)
+        except SignerError:
+            break  # they keep the error of their last attempt; what others of this call signed must still reach its outcome
+        pending = await _attempt(ledger, door, credential, request, pending)
     return [one.result if one.result is not None else InternalError("an intent was left without a result") for one in tries]
 
 
-async def _attempt(ledger: Ledger, door: KeyDoor, credential: Credential, request: Request, tries: list[_Try]) -> list[_Try]:
-    """One round: intend all, sign all, settle the failed; returns those worth another round."""
-    clock_s = request.clock_s
-    started_s = clock_s()
+async def _intend(ledger: Ledger, request: Request, tries: list[_Try]) -> None:
+    started_s = request.clock_s()
     attempts = await ledger.intend([one.intent for one in tries])
-    journal_s = (clock_s() - started_s) / len(tries)
+    journal_s = (request.clock_s() - started_s) / len(tries)
     for one, attempt in zip(tries, attempts, strict=True):
-        one.attempt = attempt
+        one.attempt, one.journal_s = attempt, journal_s
+
+
+async def _attempt(ledger: Ledger, door: KeyDoor, credential: Credential, request: Request, tries: list[_Try]) -> list[_Try]:
+    """One round: sign all, settle the failed; returns those worth another round."""
     outcomes = await _sign(door, credential, request, tries)
     failed: list[Outcome] = []
     again: list[_Try] = []
     for one, outcome in zip(tries, outcomes, strict=True):
         if isinstance(outcome, TokenSignature):
-            one.result = KeyUse(one.attempt, outcome, journal_s)
+            one.result = KeyUse(one.attempt, outcome, one.journal_s)
             continue
         one.result = outcome
         kind = OutcomeKind.UNKNOWN if isinstance(outcome, _UNKNOWN) else OutcomeKind.FAILED
         failed.append(Outcome(one.intent.key, one.attempt, kind, detail=outcome.reason.value))
         if isinstance(outcome, _WORTH_ANOTHER):
             again.append(one)
-    if failed:
-        await ledger.settle(failed)
+    try:
+        if failed:
+            await ledger.settle(failed)
+    except JournalUnavailable as error:
+        _log.error("failed attempts not settled; they count as unknown", items=len(failed), message=error.message)
+        return []
     return again if _may_go_on(request) else []
 
 

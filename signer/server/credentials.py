@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -9,11 +10,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from signer.model import Credential, ProblemKind
+from signer.model import Credential, Problem, ProblemKind
 from signer.pipeline.engine import Engine
 from signer.server import convert
 from signer.server.door import current_visit
+from signer.tokens.pool import TokenPool
 from signer.v1 import common_pb2, credential_pb2, credential_pb2_grpc
+from signer.workers.supervisor import PlaceState
 
 _PROBLEMS: dict[ProblemKind, Any] = {
     kind: credential_pb2.CredentialProblem.Value(f"CREDENTIAL_PROBLEM_{kind.name}") for kind in ProblemKind
@@ -26,8 +29,9 @@ _RSA_KINDS = {2048: common_pb2.KEY_KIND_RSA_2048, 3072: common_pb2.KEY_KIND_RSA_
 class CredentialService(credential_pb2_grpc.CredentialServiceServicer):
     """Both methods read what the tokens showed last; no token is asked."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, pools: Mapping[str, TokenPool]) -> None:
         self._engine = engine
+        self._pools = pools
 
     async def ListCredentials(  # noqa: N802
         self,
@@ -67,6 +71,10 @@ class CredentialService(credential_pb2_grpc.CredentialServiceServicer):
 
     def _message(self, credential: Credential) -> credential_pb2.Credential:
         findings = self._engine.credentials.findings(credential, self._engine.utc_now())
+        pool = self._pools[credential.token_name]
+        if not any(place.state is PlaceState.READY for place in pool.places):
+            why = pool.fault.message if pool.fault else f"token {pool.name} is not ready; it is tried again by itself"
+            findings.append(Problem(ProblemKind.TOKEN_NOT_READY, why))
         message = credential_pb2.Credential(
             credential_id=credential.id,
             school_id=credential.school_id,

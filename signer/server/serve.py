@@ -174,7 +174,10 @@ class Daemon:
             ],
         )
         add_services(
-            server, SigningService(self._engine, settings), CredentialService(self._engine), AdminService(self._engine, self._pools)
+            server,
+            SigningService(self._engine, settings),
+            CredentialService(self._engine, self._pools),
+            AdminService(self._engine, self._pools),
         )
         health_servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from signer.algorithms import DEFAULT_BY_FAMILY, RSA_KEY_BITS_MIN, KeyFamily, SignatureAlgorithm
 from signer.errors import (
@@ -26,6 +28,8 @@ from signer.model import Credential, Problem, ProblemKind
 from signer.tokens.chains import Issuers
 from signer.tokens.settings import CredentialSettings
 from signer.tokens.wire import FoundKey, Ready
+
+_CURVES = (ec.SECP256R1.name, ec.SECP384R1.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,23 +172,34 @@ class CredentialTable:
         )
 
     def _certificate(self, entry: CredentialSettings, key: FoundKey, problems: list[Problem]) -> x509.Certificate | None:
-        candidates = [entry.certificate.read_bytes()] if entry.certificate else key.certificates
+        """The one certificate that fits the key. Others are told of only when none does, for old ones stay on tokens after a renewal."""
+        fitting: dict[bytes, x509.Certificate] = {}
+        unfit: list[Problem] = []
+        try:
+            candidates = [entry.certificate.read_bytes()] if entry.certificate else key.certificates
+        except OSError as error:
+            candidates, unfit = [], [Problem(ProblemKind.CERTIFICATE_MISSING, f"{entry.certificate} can't be read: {error.strerror}")]
         for raw in candidates:
             try:
                 certificate = _load(raw)
-            except ValueError:
-                problems.append(Problem(ProblemKind.CERTIFICATE_MISSING, "its certificate can't be parsed"))
+                public_key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            except (ValueError, UnsupportedAlgorithm):
+                unfit.append(Problem(ProblemKind.CERTIFICATE_MISSING, "its certificate can't be parsed"))
                 continue
-            public_key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             if key.public_key and public_key != key.public_key:
-                problems.append(Problem(ProblemKind.KEY_MISMATCH, "its certificate belongs to another key"))
+                unfit.append(Problem(ProblemKind.KEY_MISMATCH, "its certificate belongs to another key"))
                 continue
-            problems += _usage_problems(certificate)
-            return certificate
-        if not candidates:
+            fitting[certificate.public_bytes(Encoding.DER)] = certificate
+        if not fitting:
             text = "no certificate: import the issued one, or name its file in `certificate`"
-            problems.append(Problem(ProblemKind.CERTIFICATE_MISSING, text))
-        return None
+            problems += unfit or [Problem(ProblemKind.CERTIFICATE_MISSING, text)]
+            return None
+        if len(fitting) > 1:
+            text = f"{len(fitting)} certificates fit its key: remove the old ones, or name the right one's file in `certificate`"
+            problems.append(Problem(ProblemKind.AMBIGUOUS, text))
+        chosen = next(iter(fitting.values()))
+        problems += _usage_problems(chosen)
+        return chosen
 
     def _note_validity(self, credential: Credential) -> None:
         self._validity.pop(credential.id, None)
@@ -198,6 +213,11 @@ class CredentialTable:
             )
 
 
+def _curve(public_key: bytes) -> str:
+    key = load_der_public_key(public_key)
+    return key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else "unknown"
+
+
 def _load(raw: bytes) -> x509.Certificate:
     return x509.load_pem_x509_certificate(raw) if raw.lstrip().startswith(b"-----") else x509.load_der_x509_certificate(raw)
 
@@ -207,6 +227,8 @@ def _usage_problems(certificate: x509.Certificate) -> list[Problem]:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return []
+    except ValueError:
+        return [Problem(ProblemKind.KEY_USAGE, "its certificate's extensions can't be read")]
     if usage.digital_signature or usage.content_commitment:
         return []
     return [Problem(ProblemKind.KEY_USAGE, "its certificate's key usage allows neither digitalSignature nor nonRepudiation")]
@@ -219,5 +241,7 @@ def _algorithms(key: FoundKey, problems: list[Problem]) -> tuple[SignatureAlgori
     if key.family is KeyFamily.RSA and 0 < key.bits < RSA_KEY_BITS_MIN:
         text = f"its RSA key has {key.bits} bits; {RSA_KEY_BITS_MIN} is the least"
         problems.append(Problem(ProblemKind.KEY_UNSUPPORTED, text))
+    if key.family is KeyFamily.EC and key.public_key and _curve(key.public_key) not in _CURVES:
+        problems.append(Problem(ProblemKind.KEY_UNSUPPORTED, f"its curve is {_curve(key.public_key)}; P-256 and P-384 are used"))
     default = DEFAULT_BY_FAMILY[key.family]
     return (default, *(algorithm for algorithm in SignatureAlgorithm if algorithm.family is key.family and algorithm is not default))

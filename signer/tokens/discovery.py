@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from pkcs11 import Attribute, CertificateType, KeyType, ObjectClass, PrivateKey, Session
@@ -98,12 +99,12 @@ def _public_key(session: Session, key_id: bytes, certificates: list[bytes]) -> P
         for stored in session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.ID: key_id}):
             if isinstance(stored, StoredPublicKey) and stored.key_type in _ENCODERS:
                 return _signing_key(load_der_public_key(_ENCODERS[stored.key_type](stored)))
-    except (PKCS11Error, ValueError, NotImplementedError):
+    except (PKCS11Error, ValueError, NotImplementedError, UnsupportedAlgorithm):
         pass
     for der in certificates:
         try:
             return _signing_key(x509.load_der_x509_certificate(der).public_key())
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):
             continue
     return None
 

@@ -32,13 +32,15 @@ class SafeCopy:
     def restore(self) -> list[str]:
         """Replaces each spoiled `token.object` that the copy knows; returns the files restored, relative to the token directory.
 
-        A token whose whole folder is gone was removed by somebody, and is left alone.
+        A token whose whole folder is gone was removed by somebody, and is left alone. A copy that is itself spoiled is not believed.
         """
         restored = []
         for good in sorted(self._copies.glob(f"*/{_TOKEN_OBJECT}")):
             relative = good.relative_to(self._copies)
             live = self._tokens / relative
-            if live.parent.is_dir() and not (_is_whole(live) and _attribute_types(good) <= _attribute_types(live)):
+            if not (live.parent.is_dir() and _is_whole(good)):
+                continue
+            if not (_is_whole(live) and _attribute_types(good) <= _attribute_types(live)):
                 _replace(live, good.read_bytes())
                 restored.append(str(relative))
         return restored

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from signer.errors import SignerError
+from signer.errors import InternalError, SignerError
 from signer.telemetry.logs import get_logger
 from signer.workers.process import WorkerLost, WorkerProcess, WorkerSpec
 
@@ -75,6 +75,10 @@ class Place:
                     if self._is_held_by(error):
                         return
                     self._note_loss(error.reason.value)
+                except Exception as error:  # noqa: BLE001 - a strange token or certificate must not leave a place empty in silence
+                    _log.exception("worker given up by a bug", worker=self.spec.name)
+                    self.fault = InternalError(f"worker {self.spec.name} was given up: {type(error).__name__}; the log has the rest")
+                    self._note_loss("bug")
                 else:
                     return
                 if clock() - started_s > self.backoff.healthy_after_s:

@@ -16,7 +16,7 @@ import grpc
 import pytest
 
 from tests.support.batch import Plan, collect, open_batch, sign_until_done
-from tests.support.rig import Record, Rig, kill, pdfsig_refusals, wait_until, wait_until_quiet
+from tests.support.rig import Record, Rig, kill, only_full, pdfsig_refusals, wait_until, wait_until_quiet
 from tests.support.shim import Door
 
 SIGN_S = 0.2
@@ -77,7 +77,7 @@ def killed(rig: Rig, cards: dict[str, bytes], folder: Path) -> int:
     return left_ns
 
 
-@pytest.mark.parametrize("leave", [cancelled, closed, killed], ids=lambda leave: leave.__name__)
+@pytest.mark.parametrize("leave", [cancelled, pytest.param(closed, marks=only_full), killed], ids=lambda leave: leave.__name__)
 def test_the_key_rests_when_the_client_is_gone_and_a_repeat_completes_the_batch(
     rig: Rig, cards: dict[str, bytes], record: Record, tmp_path: Path, leave: Leave
 ) -> None:

@@ -21,13 +21,14 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from signer.algorithms import KeyFamily, SignatureAlgorithm
 from signer.demo.softhsm import DemoToken, KeyKind, KeySpec, create_token, open_token
 from signer.errors import SignerError
-from signer.tokens.mechanisms import RECIPES
 from signer.tokens.jobs import TokenSignature
+from signer.tokens.mechanisms import RECIPES
 from signer.tokens.pool import TokenPool
 from signer.tokens.settings import TokenSettings
 from signer.tokens.wire import Ready
 from signer.workers.supervisor import Backoff, PlaceState
-from tests.support.rig import FULL, Record, kill, workers
+from tests.support.batch import Plan, sign_until_done
+from tests.support.rig import FULL, Record, Rig, kill, wait_until, wait_until_ready, workers
 from tests.support.shim import Door, Shim
 
 KILLS = 200 if FULL else 30
@@ -170,3 +171,33 @@ def test_every_key_is_there_and_signs_after_workers_were_killed_at_random_moment
     after = open_token(token.directory, token.label)
     assert {key.label for key in after.keys} == labels
     assert {key.public_key_der for key in after.keys} == {key.public_key_der for key in token.keys}
+
+
+def test_a_spoilt_token_file_is_put_back_and_journalled_while_the_daemon_runs(rig: Rig, cards: dict[str, bytes], record: Record) -> None:
+    """What a SIGKILL inside C_Login leaves behind: findings saw the file at 0 bytes, and with it every key out of sight."""
+    document = dict(list(cards.items())[:1])
+    (token_file,) = rig.world.token.tokens_directory.glob("*/token.object")
+    sound = token_file.read_bytes()
+    with rig.daemon() as daemon:
+        wait_until_ready(daemon)
+        try:
+            token_file.write_bytes(b"")
+            for pid in daemon.worker_pids("school-token"):
+                kill(pid)
+            wait_until(lambda: not daemon.worker_pids("school-token"), "the killed workers are gone")
+            heal_s = wait_until_ready(daemon, 1)
+            delivery = sign_until_done(rig.channel, document, "restored", Plan())
+        finally:
+            if not token_file.stat().st_size:
+                token_file.write_bytes(sound)
+    books = rig.books()
+    record(
+        "token.object is empty after a crash inside C_Login",
+        client_saw="signed",
+        lost=delivery.lost,
+        extra_key_uses=books.extra_key_uses(rig.shim),
+        heal_s=round(heal_s, 2),
+    )
+    assert books.notes["token-restored"] == 1
+    assert (delivery.lost, delivery.refused) == (0, {})
+    books.check(rig.shim)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 
@@ -30,6 +31,7 @@ from tests.support.shim import Shim
 
 FULL = os.environ.get("SIGNER_FAULTS", "") == "full"
 """`make faults` runs the long forms."""
+only_full = pytest.mark.skipif(not FULL, reason="a longer form of its neighbour: make faults")
 Record = Callable[..., None]
 """The fixture `record`: writes one line of the fault report."""
 _DIGEST_BYTES = 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,7 +37,9 @@ def test_docs_cli_is_current() -> None:
 
 def test_help_loads_nothing_that_it_does_not_need() -> None:
     code = f"import sys; from signer.cli import main; main(['--help'], standalone_mode=False); print(set({HEAVY!r}) & set(sys.modules))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "COLUMNS": "200"}
+    ).stdout
     assert told.splitlines()[-1] == "set()"
     assert all(text in told for text in VERBS.values())
 

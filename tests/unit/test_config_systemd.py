@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from signer.config.shape import keys_of
 from signer.config.server import ServerSettings
+from signer.config.shape import keys_of
 from signer.tokens.settings import TokenSettings
 
 UNIT = Path(__file__).resolve().parents[2] / "deploy/systemd/signer.service"

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from signer.algorithms import SignatureAlgorithm
 from signer.journal import Intent, Journal, Outcome, OutcomeKind
+from signer.journal.rows import count_parked, read_parked
 from signer.model import SignatureKey
+from signer.store import open_engine
 
 SIGNATURE = sha256(b"signature").digest()
 
@@ -57,10 +60,13 @@ async def test_only_what_waits_for_its_timestamp_is_parked(journal: Journal) -> 
 
 async def test_looking_for_parked_ones_reads_no_other_signature(journal: Journal, path: Path) -> None:
     await end(journal, 1, OutcomeKind.PARKED)
-    with sqlite3.connect(path) as connection:
-        connection.row_factory = None
-        plan = connection.execute(
-            "EXPLAIN QUERY PLAN SELECT outcome, school_id FROM signature WHERE state = 'parked' AND outcome > ? ORDER BY outcome LIMIT ?",
-            (-1, 10),
-        ).fetchall()
-    assert "USING INDEX signature_parked" in plan[0][-1]
+    asked: list[tuple[str, Any]] = []
+    engine = open_engine(f"sqlite:///{path}")
+    event.listen(engine, "before_cursor_execute", lambda _c, _k, statement, parameters, *_: asked.append((statement, parameters)))
+    with engine.connect() as connection:
+        assert len(read_parked(connection, -1, 10)) == count_parked(connection) == 1
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all() for statement, parameters in asked[-2:]]
+    assert len(plans) == 2
+    for plan in plans:
+        assert "INDEX signature_parked" in str(plan)
+    engine.dispose()

@@ -27,6 +27,11 @@ BY_PATH: dict[str, Callable[[bytes, str | FieldPlacement], bytes]] = {
 }
 
 
+def plain(value: object) -> object:
+    """pikepdf gives numbers and flags as Python's own, everything else as objects that compare by identity of file."""
+    return value.unparse() if isinstance(value, pikepdf.Object) else value
+
+
 def description(signed: bytes, field_name: str) -> dict[str, object]:
     """All that signing may write, but for object numbers and the random half of /ID."""
     with pikepdf.open(BytesIO(signed)) as pdf:
@@ -41,9 +46,8 @@ def description(signed: bytes, field_name: str) -> dict[str, object]:
             "fields": [str(field.T) for field in form.Fields],
             "annotations": len(page.get("/Annots", [])),
             "page": sorted(page.keys()),
-            "field": {
-                key: value.unparse() if hasattr(value, "unparse") else value for key, value in field.items() if key not in {"/V", "/P"}
-            },
+            "name": str(field.T),
+            "field": {key: plain(value) for key, value in field.items() if key not in {"/T", "/V", "/P"}},
             "on page": field.P.objgen == page.objgen,
             "signature": {key: str(field.V.get(key)) for key in TEXTS},
             "signature keys": sorted(field.V.keys()),

@@ -58,11 +58,13 @@ def deep(levels: int) -> bytes:
 def xref_stream_bomb(objects: int, sections: int) -> bytes:
     """Cross-reference streams of so many objects in use, a thousandth of that in bytes."""
     packed = zlib.compress(b"\x00\x00\x00" + b"\x01\x00\x00" * (objects - 1), 9)
-    out, trailer = b"%PDF-1.5\n", b"/Type /XRef /Size %d /W [1 1 1] /Root 1 0 R /Filter /FlateDecode /Length %d" % (objects, len(packed))
+    sizes = b"/Size %d /Index [0 %d] /Length %d" % (objects + sections, objects, len(packed))
+    out = b"%PDF-1.5\n"
     start = 0
     for section in range(sections):
         previous, start = b" /Prev %d" % start if section else b"", len(out)
-        out += b"%d 0 obj\n<< %b%b >>\nstream\n%b\nendstream\nendobj\n" % (objects + section, trailer, previous, packed)
+        out += b"%d 0 obj\n<< /Type /XRef /Root 1 0 R /W [1 1 1] /Filter /FlateDecode %b%b >>\n" % (objects + section, sizes, previous)
+        out += b"stream\n%b\nendstream\nendobj\n" % packed
     return out + b"startxref\n%d\n%%%%EOF\n" % start
 
 
@@ -86,8 +88,14 @@ HANDED_OVER: dict[str, tuple[bytes, FallbackReason]] = {
     "junk after the end": (CARD + b"\nsent by the school's mail gateway", FallbackReason.ENDING),
     "no end": (CARD[:-6], FallbackReason.ENDING),
     "startxref elsewhere": (re.sub(rb"startxref\n\d+", b"startxref\n7", CARD), FallbackReason.XREF),
+    "a /Size no reader takes": (replaced(CARD, b"/Info 8 0 R\n/Root 7 0 R\n/Size 14", b"/Root 7 0 R /Size 99999999"), FallbackReason.XREF),
     "a generation": (CARD.replace(b" 00000 n", b" 00001 n", 1), FallbackReason.XREF),
     "more objects than /Size says": (replaced(CARD, b"/Size 14", b"/Size 9"), FallbackReason.XREF),
+    "a cross-reference stream without a number": (re.sub(rb"\n\d\d( 0 obj\n<< /Type /XRef)", rb"\n99\1", STREAMS), FallbackReason.XREF),
+    "a cross-reference stream with another's number": (
+        re.sub(rb"\n\d\d( 0 obj\n<< /Type /XRef)", rb"\n 4\1", STREAMS),
+        FallbackReason.XREF,
+    ),
     "hybrid": (pdfs.hybrid(), FallbackReason.XREF_KINDS),
     "a loop of /Prev": (re.sub(rb"/Size", b"/Prev %d /Size" % CARD.rindex(b"xref\n0"), CARD), FallbackReason.HISTORY),
     "three hundred revisions": (many_revisions(300), FallbackReason.HISTORY),

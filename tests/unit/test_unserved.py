@@ -17,11 +17,11 @@ from prometheus_client import CollectorRegistry
 
 from signer.access.callers import CallerTable
 from signer.access.settings import ClientSettings
+from signer.config.server import ServerSettings
 from signer.demo.tls_pki import TlsIdentity, TlsPki
 from signer.errors import CallerUnknown, NotServedYet
 from signer.rpc_status import from_failed_call
 from signer.server.door import Door
-from signer.config.server import ServerSettings
 from signer.server.unserved import SERVICE_NAMES, add_services
 from signer.telemetry.metrics import Metrics
 from signer.v1 import credential_pb2, credential_pb2_grpc, signing_pb2, signing_pb2_grpc

@@ -187,10 +187,10 @@ def _read(fields: Reader) -> EvidenceRecord:
     return record
 
 
-def _some(element: Element) -> list[Element]:
+def _some(element: Element, tag: int = der.SEQUENCE) -> list[Element]:
     """The elements of a SEQUENCE OF, at least one, each a SEQUENCE."""
-    if element.tag != der.SEQUENCE:
-        raise DerError(f"tag {element.tag:#04x} instead of a SEQUENCE")
+    if element.tag != tag:
+        raise DerError(f"tag {element.tag:#04x} instead of {tag:#04x}")
     found = element.children().rest()
     if not found or any(child.tag != der.SEQUENCE for child in found):
         raise DerError("a list is empty or holds something else")
@@ -202,7 +202,8 @@ def _read_stamp(element: Element) -> ArchiveTimeStamp:
     named, attributes, tree = (fields.take_if(tag) for tag in (_CONTEXT_0, _CONTEXT_1, _CONTEXT_2))
     timestamp = fields.take(der.SEQUENCE).encoded
     fields.end()
-    del attributes  # they say how an archive works, not what is proved
+    for attribute in [] if attributes is None else _some(attributes, _CONTEXT_1):  # how an archive works, not what is proved
+        attribute.children().take(der.OBJECT_IDENTIFIER)
     stamped, imprint = _stamped(timestamp)
     algorithm = stamped if named is None else _algorithm(named.children())
     if algorithm is not stamped:

@@ -50,7 +50,9 @@ class Transport:
         try:
             try:
                 return await self._post(request, headers)
-            except aiohttp.ServerDisconnectedError:
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if isinstance(error, aiohttp.ClientConnectorError):
+                    raise
                 # A kept-alive connection that it closed meanwhile. Asking for a timestamp twice is harmless (RFC 9110 §9.2.2).
                 return await self._post(request, headers)
         except (aiohttp.ClientError, OSError, ValueError) as error:

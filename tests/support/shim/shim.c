@@ -197,6 +197,14 @@ static void write_down(const CK_BYTE *data, CK_ULONG bytes)
     use->monotonic_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* An error of C_Sign ends the operation. Data that no RSA key can sign makes the real module end it, without a use of the key. */
+static void end_operation(CK_ULONG session)
+{
+    static CK_BYTE too_long[8192], nowhere[1024];
+    CK_ULONG room = sizeof nowhere;
+    FORWARD(F_SIGN, (CK_ULONG, CK_BYTE *, CK_ULONG, CK_BYTE *, CK_ULONG *), session, too_long, sizeof too_long, nowhere, &room);
+}
+
 /* Asking for the length is no use of the key: it is forwarded as it is. */
 static CK_RV sign(CK_ULONG session, CK_BYTE *data, CK_ULONG bytes, CK_BYTE *signature, CK_ULONG *signature_bytes)
 {
@@ -204,8 +212,10 @@ static CK_RV sign(CK_ULONG session, CK_BYTE *data, CK_ULONG bytes, CK_BYTE *sign
         return FORWARD(F_SIGN, (CK_ULONG, CK_BYTE *, CK_ULONG, CK_BYTE *, CK_ULONG *), session, data, bytes, NULL, signature_bytes);
     CK_RV struck = CKR_OK;
     enum action action = enter(SIGN, &struck);
-    if (action == FAIL_BEFORE)
+    if (action == FAIL_BEFORE) {
+        end_operation(session);
         return struck;
+    }
     write_down(data, bytes);
     CK_RV answer = FORWARD(F_SIGN, (CK_ULONG, CK_BYTE *, CK_ULONG, CK_BYTE *, CK_ULONG *), session, data, bytes, signature, signature_bytes);
     if (action == SPOIL && answer == CKR_OK)

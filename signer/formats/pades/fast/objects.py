@@ -56,9 +56,15 @@ class Objects:
         return stream.text, *stream.room(number, index)
 
     def _finish(self, found: Dictionary | Array, until: int | None) -> None:
-        """Nothing but white space follows the value to its end, so no byte belongs to two objects."""
-        ended = _end(found.text, found.end) if until is None else _blank(found.text, found.end, until)
-        if ended is None:
+        """Nothing but white space follows the value, so no byte belongs to two objects.
+
+        Nor does what comes next look like more of it: pyHanko reads on over comments and finds a `stream` in the next object.
+        """
+        if until is None:
+            ended = _end(found.text, found.end) is not None
+        else:
+            ended = _blank(found.text, found.end, until) is not None and not found.text.startswith((b"s", b"%"), until)
+        if not ended:
             raise HandOver(FallbackReason.OBJECT)
         self._spend(found.end - found.start)
 

@@ -100,7 +100,7 @@ def _trailer_entries(history: History) -> bytes:
     """The newest trailer's entries, with a new state in /ID and with /Prev (7.5.5, 14.4)."""
     trailer = history.trailer
     if b"Info" in trailer.values:
-        trailer.reference(b"Info")
+        trailer.reference(b"Info")  # nothing but a reference is taken; what it names stays unread
     kept = b"".join(b"\n/%b %b" % (key, value) for key, value in trailer.values.items() if key not in _WRITTEN_BY_US)
     state = os.urandom(_ID_BYTES).hex().encode("ascii")
     return kept + b"\n/ID [%b <%b>]\n/Prev %d" % (_first_id(trailer), state, history.startxref)

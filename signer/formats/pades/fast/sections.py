@@ -19,6 +19,7 @@ Location: TypeAlias = int | tuple[int, int] | None
 """Where an object is: an offset in the file, or the number of an object stream and the index in it; None if it is free."""
 
 _ENTRIES_MAX: Final = 1 << 17
+_OBJECTS_MAX: Final = (1 << 23) - 1  # Annex C: what readers can be expected to take
 _EOL: Final = rb"(?:\r\n|\n|\r)"
 _table: Final = re.compile(SPACE + rb"*+xref *" + _EOL).match
 _subsection: Final = re.compile(rb"(\d{1,9}) (\d{1,9}) ?" + _EOL).match
@@ -55,7 +56,7 @@ def read_section(document: bytes, at: int) -> Section:
 def _section(stream_number: int | None, trailer: Dictionary, subsections: list[tuple[int, int]], entries: list[Location]) -> Section:
     """Pairs the entries with their object numbers; no number may come twice or lie beyond /Size, and object 0 is free."""
     size = trailer.integer(b"Size")
-    if size is None or any(first + count > size for first, count in subsections):
+    if size is None or size > _OBJECTS_MAX or any(first + count > size for first, count in subsections):
         raise HandOver(FallbackReason.XREF)
     numbers = chain.from_iterable([range(first, first + count) for first, count in subsections])
     locations = dict(zip(numbers, entries, strict=True))
@@ -98,7 +99,16 @@ def _read_stream(document: bytes, at: int) -> Section:
     second_bytes, third_bytes = int(widths[1]), int(widths[2])
     rows, row_bytes = unpack_rows(stream, packed, count, 1 + second_bytes + third_bytes)
     entries = _read_rows(rows, row_bytes, second_bytes, third_bytes)
-    return _section(int(header[1]), stream, subsections, entries)
+    section = _section(int(header[1]), stream, subsections, entries)
+    _check_own_number(section, header.start(1))
+    return section
+
+
+def _check_own_number(section: Section, at: int) -> None:
+    """No other object has the stream's number, nor will a new one: strict readers don't let a cross-reference stream be replaced."""
+    number = section.stream_number or 0
+    if number >= section.size or section.locations.get(number) not in {None, at}:
+        raise HandOver(FallbackReason.XREF)
 
 
 def _read_index(stream: Dictionary) -> list[tuple[int, int]]:
