@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
 import click
+import structlog
 from prometheus_client import CollectorRegistry
 from pydantic import TypeAdapter, ValidationError
 
 from signer.algorithms import DigestAlgorithm
+from signer.cli.output import note
 from signer.telemetry.metrics import Metrics
 from signer.timestamp.client import TimestampClient
 from signer.timestamp.settings import TsaSettings
@@ -52,10 +56,29 @@ class HttpStamper:
         return cls(tuple(servers), timeout_s)
 
     def stamp(self, imprint: bytes, algorithm: DigestAlgorithm) -> bytes:
-        """See Stamper."""
-        return asyncio.run(self._stamp(imprint, algorithm))
+        """See Stamper. A TSA that lied is told of, also when another one did not."""
+        with _events_to_people():
+            return asyncio.run(self._stamp(imprint, algorithm))
 
     async def _stamp(self, imprint: bytes, algorithm: DigestAlgorithm) -> bytes:
         async with TimestampClient(self.servers, Metrics.on(CollectorRegistry()), lambda: datetime.now(UTC)) as client:
             deadline_s = asyncio.get_running_loop().time() + self.timeout_s * (len(self.servers) + 1)
             return (await client.stamp(imprint, algorithm, deadline_s)).encoded
+
+
+@contextmanager
+def _events_to_people() -> Iterator[None]:
+    """What the client would log, of some severity, as notes on standard error."""
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[_tell], wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), cache_logger_on_first_use=False
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def _tell(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> NoReturn:
+    note(": ".join(str(event[key]) for key in ("tsa", "event", "message", "state") if key in event))
+    raise structlog.DropEvent

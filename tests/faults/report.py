@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LATEST = ROOT / "var" / "faults" / "latest.jsonl"
 _COLUMNS = ("fault", "client_saw", "lost", "extra_key_uses", "heal_s")
 _PERCENTILE = 0.95
+_FILE_WIDTH = 140
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def show(lines: list[dict[str, Any]]) -> None:
         table.add_row(*["" if line[column] is None else str(line[column]) for column in _COLUMNS])
     heals = sorted(line["heal_s"] for line in lines if line["heal_s"] is not None)
     p95 = heals[min(len(heals) - 1, int(_PERCENTILE * len(heals)))] if heals else 0.0
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
     console.print(table)
     console.print(
         f"{len(lines)} faults · lost {sum(line['lost'] for line in lines)} · extra key uses {sum(line['extra_key_uses'] for line in lines)}"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.timestamp.authority import Authority
@@ -36,3 +39,26 @@ def authority(
 
 def stamp(root: bytes, algorithm: DigestAlgorithm, at: datetime = NOW, tsa: pki.Issued | None = None) -> bytes:
     return asyncio.run(authority(tsa, lambda: at).stamp(root, algorithm))
+
+
+@contextmanager
+def http_tsa(authority_: Authority) -> Iterator[str]:
+    """The authority behind HTTP (RFC 3161 §3.4); yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = asyncio.run(authority_.answer(asked))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
