@@ -18,14 +18,13 @@ from signer.formats.evidence import (
     EvidenceRecord,
     Proof,
     TimestampJudge,
-    build,
     build_groups,
     check_timestamps,
     hash_tree_digests,
     read_evidence_record,
     renewed_by_hash_tree,
     renewed_by_timestamp,
-    timestamp_digest,
+    timestamp_digests,
     verify,
 )
 
@@ -62,7 +61,7 @@ class Renewal:
         due, outcomes = self._due(records, None, None)
         for algorithm in dict.fromkeys(one.record.last.algorithm for one in due):
             alike = [one for one in due if one.record.last.algorithm is algorithm]
-            tree = build([timestamp_digest(one.record) for one in alike], algorithm)
+            tree = build_groups([timestamp_digests(one.record) for one in alike], algorithm)
             timestamp = self.stamper.stamp(tree.root, algorithm)
             for number, one in enumerate(alike):
                 outcomes.append(self._keep(one, renewed_by_timestamp(one.record, timestamp, tree.reduced(number))))

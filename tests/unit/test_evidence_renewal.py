@@ -16,14 +16,13 @@ from signer.formats.evidence import (
     Coverage,
     EvidenceRecord,
     Proof,
-    build,
     build_groups,
     evidence_record,
     hash_tree_digests,
     read_evidence_record,
     renewed_by_hash_tree,
     renewed_by_timestamp,
-    timestamp_digest,
+    timestamp_digests,
     verify,
 )
 from signer.timestamp.archived import ArchiveJudge
@@ -80,8 +79,10 @@ def proof(record: EvidenceRecord, *documents: bytes, at: datetime) -> Proof:
 
 
 def by_timestamp(records: tuple[EvidenceRecord, ...], at: datetime) -> tuple[EvidenceRecord, ...]:
-    timestamp = stamped(timestamp_digest(records[0]), records[0].last.algorithm, at)
-    return tuple(renewed_by_timestamp(record, timestamp) for record in records)
+    """All of one class: they share their timestamps."""
+    tree = build_groups([timestamp_digests(records[0])], records[0].last.algorithm)
+    timestamp = stamped(tree.root, tree.algorithm, at)
+    return tuple(renewed_by_timestamp(record, timestamp, tree.reduced(0)) for record in records)
 
 
 def by_hash_tree(records: tuple[EvidenceRecord, ...], at: datetime, algorithm: DigestAlgorithm = SHA512) -> tuple[EvidenceRecord, ...]:
@@ -110,7 +111,7 @@ def test_one_new_timestamp_renews_a_whole_class() -> None:
 def test_classes_with_different_timestamps_are_renewed_by_one() -> None:
     others = tuple(evidence_record(stamped(digest(DOCUMENTS[number]), SHA256, FIRST), (), SHA256) for number in range(3))
     records = (*others, *fresh())
-    tree = build([timestamp_digest(record) for record in records], SHA256)
+    tree = build_groups([timestamp_digests(record) for record in records], SHA256)
     timestamp = stamped(tree.root, SHA256, FIRST + YEAR)
     for number, record in enumerate(records[:-1]):
         renewed = renewed_by_timestamp(record, timestamp, tree.reduced(number))
@@ -175,8 +176,8 @@ def borrowed(records: tuple[EvidenceRecord, ...]) -> EvidenceRecord:
 
 
 def earlier(records: tuple[EvidenceRecord, ...]) -> EvidenceRecord:
-    timestamp = stamped(timestamp_digest(records[0]), SHA256, FIRST - timedelta(days=1))
-    return renewed_by_timestamp(records[0], timestamp)
+    (digest_,) = timestamp_digests(records[0])
+    return renewed_by_timestamp(records[0], stamped(digest_, SHA256, FIRST - timedelta(days=1)), ())
 
 
 def without_the_first_chain(_: tuple[EvidenceRecord, ...]) -> EvidenceRecord:

@@ -20,7 +20,7 @@ Rules of the room:
 
 from signer.formats.evidence.hash_tree import HashTree, Reduced, build, build_groups, root_of
 from signer.formats.evidence.record import ArchiveTimeStamp, EvidenceRecord, evidence_record, evidence_records, read_evidence_record
-from signer.formats.evidence.renewal import hash_tree_digests, renewed_by_hash_tree, renewed_by_timestamp, timestamp_digest
+from signer.formats.evidence.renewal import hash_tree_digests, renewed_by_hash_tree, renewed_by_timestamp, timestamp_digests
 from signer.formats.evidence.verification import Coverage, Digests, Proof, StampedTime, TimestampJudge, check_timestamps, verify
 
 __all__ = [
@@ -43,6 +43,6 @@ __all__ = [
     "renewed_by_hash_tree",
     "renewed_by_timestamp",
     "root_of",
-    "timestamp_digest",
+    "timestamp_digests",
     "verify",
 ]

@@ -12,22 +12,30 @@ from dataclasses import replace
 from signer.algorithms import DigestAlgorithm
 from signer.errors import InvalidArgument
 from signer.formats.evidence.hash_tree import Reduced
-from signer.formats.evidence.record import Chain, EvidenceRecord, archive_timestamp, encoded_chains
+from signer.formats.evidence.record import ArchiveTimeStamp, Chain, EvidenceRecord, archive_timestamp, encoded_chains
 
 
-def timestamp_digest(record: EvidenceRecord) -> bytes:
-    """What a new timestamp must cover: the hash of the last one, by the last chain's algorithm. Records of one class share it."""
-    return hashlib.new(record.last.algorithm.value, record.last.timestamp).digest()
+def timestamp_digest(stamp: ArchiveTimeStamp) -> bytes:
+    """Of an ArchiveTimeStamp's timestamp, by its algorithm: what the next one in its chain must cover."""
+    return hashlib.new(stamp.algorithm.value, stamp.timestamp).digest()
 
 
-def renewed_by_timestamp(record: EvidenceRecord, timestamp: bytes, reduced: Reduced = ()) -> EvidenceRecord:
+def timestamp_digests(record: EvidenceRecord) -> tuple[bytes, ...]:
+    """What a new timestamp must cover, to be given as one group. Records of one class share it.
+
+    All timestamps of the last chain: the RFC asks for the last one, BouncyCastle for every one.
+    """
+    return tuple(map(timestamp_digest, record.chains[-1]))
+
+
+def renewed_by_timestamp(record: EvidenceRecord, timestamp: bytes, reduced: Reduced) -> EvidenceRecord:
     """The record with a further ArchiveTimeStamp in its last chain.
 
-    timestamp: TimeStampToken, DER, verified before, over `timestamp_digest(record)`, or over the root of a tree of several that `reduced`
-    leads to. Raises DocumentDamaged when it is not.
+    timestamp: TimeStampToken, DER, verified before, over the root that `reduced` leads to, of a tree with `timestamp_digests(record)`.
+    Raises DocumentDamaged when it is not one of that root, InvalidArgument when that tree covers another record.
     """
     stamp = archive_timestamp(timestamp, reduced, record.last.algorithm)
-    if timestamp_digest(record) not in stamp.covered:
+    if timestamp_digest(record.last) not in stamp.covered:
         raise InvalidArgument("the reduced hash tree is not the one of the record's last timestamp", field="reduced")
     return replace(record, chains=(*record.chains[:-1], (*record.chains[-1], stamp)))
 

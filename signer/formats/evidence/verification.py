@@ -134,7 +134,7 @@ def _check_links(number: int, chain: tuple[ArchiveTimeStamp, ...]) -> None:
     for place, (earlier, later) in enumerate(pairwise(chain), 2):
         if later.algorithm is not earlier.algorithm:
             raise _failed("algorithm", f"chain {number}, timestamp {place}: another digest algorithm than its chain's")
-        if timestamp_digest(EvidenceRecord(((earlier,),))) not in later.covered:
+        if timestamp_digest(earlier) not in later.covered:
             raise _failed("renewal", f"chain {number}, timestamp {place}: it does not cover the timestamp before it")
 
 
