@@ -13,11 +13,11 @@ from time import perf_counter
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from pkcs11 import Attribute, ObjectClass, Session, Token
+from pkcs11 import Attribute, ObjectClass, Session, Token, TokenFlag
 from pkcs11.exceptions import PKCS11Error
 
 from signer.algorithms import SignatureAlgorithm
-from signer.errors import SignerError, TokenRefused, TokenRemoved, TokenSignatureWrong
+from signer.errors import PinHeld, PinLocked, SignerError, TokenRefused, TokenRemoved, TokenSignatureWrong
 from signer.secrets import PinReference
 from signer.tokens.discovery import HeldKey, Inventory, take_inventory
 from signer.tokens.faults import FaultClass, classify, translate
@@ -49,6 +49,7 @@ class Login:
         with start_lock(Path(start.lock_path)), self._guarded_token_file():
             self.module = Module(start.module, threads=start.sessions > 1)
             self.token: Token = find_token(self.module, name=start.name, label=start.label, serial=start.serial)
+            refuse_last_try(self.token, start.name)
             self.session: Session = self.token.open(user_pin=self.pin.reveal())
         self.inventory: Inventory = take_inventory(self.session)
 
@@ -87,6 +88,21 @@ class Login:
         self._restored = copy.restore()
         yield
         copy.refresh()
+
+
+def refuse_last_try(token: Token, name: str) -> None:
+    """PinLocked or PinHeld when the token's flags say that its PIN is locked, or that one more wrong try would lock it (§3.2).
+
+    Flags are fresh only after C_Initialize, which is why this is asked of a token that was just found.
+    """
+    if TokenFlag.USER_PIN_LOCKED in token.flags:
+        raise PinLocked(f"token {name}: its PIN is locked: the token's security officer must unlock or reset it", token=name)
+    if TokenFlag.USER_PIN_FINAL_TRY in token.flags:
+        raise PinHeld(
+            f"token {name}: one try of its PIN is left, so it is not tried: check the PIN source, log in once with the vendor's tool, "
+            "then restart the daemon",
+            token=name,
+        )
 
 
 class SessionSigner:

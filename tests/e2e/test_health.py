@@ -45,7 +45,7 @@ def test_a_load_balancer_needs_no_configured_client(world: World, daemon: Runnin
 
 def test_a_daemon_whose_only_token_is_absent_answers_and_says_that_it_cannot_sign(new_world: Callable[[], World]) -> None:
     world = new_world()
-    config = world.config(token={"label": "not-there", "processes": 1})
+    config = world.config(token={"label": "not-there", "processes": 1}, documents={"processes": 1})
     with running_daemon(config) as running, world.channel(running.port) as channel:
         for service in SERVED:
             assert status(channel, service) == NOT_SERVING
@@ -56,7 +56,10 @@ def test_health_follows_a_token_that_comes_back(new_world: Callable[[], World]) 
     away = world.token.tokens_directory.with_name("pulled")
     world.token.tokens_directory.rename(away)
     world.token.tokens_directory.mkdir()
-    with running_daemon(world.config(token={"processes": 1})) as running, world.channel(running.port) as channel:
+    with (
+        running_daemon(world.config(token={"processes": 1}, documents={"processes": 1})) as running,
+        world.channel(running.port) as channel,
+    ):
         assert status(channel, "") == NOT_SERVING
         world.token.tokens_directory.rmdir()
         away.rename(world.token.tokens_directory)

@@ -14,11 +14,12 @@ from signer.model import ProblemKind
 from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
 from signer.tokens.settings import CredentialSettings
-from signer.tokens.wire import FoundKey, Ready, SignCall, SignItem, SignReply, Start
+from signer.tokens.wire import FoundKey, Ready, SignCall, SignItem, SignReply
 from signer.workers.frames import Kind
-from signer.workers.process import WorkerProcess, WorkerSpec
+from signer.workers.process import WorkerProcess
 from tests.support.daemon import World
 from tests.support.odd_objects import add_odd_objects
+from tests.support.token_worker import spec_of
 
 K = ProblemKind
 
@@ -28,24 +29,9 @@ async def odd(new_world: Callable[[], World]) -> tuple[World, Ready, dict[str, b
     """A token with odd objects: what the worker found, and signatures by `seal` and `bare`."""
     world = new_world()
     add_odd_objects(world.token)
-    token = world.token
-    start = Start(
-        name="odd",
-        module=str(token.module_path),
-        label=token.label,
-        serial="",
-        pin=f"file:{token.pin_file}",
-        sessions=1,
-        lock_path=str(world.folder / "lock"),
-        softhsm_token_directory="",
-        safe_copy_directory="",
-        log_level="warning",
-    )
-    worker = await WorkerProcess.start(
-        WorkerSpec("odd#0", "signer.tokens.worker", msgspec.msgpack.encode(start), 60.0, environment=token.environment)
-    )
+    worker = await WorkerProcess.start(spec_of(world))
     wanted = {
-        number: SignItem(number, token.key(label).key_id, SignatureAlgorithm.RSA_PKCS1_SHA256, os.urandom(32))
+        number: SignItem(number, world.token.key(label).key_id, SignatureAlgorithm.RSA_PKCS1_SHA256, os.urandom(32))
         for number, label in enumerate(("seal", "bare"))
     }
     call = worker.open_call(msgspec.msgpack.encode(SignCall(list(wanted.values()))))

@@ -11,12 +11,15 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pkcs11 import TokenFlag
 
 from signer.errors import PinHeld, PinLocked, PinSourceUnreadable
 from signer.v1 import admin_pb2_grpc, admin_tokens_pb2, credential_pb2, credential_pb2_grpc
+from signer.workers.process import WorkerProcess
 from tests.support.calls import metric, reason_of, refused, sign_digests
 from tests.support.daemon import SCHOOL, Running, World, running_daemon
 from tests.support.shim import Action, Ckr, Door, Shim, build
+from tests.support.token_worker import spec_of
 from tests.support.waiting import until
 
 PROCESSES = 2
@@ -35,7 +38,8 @@ def guarded(new_world: Callable[[], World], module: Path, tmp_path: Path) -> tup
 
 
 def config(world: World, shim: Shim, **token: Any) -> Path:
-    return world.config(token={"processes": PROCESSES, "module": str(shim.module), "environment": shim.environment} | token)
+    own = {"processes": PROCESSES, "module": str(shim.module), "environment": shim.environment}
+    return world.config(token=own | token, documents={"processes": 1})
 
 
 def token_of(channel: grpc.Channel) -> admin_tokens_pb2.Token:
@@ -146,6 +150,35 @@ school = "{SCHOOL}"
         health: Any = health_pb2_grpc.HealthStub(school)
         answers = [health.Check(health_pb2.HealthCheckRequest(service=f"token/{name}")).status for name in ("school-token", "z-second")]
         assert answers == [health_pb2.HealthCheckResponse.NOT_SERVING, health_pb2.HealthCheckResponse.SERVING]
+    assert shim.calls(Door.LOGIN) == 1
+
+
+def set_token_flag(world: World, flag: TokenFlag) -> None:
+    """Makes SoftHSM report a flag that it never sets by itself: in its own file, CKA_OS_TOKENFLAGS (type, kind 2 = number, value)."""
+    (file,) = world.token.tokens_directory.glob("*/token.object")
+    raw = bytearray(file.read_bytes())
+    at = raw.index((0x8000_534B).to_bytes(8) + (2).to_bytes(8)) + 16
+    raw[at : at + 8] = (int.from_bytes(raw[at : at + 8]) | flag).to_bytes(8)
+    file.write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("flag", "error"), [(TokenFlag.USER_PIN_FINAL_TRY, PinHeld), (TokenFlag.USER_PIN_LOCKED, PinLocked)], ids=["final try", "locked"]
+)
+async def test_a_token_that_warns_of_its_last_try_is_not_tried(flag: TokenFlag, error: type, guarded: tuple[World, Shim]) -> None:
+    world, shim = guarded
+    set_token_flag(world, flag)
+    with pytest.raises(error):
+        await WorkerProcess.start(spec_of(world, module=str(shim.module), environment=shim.environment))
+    assert shim.calls(Door.INITIALIZE) == 1
+    assert shim.calls(Door.LOGIN) == 0
+
+
+async def test_a_token_that_counts_wrong_tries_but_has_some_left_is_logged_in(guarded: tuple[World, Shim]) -> None:
+    world, shim = guarded
+    set_token_flag(world, TokenFlag.USER_PIN_COUNT_LOW)
+    worker = await WorkerProcess.start(spec_of(world, module=str(shim.module), environment=shim.environment))
+    await worker.close()
     assert shim.calls(Door.LOGIN) == 1
 
 

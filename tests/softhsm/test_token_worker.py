@@ -19,37 +19,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from signer.algorithms import KeyFamily, SignatureAlgorithm
 from signer.errors import PinHeld, PinSourceUnreadable, Reason, SignerError, TokenRemoved, WorkerUnavailable
 from signer.tokens.mechanisms import RECIPES
-from signer.tokens.wire import Ready, SignAnswer, SignCall, SignItem, SignReply, Start
+from signer.tokens.wire import Ready, SignAnswer, SignCall, SignItem, SignReply
 from signer.workers.frames import Kind
 from signer.workers.process import Call, WorkerLost, WorkerProcess, WorkerSpec
 from tests.support.daemon import World
+from tests.support.token_worker import spec_of
 
 SILENCE_S = 30.0
 PROC = Path("/proc")
 Started = Callable[..., Awaitable[WorkerProcess]]
 _numbers = itertools.count(1)
-
-
-def start_of(world: World, **changes: Any) -> Start:
-    token = world.token
-    fields: dict[str, Any] = {
-        "name": "test",
-        "module": str(token.module_path),
-        "label": token.label,
-        "serial": "",
-        "pin": f"file:{token.pin_file}",
-        "sessions": 1,
-        "lock_path": str(world.folder / "start.lock"),
-        "softhsm_token_directory": str(token.tokens_directory),
-        "safe_copy_directory": str(token.tokens_directory) + ".copy",
-        "log_level": "warning",
-    }
-    return Start(**(fields | changes))
-
-
-def spec_of(world: World, **changes: Any) -> WorkerSpec:
-    body = msgspec.msgpack.encode(start_of(world, **changes))
-    return WorkerSpec("test#0", "signer.tokens.worker", body, 60.0, environment=world.token.environment)
 
 
 @pytest_asyncio.fixture
@@ -163,7 +142,7 @@ async def test_a_digest_of_the_wrong_length_never_becomes_a_signature(started: S
     ],
     ids=["label", "serial", "variable", "file", "module"],
 )
-async def test_a_worker_that_cannot_log_in_says_why(changes: dict[str, str], error: type[SignerError], words: str, world: World) -> None:
+async def test_a_worker_that_cannot_log_in_says_why(changes: dict[str, Any], error: type[SignerError], words: str, world: World) -> None:
     with pytest.raises(error, match=words):
         await WorkerProcess.start(spec_of(world, **changes))
 
