@@ -15,9 +15,9 @@ from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
 from signer.tokens.settings import CredentialSettings
 from signer.tokens.wire import FoundKey, Ready, SignCall, SignItem, SignReply
-from signer.workers.frames import Kind
 from signer.workers.process import WorkerProcess
 from tests.support.daemon import World
+from tests.support.heard import Heard
 from tests.support.odd_objects import add_odd_objects
 from tests.support.token_worker import spec_of
 
@@ -34,10 +34,10 @@ async def odd(new_world: Callable[[], World]) -> tuple[World, Ready, dict[str, b
         number: SignItem(number, world.token.key(label).key_id, SignatureAlgorithm.RSA_PKCS1_SHA256, os.urandom(32))
         for number, label in enumerate(("seal", "bare"))
     }
-    call = worker.open_call(msgspec.msgpack.encode(SignCall(list(wanted.values()))))
+    call = Heard(worker, msgspec.msgpack.encode(SignCall(list(wanted.values()))))
     outcomes: dict[str, bytes] = {}
-    while (frame := await call.answer(30)).kind is Kind.REPLY:
-        for answer in msgspec.msgpack.decode(frame.body, type=SignReply).answers:
+    while (body := await call.next()) is not None:
+        for answer in msgspec.msgpack.decode(body, type=SignReply).answers:
             outcomes[("seal", "bare")[answer.job_id]] = answer.signature
     await worker.close()
     return world, msgspec.msgpack.decode(worker.ready_body, type=Ready), outcomes

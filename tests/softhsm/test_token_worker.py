@@ -20,12 +20,11 @@ from signer.algorithms import KeyFamily, SignatureAlgorithm
 from signer.errors import PinHeld, PinSourceUnreadable, Reason, SignerError, TokenRemoved, WorkerUnavailable
 from signer.tokens.mechanisms import RECIPES
 from signer.tokens.wire import Ready, SignAnswer, SignCall, SignItem, SignReply
-from signer.workers.frames import Kind
-from signer.workers.process import Call, WorkerLost, WorkerProcess, WorkerSpec
+from signer.workers.process import WorkerLost, WorkerProcess, WorkerSpec
 from tests.support.daemon import World
+from tests.support.heard import Heard
 from tests.support.token_worker import spec_of
 
-SILENCE_S = 30.0
 PROC = Path("/proc")
 Started = Callable[..., Awaitable[WorkerProcess]]
 _numbers = itertools.count(1)
@@ -56,15 +55,15 @@ def items(world: World, label: str, algorithm: SignatureAlgorithm, count: int = 
 
 async def sign(worker: WorkerProcess, wanted: list[SignItem]) -> dict[int, SignAnswer]:
     """All answers of one call."""
-    call = worker.open_call(msgspec.msgpack.encode(SignCall(wanted)))
+    call = Heard(worker, msgspec.msgpack.encode(SignCall(wanted)))
     answers: dict[int, SignAnswer] = {}
-    while (frame := await call.answer(SILENCE_S)).kind is Kind.REPLY:
-        answers |= {answer.job_id: answer for answer in msgspec.msgpack.decode(frame.body, type=SignReply).answers}
+    while (body := await call.next()) is not None:
+        answers |= {answer.job_id: answer for answer in msgspec.msgpack.decode(body, type=SignReply).answers}
     return answers
 
 
-async def to_the_end(call: Call) -> None:
-    while (await call.answer(SILENCE_S)).kind is Kind.REPLY:
+async def to_the_end(call: Heard) -> None:
+    while await call.next() is not None:
         pass
 
 
@@ -181,8 +180,8 @@ async def test_workers_that_start_at_once_all_log_in(started: Started, world: Wo
 
 async def test_a_killed_worker_leaves_the_outcome_open_and_the_token_whole(started: Started, world: World) -> None:
     worker = await started(world)
-    call = worker.open_call(msgspec.msgpack.encode(SignCall(items(world, "gvcn", SignatureAlgorithm.RSA_PKCS1_SHA256, 2000))))
-    assert (await call.answer(SILENCE_S)).kind is Kind.REPLY
+    call = Heard(worker, msgspec.msgpack.encode(SignCall(items(world, "gvcn", SignatureAlgorithm.RSA_PKCS1_SHA256, 2000))))
+    assert await call.next() is not None
     os.kill(worker.pid, signal.SIGKILL)
     with pytest.raises(WorkerLost, match="died") as caught:
         await to_the_end(call)
@@ -193,12 +192,12 @@ async def test_a_killed_worker_leaves_the_outcome_open_and_the_token_whole(start
 async def test_a_worker_leaves_by_itself_when_the_daemon_lets_go(started: Started, world: World) -> None:
     worker = await started(world)
     await worker.close()
-    assert worker._process.returncode == 0
+    assert worker.exit_code == 0
 
 
 async def test_a_worker_that_cannot_understand_its_start_is_given_up() -> None:
     with pytest.raises(WorkerUnavailable):
-        await WorkerProcess.start(WorkerSpec("test#0", "signer.tokens.worker", b"\xc1", 30.0))
+        await WorkerProcess.start(WorkerSpec("test#0", "signer.tokens.worker", b"\xc1", 30.0, 30.0))
 
 
 async def test_the_program_shows_no_secret_to_other_users_of_the_machine(started: Started, world: World) -> None:

@@ -28,4 +28,4 @@ def spec_of(world: World, *, environment: Mapping[str, str] | None = None, **cha
         "log_level": "warning",
     }
     body = msgspec.msgpack.encode(Start(**(fields | changes)))
-    return WorkerSpec("test#0", "signer.tokens.worker", body, 60.0, environment=environment or token.environment)
+    return WorkerSpec("test#0", "signer.tokens.worker", body, 60.0, 30.0, environment=environment or token.environment)

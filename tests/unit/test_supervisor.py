@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from signer.errors import InternalError, PinHeld, QueueFull, SignerError, TokenRemoved, WorkerUnavailable
+from signer.errors import InternalError, PinHeld, QueueFull, TokenRemoved, WorkerUnavailable
 from signer.workers import process
 from signer.workers.process import WorkerLost, WorkerProcess, WorkerSpec
 from signer.workers.supervisor import Backoff, Place, PlaceState
+from tests.support.heard import Heard
 from tests.support.tiny_worker import MODULE
 
 ROOT = str(Path(__file__).parents[2])
@@ -24,33 +25,6 @@ FAST = Backoff(first_s=0.05, max_s=0.2, healthy_after_s=60.0)
 
 def spec(start: str = "ready", *, start_s_max: float = SILENCE_S, silence_s_max: float = SILENCE_S) -> WorkerSpec:
     return WorkerSpec("tiny", MODULE, start.encode(), start_s_max, silence_s_max, environment={"PYTHONPATH": ROOT, "SIGNER_TEST": "1"})
-
-
-class Heard:
-    """A call's listener: what it was told, in order, to be awaited."""
-
-    def __init__(self, worker: WorkerProcess, body: bytes) -> None:
-        self.was_oldest: bool | None = None
-        self._told: asyncio.Queue[bytes | SignerError | WorkerLost | None] = asyncio.Queue()
-        worker.open_call(body, self)
-
-    def reply(self, body: bytes) -> None:
-        self._told.put_nowait(body)
-
-    def ended(self, error: SignerError | None) -> None:
-        self._told.put_nowait(error)
-
-    def lost(self, loss: WorkerLost, *, is_oldest: bool) -> None:
-        self.was_oldest = is_oldest
-        self._told.put_nowait(loss)
-
-    async def next(self) -> bytes | None:
-        """The next reply's body, None at the end; raises how the call or the worker failed."""
-        async with asyncio.timeout(SILENCE_S):
-            told = await self._told.get()
-        if isinstance(told, Exception):
-            raise told
-        return told
 
 
 def children() -> set[str]:
