@@ -7,10 +7,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.daemon import World
 from tests.support.worlds import copy_of, shared_world
+
+
+# Machines are noisy: what an example may cost is a benchmark's question, not a test's.
+hypothesis.settings.register_profile("signer", deadline=None)
+hypothesis.settings.load_profile("signer")
 
 
 @pytest.fixture(scope="session")

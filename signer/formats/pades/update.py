@@ -79,7 +79,7 @@ def _check_hole(prepared: PreparedUpdate) -> None:
         raise InternalError("the prepared update's hole lies outside of it; the document was not signed")
     if _CONTENTS_KEY.search(update, max(0, start - _KEY_WINDOW_BYTES), start) is None:
         raise InternalError("the prepared update's hole is not the value of /Contents; the document was not signed")
-    if update.count(b"0", start, prepared.contents_end) != digits:
+    if update[start : prepared.contents_end] != b"0" * digits:
         raise InternalError("the prepared update's hole is not empty; the document was not signed")
 
 
