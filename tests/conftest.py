@@ -13,7 +13,6 @@ import pytest
 from tests.support.daemon import World
 from tests.support.worlds import copy_of, shared_world
 
-
 # Machines are noisy: what an example may cost is a benchmark's question, not a test's.
 hypothesis.settings.register_profile("signer", deadline=None)
 hypothesis.settings.load_profile("signer")

@@ -2,8 +2,9 @@
 
 Two kinds of process meet here, and the files are cut along that line:
 - `update` is plain byte work without a PDF parser: the daemon uses it to check, hash and splice what a document worker prepared;
-- `complete` (with `reading`, `refusal` and `signable`) parses what strangers send and runs in document workers only. Nothing imports
-  it at the door of this package, so that the daemon never loads a PDF parser by accident.
+- `prepare` parses what strangers send and runs in document workers only: on the path of `fast`, which reads just what a report card
+  needs and hands over whatever it is not sure of, or on the `complete` one by pyHanko (with `reading`, `refusal` and `signable`). Nothing
+  imports them at the door of this package, so that the daemon never loads a PDF parser by accident.
 
 Rules of the room:
 - no byte of the original is changed or left out: the signed file is the original followed by the update;
