@@ -25,7 +25,6 @@ from signer.formats.evidence import (
     renewed_by_hash_tree,
     renewed_by_timestamp,
     timestamp_digests,
-    verify,
 )
 
 
@@ -82,6 +81,7 @@ class Renewal:
     ) -> tuple[list[_Due], list[Outcome]]:
         """The records to renew, and the outcomes of the others."""
         due, outcomes = [], []
+        documents = None if items is None else _by_name(items)
         for name, file in records.items():
             try:
                 record = read_evidence_record(file.read_bytes())
@@ -89,7 +89,7 @@ class Renewal:
                 if self.due_before is not None and proof.renew_before >= self.due_before:
                     outcomes.append(Outcome(name, proof))
                     continue
-                due.append(_Due(name, file, record, None if items is None else _documents(name, record, items, algorithm)))
+                due.append(_Due(name, file, record, None if documents is None else _digests(name, record, documents, algorithm)))
             except OSError as error:
                 outcomes.append(Outcome(name, None, problem=error.strerror or str(error)))
             except SignerError as error:
@@ -103,7 +103,7 @@ class Renewal:
             again = read_evidence_record(encoded)
             proof = check_timestamps(again, self.judge, self.now())
             if one.digests is not None:
-                verify(again, one.digests, self.judge, self.now())
+                Coverage.of(again).check(one.digests)
             write_whole(one.file, encoded)
         except OSError as error:
             return Outcome(one.name, None, problem=error.strerror or str(error))
@@ -112,13 +112,18 @@ class Renewal:
         return Outcome(one.name, proof, renewed=True)
 
 
-def _documents(name: str, record: EvidenceRecord, items: Sequence[Item], algorithm: DigestAlgorithm | None) -> Digests:
+def _by_name(items: Sequence[Item]) -> dict[str, Item]:
+    """The items by the names of their records; all together by the class's, unless a document has that."""
+    everything = Item(CLASS_NAME, tuple(file for item in items for file in item.files))
+    return {CLASS_NAME: everything, **{item.name: item for item in items}}
+
+
+def _digests(name: str, record: EvidenceRecord, documents: Mapping[str, Item], algorithm: DigestAlgorithm | None) -> Digests:
     """Digests of the record's documents by its algorithms and the new one; VerificationFailed unless the record is about just these."""
-    mine = [item for item in items if item.name == name] or (list(items) if name == CLASS_NAME else [])
-    if not mine:
+    mine = documents.get(name)
+    if mine is None:
         raise VerificationFailed("its document is not there", check="coverage")
-    together = Item(name, tuple(file for item in mine for file in item.files))
-    digests = together.digests({*record.algorithms, *([algorithm] if algorithm else [])})
+    digests = mine.digests({*record.algorithms, *([algorithm] if algorithm else [])})
     coverage = Coverage.of(record)
     coverage.check(digests)
     if name == CLASS_NAME and coverage.unmatched([digests]):
