@@ -61,10 +61,10 @@ def create_records(
 
 
 def _digests(item: Item, algorithm: DigestAlgorithm) -> Sequence[bytes]:
-    for file in item.files:
-        if file.stat().st_size == 0:
-            raise DocumentEmpty(f"{file} is empty: there is nothing to prove")
     try:
+        for file in item.files:
+            if file.stat().st_size == 0:
+                raise DocumentEmpty(f"{file} is empty: there is nothing to prove")
         return tuple(item.digests([algorithm])[algorithm])
     except OSError as error:
         raise ConfigError(f"{error.filename}: can't be read: {error.strerror}", file=str(error.filename)) from error

@@ -232,3 +232,11 @@ def test_people_read_tables_in_their_language(school_class: Path, tsa: str, root
     assert "5 documents, 5 proven, 0 not" in told
     assert "(the class as a whole)" in told
     assert "6 renewed" in run("renew", school_class.with_name("lớp 1A-evidence"), "--tsa", tsa, "--tsa-trust", root)
+
+
+@pytest.mark.parametrize("spoil", [lambda file: file.write_bytes(b""), lambda file: (file.unlink(), file.symlink_to("nowhere"))])
+def test_a_document_that_can_not_be_hashed_stops_everything_before_the_tsa_is_asked(school_class: Path, root: Path, spoil: Any) -> None:
+    spoil(school_class / "học sinh 3.pdf")
+    told = run("create", school_class, "--tsa", "http://127.0.0.1:9/", "--tsa-trust", root, expect=2)
+    assert "học sinh 3.pdf" in told
+    assert not school_class.with_name("lớp 1A-evidence").exists()
