@@ -80,12 +80,16 @@ class Login:
 
     @contextlib.contextmanager
     def _guarded_token_file(self) -> Iterator[None]:
-        """SoftHSM: the token file put back before the module is loaded if it is spoiled, and copied after a good login."""
+        """SoftHSM: the token file put back before the module is loaded if it is spoiled, and copied before and after the login.
+
+        Before, because already the first login can spoil it.
+        """
         if not self.start.softhsm_token_directory:
             yield
             return
         copy = SafeCopy(Path(self.start.softhsm_token_directory), Path(self.start.safe_copy_directory))
         self._restored = copy.restore()
+        copy.refresh()
         yield
         copy.refresh()
 

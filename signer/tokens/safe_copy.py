@@ -2,8 +2,8 @@
 
 Each C_Login rewrites `token.object` in place (truncate, lock, write): a process that dies inside leaves it empty or cut short, and with it
 the token and all its keys are gone from view. The files of the keys themselves are not touched. So, under the start-up lock (no login of
-ours runs): a `token.object` that is no longer whole is replaced from the copy before the module is loaded, and after a good login the
-copy is brought up to date.
+ours runs): a `token.object` that is no longer whole is replaced from the copy before the module is loaded, and before and after the login
+the copy is brought up to date.
 
 The copy holds the token's label, serial and wrapped master keys, as the original does. It has the same owner and mode 0600.
 

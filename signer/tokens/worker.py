@@ -51,8 +51,6 @@ def run(channel: WorkerChannel) -> int:
         channel.fail(0, broken.error)
         channel.wait_for_close()
         return _EXIT_FAULT
-    except BrokenPipeError:
-        return 0
     finally:
         login.finalize()
     return 0
@@ -60,7 +58,10 @@ def run(channel: WorkerChannel) -> int:
 
 def main() -> None:
     """Entry point; leaves by os._exit because vendor modules crash in exit handlers."""
-    code = run(WorkerChannel.from_fd(int(sys.argv[1])))
+    try:
+        code = run(WorkerChannel.from_fd(int(sys.argv[1])))
+    except BrokenPipeError:  # the daemon is gone, and with it whoever would want to hear more
+        code = 0
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

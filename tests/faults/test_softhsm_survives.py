@@ -29,7 +29,7 @@ from signer.tokens.wire import Ready
 from signer.workers.supervisor import Backoff, PlaceState
 from tests.support.batch import Plan, sign_until_done
 from tests.support.rig import FULL, Record, Rig, kill, wait_until, wait_until_ready, workers
-from tests.support.shim import Door, Shim
+from tests.support.shim import Action, Door, Shim
 
 KILLS = 200 if FULL else 30
 AIMED_SHARE = 0.5
@@ -45,12 +45,14 @@ READY_S_MAX = 60.0
 class Seen:
     """What the pool reported."""
 
+    is_ready: asyncio.Event = field(default_factory=asyncio.Event)
     logins: int = 0
     restored: int = 0
     losses: Counter[str] = field(default_factory=Counter)
     held: list[str] = field(default_factory=list)
 
     def token_ready(self, token: str, ready: Ready) -> None:  # noqa: ARG002
+        self.is_ready.set()
         self.logins += 1
         self.restored += len(ready.restored_files)
         assert len(ready.keys) == len(KEYS), "a worker found fewer keys than the token has"
@@ -171,6 +173,29 @@ def test_every_key_is_there_and_signs_after_workers_were_killed_at_random_moment
     after = open_token(token.directory, token.label)
     assert {key.label for key in after.keys} == labels
     assert {key.public_key_der for key in after.keys} == {key.public_key_der for key in token.keys}
+
+
+async def die_in_the_first_login(token: DemoToken, shim: Shim, seen: Seen) -> set[str]:
+    """The worker is killed inside the very first C_Login, which leaves the token file empty; then which keys sign."""
+    (token_file,) = token.tokens_directory.glob("*/token.object")
+    shim.strike(Door.LOGIN, Action.HANG_BEFORE, count=1)
+    pool = pool_on(token, shim, seen)
+    await pool.start()
+    try:
+        await asyncio.to_thread(wait_until, lambda: shim.calls(Door.LOGIN) == 1, "the first login is under way")
+        token_file.write_bytes(b"")
+        assert kill(shim.last_caller(Door.LOGIN))
+        await asyncio.wait_for(seen.is_ready.wait(), READY_S_MAX)
+        return await asyncio.wait_for(keys_that_sign(pool), READY_S_MAX)
+    finally:
+        await pool.close()
+
+
+def test_a_kill_inside_the_very_first_login_costs_no_key(token: DemoToken, shim_module: Path, tmp_path: Path) -> None:
+    shim = Shim(shim_module, token, tmp_path / "shim.state")
+    seen = Seen()
+    assert asyncio.run(die_in_the_first_login(token, shim, seen)) == {spec.label for spec in KEYS}
+    assert seen.restored == 1
 
 
 def test_a_spoilt_token_file_is_put_back_and_journalled_while_the_daemon_runs(rig: Rig, cards: dict[str, bytes], record: Record) -> None:
