@@ -51,7 +51,7 @@ def decode(raw: bytes) -> Finished | Parked:
     """Material as stored; InternalError when the journal holds something else."""
     try:
         return _decoder.decode(raw)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError) as error:  # ValueError: text that is no UTF-8
         raise InternalError(f"stored signature material can't be read: {error}") from error
 
 

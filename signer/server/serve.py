@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import os
 import platform
@@ -59,6 +60,7 @@ _FIRST_LOGIN_S_MAX = 10.0
 _CLOSE_GRACE_S = 5.0
 _LAST_WRITES_S = 0.5
 _SETTLE_S_MAX = 60.0
+_COLLECT_AFTER = (50_000, 20, 50)
 _HOUSEKEEPING_S = 6 * 3600.0
 _SERVED = tuple(name for name in SERVICE_NAMES if name.rsplit(".", 1)[1] in ("SigningService", "CredentialService", "AdminService"))
 
@@ -267,6 +269,7 @@ async def _serve(config: Config, on_ready: Callable[[Daemon], Awaitable[None]] |
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop_soon)
     await daemon.start()
+    _calm_collector()
     try:
         if on_ready is not None:
             await on_ready(daemon)
@@ -274,3 +277,10 @@ async def _serve(config: Config, on_ready: Callable[[Daemon], Awaitable[None]] |
     finally:
         await daemon.stop()
         sys.stderr.flush()
+
+
+def _calm_collector() -> None:
+    """Leaves what start-up made out of every later collection, and collects less often: an eighth of the CPU of a document went there."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)

@@ -43,15 +43,7 @@ def test_a_load_balancer_needs_no_configured_client(world: World, daemon: Runnin
         assert status(channel, "") == SERVING
 
 
-def test_a_daemon_whose_only_token_is_absent_answers_and_says_that_it_cannot_sign(new_world: Callable[[], World]) -> None:
-    world = new_world()
-    config = world.config(token={"label": "not-there", "processes": 1}, documents={"processes": 1})
-    with running_daemon(config) as running, world.channel(running.port) as channel:
-        for service in SERVED:
-            assert status(channel, service) == NOT_SERVING
-
-
-def test_health_follows_a_token_that_comes_back(new_world: Callable[[], World]) -> None:
+def test_a_daemon_whose_only_token_is_absent_answers_that_it_cannot_sign_until_the_token_is_back(new_world: Callable[[], World]) -> None:
     world = new_world()
     away = world.token.tokens_directory.with_name("pulled")
     world.token.tokens_directory.rename(away)
@@ -60,18 +52,8 @@ def test_health_follows_a_token_that_comes_back(new_world: Callable[[], World]) 
         running_daemon(world.config(token={"processes": 1}, documents={"processes": 1})) as running,
         world.channel(running.port) as channel,
     ):
-        assert status(channel, "") == NOT_SERVING
+        for service in SERVED:
+            assert status(channel, service) == NOT_SERVING
         world.token.tokens_directory.rmdir()
         away.rename(world.token.tokens_directory)
-        until(lambda: status(channel, "token/school-token") == SERVING, "the token to be served again")
-        until(lambda: status(channel, "") == SERVING, "the daemon to serve again")
-
-
-def test_a_watcher_is_told_when_the_daemon_stops(world: World) -> None:
-    with running_daemon(world.config("watched.toml", journal={"url": "sqlite:///watched.db"})) as running:
-        with world.channel(running.port) as channel:
-            answers = stub(channel).Watch(health_pb2.HealthCheckRequest(service=""), timeout=60)
-            assert next(answers).status == SERVING
-            running.process.terminate()
-            assert next(answers).status == NOT_SERVING
-        assert running.stop() == 0
+        until(lambda: all(status(channel, service) == SERVING for service in SERVED), "everything to be served again")

@@ -134,7 +134,8 @@ def test_digests_are_repeated_and_refused_like_documents(school: grpc.Channel) -
 
 
 def test_what_was_signed_is_still_answered_after_the_daemon_was_started_again(world: World) -> None:
-    config = world.config("restarted.toml", journal={"url": "sqlite:///restarted.db"})
+    few = {"processes": 1}
+    config = world.config("restarted.toml", journal={"url": "sqlite:///restarted.db"}, token=few, documents=few)
     ids: dict[str, Any] = {"request_id": fresh_id(), "plan": plan(level=B_T)}
     with running_daemon(config) as before, world.channel(before.port) as channel:
         first = sign_batch(channel, CLASS, **ids)

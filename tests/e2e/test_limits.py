@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from signer.errors import BatchTooLarge, DeadlineExceeded, DeadlineTooLong, DocumentTooLarge, TooManyRequests, Unrecognized
 from signer.v1 import credential_pb2, credential_pb2_grpc, signing_pb2, signing_pb2_grpc
@@ -33,6 +34,7 @@ from tests.support.calls import (
 from tests.support.daemon import SCHOOL, Running, World, running_daemon
 from tests.support.shim import Door, Shim, build
 
+pytestmark = pytest.mark.xdist_group("limits")
 CARD = pdfs.report_card(pages=1)
 MESSAGE_BYTES_MAX = 65_536
 
@@ -57,8 +59,15 @@ def narrow(world: World, shim: Shim) -> Iterator[Running]:
     config = world.config(
         "narrow.toml",
         journal={"url": "sqlite:///narrow.db"},
-        server={"message_bytes_max": MESSAGE_BYTES_MAX, "concurrent_rpcs_max": 4, "deadline_s_max": 120, "deadline_s_default": 60},
+        server={
+            "message_bytes_max": MESSAGE_BYTES_MAX,
+            "concurrent_rpcs_max": 4,
+            "deadline_s_max": 120,
+            "deadline_s_default": 60,
+            "reflection": False,
+        },
         limits={"document_bytes_max": 262_144, "batch_documents_max": 5, "digests_per_call_max": 8, "batch_in_flight_documents": 3},
+        documents={"processes": 1},
         token={"queue_max": 4, "processes": 1, "module": str(shim.module), "environment": shim.environment},
     )
     with running_daemon(config) as running:
@@ -202,6 +211,12 @@ def test_a_deadline_that_passes_stops_the_use_of_the_key(channel: grpc.Channel, 
     again = sign_batch(channel, {f"d{number}": CARD for number in range(5)}, request_id=request_id)
     assert again.signed().keys() == {f"d{number}" for number in range(5)}
     assert len(shim.key_uses()) - before == 5, "repeating the batch signs only what the deadline left over"
+
+
+def test_reflection_can_be_switched_off(channel: grpc.Channel) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        ProtoReflectionDescriptorDatabase(channel).get_services()
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def _in_parallel(count: int, act: Callable[[], Any]) -> list[Any]:

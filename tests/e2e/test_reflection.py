@@ -22,7 +22,7 @@ from signer.v1 import (
     validation_pb2,
 )
 from tests.support.calls import metric, our_errors, refused
-from tests.support.daemon import Running, World, running_daemon
+from tests.support.daemon import Running, World
 
 FILES: tuple[Any, ...] = (
     admin_pb2,
@@ -92,11 +92,3 @@ def test_reflection_lists_every_service_with_its_methods(school: grpc.Channel) -
         file = database.FindFileContainingSymbol(service.full_name)
         (described,) = [one for one in file.service if one.name == service.name]
         assert [method.name for method in described.method] == [method.name for method in service.methods]
-
-
-def test_reflection_can_be_switched_off(world: World) -> None:
-    config = world.config("unreflected.toml", journal={"url": "sqlite:///unreflected.db"}, server={"reflection": False})
-    with running_daemon(config) as running, world.channel(running.port) as channel:
-        with pytest.raises(grpc.RpcError) as caught:
-            ProtoReflectionDescriptorDatabase(channel).get_services()
-        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -11,9 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from signer.errors import ServiceUnreachable, ShuttingDown
 from signer.v1 import common_pb2, signing_pb2_grpc
@@ -36,7 +38,13 @@ def slow(new_world: Callable[[], World], tmp_path: Path) -> tuple[World, Shim]:
 
 def config(world: World, shim: Shim, drain_s: float) -> Path:
     token = {"processes": 1, "module": str(shim.module), "environment": shim.environment}
-    return world.config(token=token, server={"drain_s": drain_s})
+    return world.config(token=token, server={"drain_s": drain_s}, documents={"processes": 1})
+
+
+def small(world: World, name: str, **server: Any) -> Path:
+    """A configuration with a journal of its own and as few workers as can be."""
+    journal = {"url": f"sqlite:///{name}.db"}
+    return world.config(f"{name}.toml", journal=journal, server=server, token={"processes": 1}, documents={"processes": 1})
 
 
 def processes(running: Running) -> list[int]:
@@ -83,23 +91,26 @@ class OpenBatch(threading.Thread):
             yield message
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-def test_an_idle_daemon_stops_at_once_with_code_0_and_leaves_nothing_running(number: signal.Signals, world: World) -> None:
+def test_an_idle_daemon_stops_at_once_with_code_0_tells_watchers_and_leaves_nothing_running(world: World) -> None:
     running = start_daemon(world.config("idle.toml", journal={"url": "sqlite:///idle.db"}))
     with world.channel(running.port) as channel:
         sign_batch(channel, {"d": CARD}, plan=plan(level=common_pb2.LEVEL_B_T))
-    pids = processes(running)
-    assert len(pids) >= 5
-    running.process.send_signal(number)
-    began_s = time.monotonic()
-    assert running.stop(within_s=30) == 0
-    assert time.monotonic() - began_s < IDLE_STOP_S_MAX
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        statuses = health.Watch(health_pb2.HealthCheckRequest(service=""), timeout=60)
+        assert next(statuses).status == health_pb2.HealthCheckResponse.SERVING
+        pids = processes(running)
+        assert len(pids) >= 5
+        running.process.terminate()
+        began_s = time.monotonic()
+        assert next(statuses).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert running.stop(within_s=30) == 0
+        assert time.monotonic() - began_s < IDLE_STOP_S_MAX
     until(lambda: all(map(is_gone, pids)), "every worker to be gone")
     assert [event["event"] for event in running.events()][-1] == "stopped"
 
 
 def test_a_killed_daemon_leaves_no_worker_behind(world: World) -> None:
-    running = start_daemon(world.config("killed.toml", journal={"url": "sqlite:///killed.db"}))
+    running = start_daemon(small(world, "killed"))
     pids = processes(running)
     running.process.kill()
     running.process.wait(30)
@@ -155,12 +166,11 @@ def test_what_the_drain_does_not_finish_is_told_so_and_goes_on_later(slow: tuple
 
 
 def test_a_stream_that_its_caller_leaves_open_does_not_hold_the_daemon(world: World) -> None:
-    path = world.config("held.toml", journal={"url": "sqlite:///held.db"}, server={"drain_s": 1})
-    with running_daemon(path) as running, world.channel(running.port) as channel:
+    with running_daemon(small(world, "held", drain_s=1)) as running, world.channel(running.port) as channel:
         batch = OpenBatch(channel, fresh_id())
         batch.send("a")
         until(lambda: batch.answers.results, "its result")
-        running.process.terminate()
+        running.process.send_signal(signal.SIGINT)
         began_s = time.monotonic()
         assert running.stop() == 0
         assert time.monotonic() - began_s < 1 + IDLE_STOP_S_MAX
@@ -171,7 +181,7 @@ def test_a_stream_that_its_caller_leaves_open_does_not_hold_the_daemon(world: Wo
 
 
 def test_a_daemon_told_to_stop_while_it_starts_stops(world: World) -> None:
-    path = world.config("early.toml", journal={"url": "sqlite:///early.db"})
+    path = small(world, "early")
     log = path.with_suffix(".log")
     log.unlink(missing_ok=True)
     with log.open("wb") as output:

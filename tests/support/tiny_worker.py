@@ -48,6 +48,7 @@ def answer(channel: WorkerChannel, call_id: int, word: str, argument: str) -> No
         time.sleep(FOREVER_S)
     elif word == "fault":
         channel.fail(0, TokenRemoved("pulled", token="t"))
+        channel.wait_for_close()
         sys.exit(3)
     elif word == "babble":
         os.write(channel._connection.fileno(), b"\xff" * 100)
