@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.bench import fairness, growth, pades, peers, sign_digests, single, slow_tokens
+from tests.bench import evidence, fairness, growth, pades, peers, sign_digests, single, slow_tokens
 from tests.bench.ground import Ground
 from tests.bench.row import Row
 
@@ -37,6 +37,7 @@ BENCHES = (
     Bench("latency-bound-token", slow_tokens.latency_bound),
     Bench("slow-token", slow_tokens.slow_beside_fast),
     Bench("fairness", fairness.fairness),
+    Bench("evidence-record", evidence.evidence),
     Bench("compare-pyhanko", peers.installed_pyhanko, in_default=False),
     Bench("compare-endesive", peers.installed_endesive, in_default=False),
 )
