@@ -89,6 +89,7 @@ class Login:
             return
         copy = SafeCopy(Path(self.start.softhsm_token_directory), Path(self.start.safe_copy_directory))
         self._restored = copy.restore()
+        copy.refresh()
         yield
         copy.refresh()
 

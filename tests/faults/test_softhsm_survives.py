@@ -38,7 +38,7 @@ AFTER_LOGIN_S_MAX = 0.003
 RANDOM_S_MAX = 0.8
 KEYS = [KeySpec("rsa-1"), KeySpec("rsa-2"), KeySpec("p256", KeyKind.EC_P256), KeySpec("p384", KeyKind.EC_P384)]
 ALGORITHMS = {KeyFamily.RSA: SignatureAlgorithm.RSA_PKCS1_SHA256, KeyFamily.EC: SignatureAlgorithm.ECDSA_SHA256}
-READY_S_MAX = 10.0
+READY_S_MAX = 60.0
 
 
 @dataclass
