@@ -12,7 +12,7 @@ from tests.support.daemon import Running, World, running_daemon
 
 @pytest.fixture(scope="session")
 def daemon(world: World) -> Iterator[Running]:
-    """Shared by all tests of this process; none may stop, starve or spoil it. Talkative, so that what it must not tell can be looked for."""
+    """Shared by all tests of this process; none may stop, starve or spoil it. Talkative, so that secrets can be looked for."""
     with running_daemon(world.config("shared.toml", journal={"url": "sqlite:///shared.db"}, log={"level": "debug"})) as running:
         yield running
 

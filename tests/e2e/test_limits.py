@@ -34,7 +34,6 @@ from tests.support.calls import (
 from tests.support.daemon import SCHOOL, Running, World, running_daemon
 from tests.support.shim import Door, Shim, build
 
-pytestmark = pytest.mark.xdist_group("limits")
 CARD = pdfs.report_card(pages=1)
 MESSAGE_BYTES_MAX = 65_536
 

@@ -24,7 +24,6 @@ from tests.support.calls import plan, sign_batch
 from tests.support.daemon import POLICY_OID, World
 from tests.support.judges import openssl_cms_verify, openssl_ts_verify, pdfsig, signatures
 
-pytestmark = pytest.mark.xdist_group("judged")
 FIELDS = {"gvcn": "GVCN", "cbql": "CBQL", "seal": "VANTHU"}
 B_B, B_T = common_pb2.LEVEL_B_B, common_pb2.LEVEL_B_T
 

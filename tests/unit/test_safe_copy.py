@@ -142,8 +142,9 @@ def test_without_a_copy_nothing_is_restored(tmp_path: Path) -> None:
 def test_any_bytes_in_place_of_the_file_are_judged_without_surprise(
     tmp_path_factory: pytest.TempPathFactory, pristine_world: World, content: bytes
 ) -> None:
-    folder = tmp_path_factory.mktemp("any")
-    shutil.copytree(pristine_world.token.tokens_directory, folder / "tokens")
+    folder = tmp_path_factory.getbasetemp() / "any-bytes"
+    if not folder.exists():
+        shutil.copytree(pristine_world.token.tokens_directory, folder / "tokens")
     kept = Kept(folder / "tokens")
     kept.copy.refresh()
     kept.live.write_bytes(content)
