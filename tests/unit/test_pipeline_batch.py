@@ -1,0 +1,171 @@
+"""A batch's window, its order and its accounts. The journal is the real one; documents are refused by the one who would prepare them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from prometheus_client import CollectorRegistry
+
+from signer.algorithms import SignatureAlgorithm
+from signer.documents.wire import PrepareCall, PreparedReply
+from signer.errors import DocumentNotPdf, InvalidArgument, SignerError
+from signer.journal import Journal
+from signer.model import Credential, FieldPlacement, Level, Profile
+from signer.pipeline.batch import Batch, ItemOutcome
+from signer.pipeline.document import IncomingDocument
+from signer.pipeline.engine import Engine
+from signer.pipeline.plan import ReadyPlan
+from signer.pipeline.request import Request
+from signer.telemetry.metrics import Metrics
+from signer.tokens.chains import Issuers
+from signer.tokens.credentials import CredentialTable
+from tests.support import pki
+
+ALGORITHM = SignatureAlgorithm.RSA_PKCS1_SHA256
+FIELD = FieldPlacement("GVCN")
+SOON_S = 10.0
+
+
+class Refuser:
+    """Refuses every document, once its gate is open. lots: how many came together."""
+
+    def __init__(self) -> None:
+        self.lots: list[int] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def prepare(self, calls: Sequence[PrepareCall]) -> list[PreparedReply | SignerError]:
+        self.lots.append(len(calls))
+        await self.gate.wait()
+        return [DocumentNotPdf("no PDF") for _ in calls]
+
+
+class Stumbler:
+    """Has a bug."""
+
+    async def prepare(self, calls: Sequence[PrepareCall]) -> list[PreparedReply | SignerError]:
+        raise RuntimeError(f"a pupil's name, {len(calls)} times")
+
+
+class Bench:
+    """A batch with small limits."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.refuser = Refuser()
+        credentials = CredentialTable((), Issuers([]))
+        metrics = Metrics.on(CollectorRegistry())
+        self.engine = Engine(journal, self.refuser, {}, credentials, metrics, lambda: datetime.now(UTC))
+        leaf = pki.issue("batch", pki.rsa_key(1), pki.authority())
+        credential = Credential("gvcn", "token", b"\x01", "gvcn", "1", leaf.der, (), (ALGORITHM,))
+        plan = ReadyPlan(Profile.PADES, Level.B_B, credential, ALGORITHM, FIELD, "1f")
+        clock_s = asyncio.get_running_loop().time
+        request = Request("client", "1", "r", clock_s() + 60, clock_s)
+        self.batch = Batch(self.engine, request, plan, documents_max=4, bytes_max=1000)
+
+    async def submit(self, first: int, count: int, size_bytes: int = 10) -> None:
+        for number in range(first, first + count):
+            await self.batch.submit(number, IncomingDocument(f"d{number}", b"x" * size_bytes, FIELD))
+
+    async def take(self, count: int) -> list[ItemOutcome]:
+        outcomes = self.batch.outcomes()
+        return [await asyncio.wait_for(anext(outcomes), SOON_S) for _ in range(count)]
+
+
+@pytest_asyncio.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    journal = Journal(f"sqlite:///{tmp_path / 'journal.db'}")
+    await journal.start()
+    made = Bench(journal)
+    yield made
+    made.refuser.gate.set()
+    await made.engine.drain(SOON_S)
+    await journal.stop()
+
+
+async def settled(is_true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not is_true():  # noqa: ASYNC110 - what is waited for is nobody's event
+            await asyncio.sleep(0.005)
+
+
+async def test_a_caller_that_takes_no_results_is_read_no_further(bench: Bench) -> None:
+    """Its documents stay within the window, ended ones included, until their results are taken."""
+    reading = asyncio.create_task(bench.submit(0, 20))
+    await settled(lambda: bench.batch.tally.failed == 4)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not reading.done()
+    assert bench.batch.tally.received == 4
+    await bench.take(1)
+    await settled(lambda: bench.batch.tally.received == 5)
+    await bench.take(19)
+    await asyncio.wait_for(reading, SOON_S)
+    assert sum(bench.refuser.lots) == 20
+
+
+async def test_the_window_is_one_of_bytes_as_well_and_one_large_document_passes_alone(bench: Bench) -> None:
+    reading = asyncio.create_task(bench.submit(0, 3, size_bytes=600))
+    await settled(lambda: bench.batch.tally.failed == 1)
+    assert bench.batch.tally.received == 1
+    await bench.take(3)
+    await asyncio.wait_for(reading, SOON_S)
+    await asyncio.wait_for(bench.submit(3, 1, size_bytes=5000), SOON_S)
+    assert len(await bench.take(1)) == 1
+
+
+async def test_the_first_document_waits_for_nobody_and_later_ones_travel_together(bench: Bench) -> None:
+    bench.refuser.gate.clear()
+    await bench.submit(0, 4)
+    bench.batch.end_of_input()
+    await settled(lambda: sum(bench.refuser.lots) == 4)
+    assert bench.refuser.lots[0] == 1
+    assert len(bench.refuser.lots) < 4
+
+
+async def test_every_document_is_accounted_for_and_the_outcomes_end(bench: Bench) -> None:
+    outcomes: list[ItemOutcome] = []
+
+    async def read() -> None:
+        await bench.submit(0, 7)
+        bench.batch.refuse(7, "seventh", InvalidArgument("bad", field="document_id"))
+        await bench.submit(8, 3)
+        bench.batch.refuse(11, "last", InvalidArgument("bad", field="document_id"))
+        bench.batch.end_of_input()
+
+    reading = asyncio.create_task(read())
+    async with asyncio.timeout(SOON_S):
+        outcomes = [outcome async for outcome in bench.batch.outcomes()]
+    await reading
+    assert sorted(outcome.index for outcome in outcomes) == list(range(12))
+    assert [outcome.content is None for outcome in sorted(outcomes, key=lambda one: one.index)] == [index in {7, 11} for index in range(12)]
+    tally = bench.batch.tally
+    assert (tally.received, tally.failed, tally.signed, tally.replayed, tally.pending) == (12, 12, 0, 0, 0)
+    assert tally.failures == {"DOCUMENT_NOT_PDF": 10, "INVALID_ARGUMENT": 2}
+
+
+async def test_an_empty_batch_ends_at_once(bench: Bench) -> None:
+    bench.batch.end_of_input()
+    assert [outcome async for outcome in bench.batch.outcomes()] == []
+
+
+async def test_documents_of_a_cancelled_batch_reach_nobody(bench: Bench) -> None:
+    bench.batch.request.cancel()
+    await bench.submit(0, 3)
+    assert [outcome.result.reason.value for outcome in await bench.take(3) if isinstance(outcome.result, SignerError)] == ["CANCELLED"] * 3
+    assert bench.refuser.lots == []
+
+
+@pytest.mark.parametrize("count", [1, 4])
+async def test_a_bug_ends_its_documents_with_a_reference_and_no_detail(count: int, bench: Bench) -> None:
+    bench.engine.preparer = Stumbler()
+    await bench.submit(0, count)
+    for outcome in await bench.take(count):
+        assert isinstance(outcome.result, SignerError)
+        assert outcome.result.reason.value == "INTERNAL"
+        assert "pupil" not in outcome.result.message + str(outcome.result.metadata)
+        assert outcome.result.metadata["reference"]
