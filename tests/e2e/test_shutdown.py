@@ -109,14 +109,6 @@ def test_an_idle_daemon_stops_at_once_with_code_0_tells_watchers_and_leaves_noth
     assert [event["event"] for event in running.events()][-1] == "stopped"
 
 
-def test_a_killed_daemon_leaves_no_worker_behind(world: World) -> None:
-    running = start_daemon(small(world, "killed"))
-    pids = processes(running)
-    running.process.kill()
-    running.process.wait(30)
-    until(lambda: all(map(is_gone, pids)), "every worker to be gone")
-
-
 def test_what_runs_is_finished_while_nothing_new_is_taken(slow: tuple[World, Shim]) -> None:
     world, shim = slow
     with running_daemon(config(world, shim, drain_s=30)) as running, world.channel(running.port) as channel:
@@ -136,7 +128,9 @@ def test_what_runs_is_finished_while_nothing_new_is_taken(slow: tuple[World, Shi
         assert running.stop() == 0
 
 
-def test_what_the_drain_does_not_finish_is_told_so_and_goes_on_later(slow: tuple[World, Shim]) -> None:
+def test_what_the_drain_does_not_finish_is_told_so_and_goes_on_in_the_next_daemon_whose_workers_die_with_it(
+    slow: tuple[World, Shim],
+) -> None:
     world, shim = slow
     request_id = fresh_id()
     names = [f"d{number}" for number in range(12)]
@@ -158,8 +152,13 @@ def test_what_the_drain_does_not_finish_is_told_so_and_goes_on_later(slow: tuple
     used = len(shim.key_uses())
     assert used == len(batch.answers.signed()), "no signature was made and lost"
     shim.calm()
-    with running_daemon(path) as running, world.channel(running.port) as channel:
+    second = start_daemon(path)
+    with world.channel(second.port) as channel:
         again = sign_batch(channel, dict.fromkeys(names, CARD), request_id=request_id)
+    pids = processes(second)
+    second.process.kill()
+    second.process.wait(30)
+    until(lambda: all(map(is_gone, pids)), "every worker of a killed daemon to be gone")
     assert again.signed().keys() == set(names)
     assert {result.document_id for result in again.results if result.replayed} == batch.answers.signed().keys()
     assert len(shim.key_uses()) == len(names), "each document was signed once, before or after"

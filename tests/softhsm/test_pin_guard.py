@@ -97,14 +97,11 @@ def test_a_locked_pin_is_told_apart_from_a_held_one(guarded: tuple[World, Shim],
         assert shim.calls(Door.LOGIN) == 1
 
 
-def test_a_pin_file_that_others_may_read_is_not_tried(guarded: tuple[World, Shim], connect: Any) -> None:
+async def test_a_pin_file_that_others_may_read_is_not_tried(guarded: tuple[World, Shim]) -> None:
     world, shim = guarded
     world.token.pin_file.chmod(0o644)
-    with running_daemon(config(world, shim)) as running:
-        school = connect(world, running, "school")
-        with refused(PinSourceUnreadable):
-            sign_digests(school, {"d": bytes(32)})
-        until(lambda: metric(running.metrics_port(), "signer_token_pin_state", token="school-token") == 3, "the metric")
+    with pytest.raises(PinSourceUnreadable, match="chmod 600"):
+        await WorkerProcess.start(spec_of(world, module=str(shim.module), environment=shim.environment))
     assert shim.calls(Door.LOGIN) == 0
 
 
