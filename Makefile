@@ -18,7 +18,7 @@ demo-serve: ## the same, and keep the daemon up to play with
 
 test: ## the fast test suite
 	@tools/setup.sh test
-	$(PY) -m pytest -n $(WORKERS) --dist loadgroup tests
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile tests
 
 lint: ## format, ruff, mypy, layers, contract, generated files
 	@tools/setup.sh test

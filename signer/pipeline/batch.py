@@ -4,7 +4,8 @@ At most a window of documents and bytes is in work at once; `submit` waits when 
 further (back-pressure), and memory is bounded whatever the batch's length.
 
 Documents that arrive close together go their way as one lot (see `document`). The first one leaves at once, so a single document waits for
-nobody; while lots are in work, later ones are collected for up to 2 ms or eight documents.
+nobody; while lots are in work, later ones are collected for up to 2 ms or eight documents; before a slow token each goes alone, so that
+results come as they are made.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class Batch:
         self.request = request
         self._plan = plan
         self._observer = Observer(engine.metrics, plan)
+        self._door = engine.keys[plan.credential.token_name]
         self._documents_max = documents_max
         self._bytes_max = bytes_max
         self._in_work = 0
@@ -108,7 +110,7 @@ class Batch:
         self._in_work += 1
         self._in_work_bytes += size_bytes
         self._lot.append((index, document))
-        if len(self._lot) >= _LOT_DOCUMENTS_MAX or not self._lots_in_work:
+        if len(self._lot) >= min(_LOT_DOCUMENTS_MAX, self._door.lot_max) or not self._lots_in_work:
             self._send_lot()
         elif self._lot_timer is None:
             self._lot_timer = asyncio.get_running_loop().call_later(_LOT_WAIT_S, self._send_lot)

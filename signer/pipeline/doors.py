@@ -26,6 +26,10 @@ class Preparer(Protocol):
 class KeyDoor(Protocol):
     """A token's queue."""
 
+    @property
+    def lot_max(self) -> int:
+        """How many digests may wait for one another without anybody noticing."""
+
     def submit(
         self, *, key_id: bytes, algorithm: SignatureAlgorithm, digests: Sequence[bytes], line: str, check: Callable[[], None]
     ) -> asyncio.Future[list[TokenSignature | SignerError]]:

@@ -228,10 +228,15 @@ class TokenPool:
         with_room = [worker for worker in self._workers if worker.calls_open < _FRAMES_IN_HAND and not worker.is_lost]
         return min(with_room, key=lambda worker: worker.calls_open, default=None)
 
-    def _frame_items(self) -> int:
+    @property
+    def lot_max(self) -> int:
+        """Digests that a worker signs in about 10 ms, as measured: what may travel and wait together. 1 for a slow token."""
         by_time = round(_FRAME_S * self.settings.sessions / max(self._sign_s, 1e-6))
+        return max(self.settings.sessions, min(by_time, _FRAME_ITEMS_MAX * self.settings.sessions))
+
+    def _frame_items(self) -> int:
         fair_share = -(-len(self._queue) // max(1, len(self._workers)))
-        return max(self.settings.sessions, min(by_time, _FRAME_ITEMS_MAX * self.settings.sessions, fair_share))
+        return max(self.settings.sessions, min(self.lot_max, fair_share))
 
     def signed(self, sign_s: float) -> None:
         """Learns how long a signature takes, for the size of frames."""

@@ -39,6 +39,7 @@ RANDOM_S_MAX = 0.8
 KEYS = [KeySpec("rsa-1"), KeySpec("rsa-2"), KeySpec("p256", KeyKind.EC_P256), KeySpec("p384", KeyKind.EC_P384)]
 ALGORITHMS = {KeyFamily.RSA: SignatureAlgorithm.RSA_PKCS1_SHA256, KeyFamily.EC: SignatureAlgorithm.ECDSA_SHA256}
 READY_S_MAX = 60.0
+_TRIES = 3
 
 
 @dataclass
@@ -123,7 +124,11 @@ async def keys_that_sign(pool: TokenPool) -> set[str]:
     for key in pool.ready.keys:
         algorithm = ALGORITHMS[key.family] if key.family else SignatureAlgorithm.RSA_PKCS1_SHA256
         digest = sha256(key.key_id).digest()
-        (made,) = await pool.submit(key_id=key.key_id, algorithm=algorithm, digests=[digest], line="school", check=lambda: None)
+        made: TokenSignature | SignerError | None = None
+        for _ in range(_TRIES):  # a worker that was hit while it started may still die with the digest in its hands
+            (made,) = await pool.submit(key_id=key.key_id, algorithm=algorithm, digests=[digest], line="school", check=lambda: None)
+            if isinstance(made, TokenSignature):
+                break
         assert isinstance(made, TokenSignature), made
         public_key = load_der_public_key(key.public_key)
         RECIPES[algorithm].verify(public_key, made.signature, digest)  # type: ignore[arg-type]  # RSA or EC, by the token's keys

@@ -24,6 +24,7 @@ from signer.pipeline.request import Request
 from signer.telemetry.metrics import Metrics
 from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
+from signer.tokens.jobs import TokenSignature
 from tests.support import pki
 
 ALGORITHM = SignatureAlgorithm.RSA_PKCS1_SHA256
@@ -45,6 +46,16 @@ class Refuser:
         return [DocumentNotPdf("no PDF") for _ in calls]
 
 
+class Unused:
+    """The door of a token of some speed that no document of these tests reaches."""
+
+    def __init__(self, lot_max: int = 8) -> None:
+        self.lot_max = lot_max
+
+    def submit(self, **_digests: object) -> asyncio.Future[list[TokenSignature | SignerError]]:
+        raise AssertionError("a key was used")
+
+
 class Stumbler:
     """Has a bug."""
 
@@ -55,11 +66,11 @@ class Stumbler:
 class Bench:
     """A batch with small limits."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, door: Unused | None = None) -> None:
         self.refuser = Refuser()
         credentials = CredentialTable((), Issuers([]))
         metrics = Metrics.on(CollectorRegistry())
-        self.engine = Engine(journal, self.refuser, {}, credentials, metrics, lambda: datetime.now(UTC))
+        self.engine = Engine(journal, self.refuser, {"token": door or Unused()}, credentials, metrics, lambda: datetime.now(UTC))
         leaf = pki.issue("batch", pki.rsa_key(1), pki.authority())
         credential = Credential("gvcn", "token", b"\x01", "gvcn", "1", leaf.der, (), (ALGORITHM,))
         plan = ReadyPlan(Profile.PADES, Level.B_B, credential, ALGORITHM, FIELD, "1f")

@@ -47,6 +47,8 @@ def keys(*names: str) -> list[SignatureKey]:
 class ScriptedDoor:
     """A token that does, for each digest, what its script says next; without a script it signs. seen: what reached it."""
 
+    lot_max = 8
+
     def __init__(self, **scripts: Iterable[SignerError | None]) -> None:
         self._scripts = {name: list(script) for name, script in scripts.items()}
         self.seen: list[str] = []
