@@ -24,8 +24,13 @@ class JournalSettings:
         ),
     ] = "sqlite:////var/lib/signer/journal.db"
     commit_interval_ms: Annotated[
-        float, Field(ge=0, le=1000, description="How long a commit waits for more entries to join it; 0 commits what is there at once.")
-    ] = 2.0
+        float,
+        Field(
+            ge=0,
+            le=1000,
+            description="How long a commit waits for more entries to join it; 0: none, and what comes meanwhile goes together.",
+        ),
+    ] = 0.0
     commit_entries_max: Annotated[int, Field(ge=1, le=100_000, description="Entries that make a commit start without waiting further.")] = (
         512
     )
