@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,9 +88,13 @@ class Layout:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file that is there whole or not at all, also after a power cut. OSError as the file system gives it."""
+    """Writes a file that is there whole or not at all, also after a power cut. OSError as the file system gives it.
+
+    What a kill in the middle leaves has a name of this file's own, so the repeat clears it away. One process writes a folder at a time.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    partial = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:_ID_HEX_DIGITS]}.partial")
+    partial.unlink(missing_ok=True)
     try:
         with partial.open("xb") as file:
             file.write(content)

@@ -101,3 +101,19 @@ def test_a_write_replaces_whole_and_leaves_nothing_behind_when_it_fails(tmp_path
     with pytest.raises(OSError, match="directory"):
         write_whole(tmp_path / "new" / "folder.pdf", b"three")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.pdf", "folder.pdf"]
+
+
+def test_what_a_kill_left_half_written_is_cleared_away_by_the_repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "Học bạ.pdf"
+
+    def die(_partial: Path, _target: Path) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "replace", die)
+        killed.setattr(Path, "unlink", lambda _path, missing_ok=False: None)  # noqa: ARG005
+        with pytest.raises(SystemExit):
+            write_whole(target, b"half")
+    assert len(list(tmp_path.glob("*.partial"))) == 1
+    write_whole(target, b"whole")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"Học bạ.pdf": b"whole"}
