@@ -1,4 +1,4 @@
-"""The doors to the world that the path goes through, as Protocols: who stands behind them is wired by `server.serve`."""
+"""The doors to the world that the path goes through, as Protocols: who stands behind them is wired by `server.rooms`."""
 
 from __future__ import annotations
 

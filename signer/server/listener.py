@@ -1,0 +1,93 @@
+"""The gRPC server: binds with mutual TLS, serves the contract, health and reflection, and closes in an order that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from signer.config.server import ServerSettings
+from signer.errors import ConfigError
+from signer.server.credentials import CredentialService
+from signer.server.door import Door
+from signer.server.health import HealthWatch
+from signer.server.rooms import Rooms
+from signer.server.signing import SigningService
+from signer.server.tokens import AdminService
+from signer.server.unserved import SERVICE_NAMES, add_services
+
+_SERVED = tuple(name for name in SERVICE_NAMES if name.rsplit(".", 1)[1] in ("SigningService", "CredentialService", "AdminService"))
+_CLOSE_GRACE_S = 5.0
+_LAST_WRITES_S = 0.5
+
+
+class GrpcListener:
+    """One bound server and its health. `open`, then `close`."""
+
+    def __init__(self, settings: ServerSettings, door: Door, rooms: Rooms) -> None:
+        self._settings = settings
+        self._door = door
+        self._server = self._build(rooms)
+        health_servicer = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(health_servicer, self._server)
+        self._health = HealthWatch(health_servicer, _SERVED, rooms.pools)
+        self._watching: asyncio.Task[None] | None = None
+
+    async def open(self) -> int:
+        """Binds and serves; returns the port. ConfigError when the address or the TLS files can't be used."""
+        await self._health.look()
+        port = self._bind()
+        await self._server.start()
+        self._watching = asyncio.create_task(self._health.run())
+        return port
+
+    async def close(self) -> None:
+        """Health says NOT_SERVING and nothing new is taken → what runs goes on for at most drain_s → no item begins → gRPC closes."""
+        await self._health.drain()
+        self._door.drain()
+        await self._door.wait_until_empty(self._settings.drain_s)
+        self._door.stop_open_requests()
+        await self._door.wait_until_empty(_CLOSE_GRACE_S)
+        await self._server.stop(_LAST_WRITES_S)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+
+    def _build(self, rooms: Rooms) -> aio.Server:
+        settings = self._settings
+        server = aio.server(
+            interceptors=[self._door],
+            options=[
+                ("grpc.max_receive_message_length", settings.message_bytes_max),
+                ("grpc.max_send_message_length", settings.message_bytes_max),
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        add_services(
+            server,
+            SigningService(rooms.engine, settings),
+            CredentialService(rooms.engine, rooms.pools),
+            AdminService(rooms.engine, rooms.pools),
+        )
+        if settings.reflection:
+            names = (*SERVICE_NAMES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, server)
+        return server
+
+    def _bind(self) -> int:
+        settings = self._settings
+        credentials = grpc.ssl_server_credentials(
+            [(settings.tls_private_key.read_bytes(), settings.tls_certificate.read_bytes())],
+            root_certificates=settings.tls_client_ca.read_bytes(),
+            require_client_auth=True,
+        )
+        try:
+            port = self._server.add_secure_port(settings.listen, credentials)
+        except RuntimeError as error:
+            raise ConfigError(f"[server] listen = {settings.listen}: the address can't be had; is another daemon running?") from error
+        if not port:
+            raise ConfigError("[server]: the TLS files are not accepted; check tls_certificate, tls_private_key and tls_client_ca")
+        return int(port)

@@ -1,0 +1,116 @@
+"""The rooms of one appliance, made from its configuration and wired to one another; nothing is started here.
+
+The only place that knows who stands behind the path's doors (`pipeline.doors`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from signer import __version__
+from signer.config import Config
+from signer.documents.pool import DocumentPool
+from signer.journal import Journal
+from signer.pipeline.engine import Engine
+from signer.pipeline.outside_tsa import OutsideTimestamper
+from signer.pipeline.timestamping import BuiltInTimestamper
+from signer.server.watch import Watch
+from signer.telemetry.metrics import Metrics
+from signer.timestamp.client import TimestampClient
+from signer.tokens.chains import Issuers
+from signer.tokens.credentials import CredentialTable
+from signer.tokens.pool import TokenPool
+from signer.tokens.settings import TokenSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What a daemon starts, uses and takes down. Owned by the event loop."""
+
+    registry: CollectorRegistry
+    metrics: Metrics
+    journal: Journal
+    watch: Watch
+    documents: DocumentPool
+    pools: Mapping[str, TokenPool]
+    engine: Engine
+    tsa_client: TimestampClient
+
+
+def furnish(config: Config) -> Rooms:
+    """All rooms of a configuration. Raises ConfigError for files that can't be used, with nothing left behind."""
+    registry = CollectorRegistry()
+    metrics = Metrics.on(registry)
+    metrics.build_info.labels(version=__version__, python=platform.python_version()).set(1)
+    journal = _journal(config, metrics)
+    credentials = CredentialTable(config.credentials, Issuers.load(config.trust.ca_files))
+    watch = Watch(journal, metrics, credentials)
+    documents = _documents(config, watch)
+    pools = {token.name: _pool(config, token, watch) for token in config.tokens}
+    engine = Engine(
+        ledger=journal, preparer=documents, keys=pools, credentials=credentials, metrics=metrics, utc_now=lambda: datetime.now(UTC)
+    )
+    tsa_client = TimestampClient(config.stamping.servers, metrics, engine.utc_now)
+    _wire_timestamps(config, engine, journal, tsa_client)
+    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client)
+
+
+def _journal(config: Config, metrics: Metrics) -> Journal:
+    def count_commit(entries: int, _seconds: float, /) -> None:
+        metrics.journal_commits.inc()
+        metrics.journal_entries.inc(entries)
+
+    return Journal(
+        config.journal.url,
+        on_commit=count_commit,
+        commit_interval_s=config.journal.commit_interval_ms / 1000,
+        commit_calls_max=config.journal.commit_entries_max,
+    )
+
+
+def _documents(config: Config, watch: Watch) -> DocumentPool:
+    return DocumentPool(
+        config.documents,
+        processes=config.documents.processes or _cores(),
+        log_level=config.log.level.value,
+        on_loss=watch.document_worker_lost,
+    )
+
+
+def _pool(config: Config, token: TokenSettings, watch: Watch) -> TokenPool:
+    return TokenPool(
+        token,
+        processes=token.processes or _cores(),
+        lock_path=_start_lock_path(token),
+        log_level=config.log.level.value,
+        events=watch,
+    )
+
+
+def _wire_timestamps(config: Config, engine: Engine, journal: Journal, tsa_client: TimestampClient) -> None:
+    engine.patience_s = config.stamping.patience_s
+    if config.stamping.servers:
+        engine.timestamper = OutsideTimestamper(tsa_client)
+    elif config.timestamp is not None:
+        engine.timestamper = BuiltInTimestamper(engine, config.timestamp, journal)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _start_lock_path(token: TokenSettings) -> Path:
+    """Tokens of one SoftHSM directory, else of one module, start one at a time: in this daemon and beside another one."""
+    if token.softhsm_copy is not None:
+        return token.softhsm_copy.with_name(token.softhsm_copy.name + ".lock")
+    module = hashlib.sha256(str(token.module).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"signer-{os.getuid()}" / f"{module}.lock"
