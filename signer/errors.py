@@ -30,6 +30,7 @@ class Reason(Enum):
     DOCUMENT_TOO_LARGE = "DOCUMENT_TOO_LARGE"
     DOCUMENT_TOO_COSTLY = "DOCUMENT_TOO_COSTLY"
     DOCUMENT_DIGEST_MISMATCH = "DOCUMENT_DIGEST_MISMATCH"
+    DOCUMENT_UNSIGNED = "DOCUMENT_UNSIGNED"
     FIELD_ALREADY_SIGNED = "FIELD_ALREADY_SIGNED"
     DUPLICATE_DOCUMENT_ID = "DUPLICATE_DOCUMENT_ID"
     BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
@@ -37,10 +38,14 @@ class Reason(Enum):
     CALLER_UNKNOWN = "CALLER_UNKNOWN"
     SCHOOL_NOT_FOUND = "SCHOOL_NOT_FOUND"
     CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
+    EVIDENCE_RECORD_NOT_FOUND = "EVIDENCE_RECORD_NOT_FOUND"
+    DOCUMENT_NOT_FOUND = "DOCUMENT_NOT_FOUND"
     ROLE_REFUSED = "ROLE_REFUSED"
     CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
     CERTIFICATE_NOT_YET_VALID = "CERTIFICATE_NOT_YET_VALID"
     CERTIFICATE_UNUSABLE = "CERTIFICATE_UNUSABLE"
+    CERTIFICATE_REVOKED = "CERTIFICATE_REVOKED"
+    CERTIFICATE_STATUS_UNAVAILABLE = "CERTIFICATE_STATUS_UNAVAILABLE"
     ALGORITHM_UNSUPPORTED = "ALGORITHM_UNSUPPORTED"
     TOKEN_UNAVAILABLE = "TOKEN_UNAVAILABLE"
     TOKEN_REMOVED = "TOKEN_REMOVED"
@@ -201,6 +206,12 @@ class DocumentDigestMismatch(DocumentError):
     reason = Reason.DOCUMENT_DIGEST_MISMATCH
 
 
+class DocumentUnsigned(DocumentError):
+    """It holds neither a signature nor a document timestamp, so there is nothing to raise to a level."""
+
+    reason = Reason.DOCUMENT_UNSIGNED
+
+
 class FieldAlreadySigned(DocumentError):
     """The signature field asked for already holds a signature."""
 
@@ -229,6 +240,18 @@ class CredentialNotFound(AccessError):
     reason = Reason.CREDENTIAL_NOT_FOUND
 
 
+class EvidenceRecordNotFound(AccessError):
+    """No such evidence record for this school: unknown and foreign records look alike."""
+
+    reason = Reason.EVIDENCE_RECORD_NOT_FOUND
+
+
+class DocumentNotFound(AccessError):
+    """No such document there: an evidence record does not cover it, or a request has no signed document to cover."""
+
+    reason = Reason.DOCUMENT_NOT_FOUND
+
+
 class RoleRefused(AccessError):
     """The caller is known, but its role does not allow this. Nothing was changed."""
 
@@ -255,6 +278,18 @@ class CertificateUnusable(CredentialError):
     """No certificate, or one whose key usage does not allow this signature."""
 
     reason = Reason.CERTIFICATE_UNUSABLE
+
+
+class CertificateRevoked(CredentialError):
+    """A verified answer of its CA says so; `metadata` has `serial` and `revocationTime`. Nothing was signed or added."""
+
+    reason = Reason.CERTIFICATE_REVOKED
+
+
+class CertificateStatusUnavailable(CredentialError):
+    """Neither OCSP nor a CRL could tell whether it is revoked. Nothing was signed or added; repeating is harmless."""
+
+    reason = Reason.CERTIFICATE_STATUS_UNAVAILABLE
 
 
 class AlgorithmUnsupported(CredentialError):

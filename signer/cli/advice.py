@@ -68,6 +68,11 @@ ADVICE: dict[Reason, Advice] = {
         Text("export it as a simpler PDF", "xuất lại thành PDF đơn giản hơn"),
     ),
     _R.DOCUMENT_DIGEST_MISMATCH: _advice("the file was damaged on its way", "tệp bị sai lệch khi truyền", _AGAIN),
+    _R.DOCUMENT_UNSIGNED: _advice(
+        "the PDF is not signed",
+        "tệp PDF chưa được ký",
+        Text("sign it first, then archive the signed file", "ký tệp trước, sau đó mới lưu trữ tệp đã ký"),
+    ),
     _R.FIELD_ALREADY_SIGNED: _advice(
         "the signature field is already signed",
         "ô chữ ký này đã được ký",
@@ -109,6 +114,16 @@ ADVICE: dict[Reason, Advice] = {
         "trường này không có chứng thư ký đó",
         Text("see `signer credentials` for those there are", "xem danh sách bằng `signer credentials`"),
     ),
+    _R.EVIDENCE_RECORD_NOT_FOUND: _advice(
+        "no such evidence record for this school",
+        "trường này không có bằng chứng đó",
+        Text("check the record's id and --school", "kiểm tra mã bằng chứng và --school"),
+    ),
+    _R.DOCUMENT_NOT_FOUND: _advice(
+        "there is no such document",
+        "không có tài liệu đó",
+        Text("check that it was signed under this request", "kiểm tra xem tài liệu đã được ký trong yêu cầu này chưa"),
+    ),
     _R.ROLE_REFUSED: _advice(
         "this client is not allowed to do that",
         "máy khách này không được phép làm việc đó",
@@ -134,6 +149,19 @@ ADVICE: dict[Reason, Advice] = {
             "import the issued certificate; `signer credentials` says what is wrong",
             "nạp chứng thư đã được cấp; `signer credentials` cho biết lỗi cụ thể",
         ),
+    ),
+    _R.CERTIFICATE_REVOKED: _advice(
+        "a certificate is revoked",
+        "chứng thư số đã bị thu hồi",
+        Text(
+            "take a valid certificate; signatures of the revoked one can't be archived any more",
+            "dùng chứng thư còn hiệu lực; chữ ký của chứng thư đã thu hồi không lưu trữ được nữa",
+        ),
+    ),
+    _R.CERTIFICATE_STATUS_UNAVAILABLE: _advice(
+        "the CA did not tell whether a certificate is revoked",
+        "chưa hỏi được cơ quan cấp chứng thư về tình trạng thu hồi",
+        _AGAIN,
     ),
     _R.ALGORITHM_UNSUPPORTED: _advice(
         "the key can't sign with that algorithm",
