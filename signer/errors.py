@@ -59,6 +59,7 @@ class Reason(Enum):
     TIMESTAMP_UNAVAILABLE = "TIMESTAMP_UNAVAILABLE"
     TIMESTAMP_INVALID = "TIMESTAMP_INVALID"
     TIMESTAMP_PENDING = "TIMESTAMP_PENDING"
+    CLOCK_UNTRUSTED = "CLOCK_UNTRUSTED"
     QUEUE_FULL = "QUEUE_FULL"
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
@@ -356,16 +357,26 @@ class PinSourceUnreadable(TokenError):
     reason = Reason.PIN_SOURCE_UNREADABLE
 
 
-class TimestampUnavailable(SignerError):
+class TimestampError(SignerError):
+    """No timestamp now. What was to be stamped is as it was; a signature that waits for one is kept."""
+
+
+class TimestampUnavailable(TimestampError):
     """No timestamp could be had; the signature exists and is kept: repeat with the same ids to complete it without a second key use."""
 
     reason = Reason.TIMESTAMP_UNAVAILABLE
 
 
-class TimestampInvalid(SignerError):
+class TimestampInvalid(TimestampError):
     """A timestamp was answered that does not stand up to verification; it was not used."""
 
     reason = Reason.TIMESTAMP_INVALID
+
+
+class ClockUntrusted(TimestampError):
+    """The built-in authority has stopped: nothing vouches for its clock to the accuracy it states. It goes on by itself once that is so."""
+
+    reason = Reason.CLOCK_UNTRUSTED
 
 
 class TimestampPending(SignerError):

@@ -210,6 +210,14 @@ ADVICE: dict[Reason, Advice] = {
         "đã ký; hệ thống đang tiếp tục lấy dấu thời gian",
         Text("run the same command again later to fetch it", "chạy lại đúng lệnh này sau để nhận kết quả"),
     ),
+    _R.CLOCK_UNTRUSTED: _advice(
+        "the appliance's clock can't be vouched for, so it stamps nothing; the signature is kept",
+        "không xác nhận được đồng hồ hệ thống nên chưa cấp dấu thời gian; chữ ký được giữ lại",
+        Text(
+            "the operator looks at the clock and its time sources; then run the same command again",
+            "người vận hành kiểm tra đồng hồ và nguồn giờ, sau đó chạy lại đúng lệnh này",
+        ),
+    ),
     _R.QUEUE_FULL: _advice("the token's queue is full", "hàng đợi ký đã đầy", _AGAIN),
     _R.TOO_MANY_REQUESTS: _advice("the daemon is busy with other requests", "dịch vụ ký đang bận", _AGAIN),
     _R.DEADLINE_EXCEEDED: _advice(

@@ -98,9 +98,15 @@ class TimestampServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExtendDocuments(self, request_iterator, context):
-        """Raises signed documents to a level: adds timestamps, validation data, an archive timestamp; or renews the last. Uses no signer's key.
+        """Raises signed PDFs to a level: adds timestamps, validation data, an archive timestamp; or renews the last. Uses no signer's key.
 
         Streams as BatchSignDocuments does, with results and a summary. A document is idempotent by its ids: a repeat returns the stored outcome.
+        Every addition is an incremental update: no byte of the document sent is changed, and its signatures stay valid. B_T adds a document timestamp
+        if a signature has no timestamp; B_LT adds certificates and their status as of now, in a DSS; B_LTA adds both and a document timestamp over all.
+        In `info` only profile, level, timestamp_time, field_name (of the last document timestamp added) and the hashes are set.
+        Reasons of a document beside those of DocumentResult.status: FAILED_PRECONDITION/DOCUMENT_UNSIGNED (neither a signature nor a timestamp in it),
+        FAILED_PRECONDITION/VERIFICATION_FAILED (a signature or timestamp does not stand, or chains to no configured CA),
+        FAILED_PRECONDITION/CERTIFICATE_REVOKED, UNAVAILABLE/CERTIFICATE_STATUS_UNAVAILABLE (neither OCSP nor a CRL could tell: repeat).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,9 +44,15 @@ class TimestampServiceStub:
     INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's), INVALID_ARGUMENT/BATCH_TOO_LARGE.
     """
     ExtendDocuments: _grpc.StreamStreamMultiCallable[_timestamp_pb2.ExtendDocumentsRequest, _timestamp_pb2.ExtendDocumentsResponse]
-    """Raises signed documents to a level: adds timestamps, validation data, an archive timestamp; or renews the last. Uses no signer's key.
+    """Raises signed PDFs to a level: adds timestamps, validation data, an archive timestamp; or renews the last. Uses no signer's key.
 
     Streams as BatchSignDocuments does, with results and a summary. A document is idempotent by its ids: a repeat returns the stored outcome.
+    Every addition is an incremental update: no byte of the document sent is changed, and its signatures stay valid. B_T adds a document timestamp
+    if a signature has no timestamp; B_LT adds certificates and their status as of now, in a DSS; B_LTA adds both and a document timestamp over all.
+    In `info` only profile, level, timestamp_time, field_name (of the last document timestamp added) and the hashes are set.
+    Reasons of a document beside those of DocumentResult.status: FAILED_PRECONDITION/DOCUMENT_UNSIGNED (neither a signature nor a timestamp in it),
+    FAILED_PRECONDITION/VERIFICATION_FAILED (a signature or timestamp does not stand, or chains to no configured CA),
+    FAILED_PRECONDITION/CERTIFICATE_REVOKED, UNAVAILABLE/CERTIFICATE_STATUS_UNAVAILABLE (neither OCSP nor a CRL could tell: repeat).
     """
     CreateEvidenceRecord: _grpc.UnaryUnaryMultiCallable[_timestamp_pb2.CreateEvidenceRecordRequest, _timestamp_pb2.CreateEvidenceRecordResponse]
     """Makes one evidence record over many documents: one TSA request for 35 or 10,000.
@@ -90,9 +96,15 @@ class TimestampServiceAsyncStub(TimestampServiceStub):
     INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's), INVALID_ARGUMENT/BATCH_TOO_LARGE.
     """
     ExtendDocuments: _aio.StreamStreamMultiCallable[_timestamp_pb2.ExtendDocumentsRequest, _timestamp_pb2.ExtendDocumentsResponse]  # type: ignore[assignment]
-    """Raises signed documents to a level: adds timestamps, validation data, an archive timestamp; or renews the last. Uses no signer's key.
+    """Raises signed PDFs to a level: adds timestamps, validation data, an archive timestamp; or renews the last. Uses no signer's key.
 
     Streams as BatchSignDocuments does, with results and a summary. A document is idempotent by its ids: a repeat returns the stored outcome.
+    Every addition is an incremental update: no byte of the document sent is changed, and its signatures stay valid. B_T adds a document timestamp
+    if a signature has no timestamp; B_LT adds certificates and their status as of now, in a DSS; B_LTA adds both and a document timestamp over all.
+    In `info` only profile, level, timestamp_time, field_name (of the last document timestamp added) and the hashes are set.
+    Reasons of a document beside those of DocumentResult.status: FAILED_PRECONDITION/DOCUMENT_UNSIGNED (neither a signature nor a timestamp in it),
+    FAILED_PRECONDITION/VERIFICATION_FAILED (a signature or timestamp does not stand, or chains to no configured CA),
+    FAILED_PRECONDITION/CERTIFICATE_REVOKED, UNAVAILABLE/CERTIFICATE_STATUS_UNAVAILABLE (neither OCSP nor a CRL could tell: repeat).
     """
     CreateEvidenceRecord: _aio.UnaryUnaryMultiCallable[_timestamp_pb2.CreateEvidenceRecordRequest, _timestamp_pb2.CreateEvidenceRecordResponse]  # type: ignore[assignment]
     """Makes one evidence record over many documents: one TSA request for 35 or 10,000.
@@ -143,9 +155,15 @@ class TimestampServiceServicer:
         request_iterator: _MaybeAsyncIterator[_timestamp_pb2.ExtendDocumentsRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_timestamp_pb2.ExtendDocumentsResponse], _abc.AsyncIterator[_timestamp_pb2.ExtendDocumentsResponse]]:
-        """Raises signed documents to a level: adds timestamps, validation data, an archive timestamp; or renews the last. Uses no signer's key.
+        """Raises signed PDFs to a level: adds timestamps, validation data, an archive timestamp; or renews the last. Uses no signer's key.
 
         Streams as BatchSignDocuments does, with results and a summary. A document is idempotent by its ids: a repeat returns the stored outcome.
+        Every addition is an incremental update: no byte of the document sent is changed, and its signatures stay valid. B_T adds a document timestamp
+        if a signature has no timestamp; B_LT adds certificates and their status as of now, in a DSS; B_LTA adds both and a document timestamp over all.
+        In `info` only profile, level, timestamp_time, field_name (of the last document timestamp added) and the hashes are set.
+        Reasons of a document beside those of DocumentResult.status: FAILED_PRECONDITION/DOCUMENT_UNSIGNED (neither a signature nor a timestamp in it),
+        FAILED_PRECONDITION/VERIFICATION_FAILED (a signature or timestamp does not stand, or chains to no configured CA),
+        FAILED_PRECONDITION/CERTIFICATE_REVOKED, UNAVAILABLE/CERTIFICATE_STATUS_UNAVAILABLE (neither OCSP nor a CRL could tell: repeat).
         """
 
     def CreateEvidenceRecord(
