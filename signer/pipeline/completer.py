@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from signer.algorithms import DigestAlgorithm
-from signer.errors import SignerError, TimestampInvalid, TimestampUnavailable
+from signer.errors import SignerError, TimestampError
 from signer.journal.model import SignatureState
 from signer.model import SignatureKey
 from signer.pipeline.engine import Engine
@@ -74,7 +74,7 @@ class Completer:
         try:
             async with engine.inside([key]):
                 return await self._complete_entered(key)
-        except (TimestampUnavailable, TimestampInvalid) as error:
+        except TimestampError as error:
             _log.info("parked signature still waits", request_id=key.request_id, document_id=key.document_id, message=error.message)
             return None
         except SignerError as error:

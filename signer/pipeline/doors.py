@@ -65,4 +65,4 @@ class Timestamper(Protocol):
         """The longest timestamp to expect, for reserving room."""
 
     async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm, deadline_s: float) -> Stamp:
-        """A timestamp over the imprint; TimestampUnavailable or TimestampInvalid. deadline_s: on the loop's clock; nobody waits longer."""
+        """A timestamp over the imprint, or a leaf of TimestampError. deadline_s: on the loop's clock; nobody waits longer."""

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 
 from signer.algorithms import DigestAlgorithm
-from signer.errors import SignerError, TimestampInvalid, TimestampPending, TimestampUnavailable
+from signer.errors import SignerError, TimestampError, TimestampPending
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
 from signer.pipeline.plan import Shortage
@@ -34,7 +34,7 @@ async def stamp_signature(
     """A verified timestamp over the signature.
 
     park: makes the signature durable; called once, before this waits or raises. Raises TimestampPending when the caller chose PARK; with
-    FAIL TimestampUnavailable or TimestampInvalid once deadline or patience has ended, or cannot see another authority ready.
+    FAIL a leaf of TimestampError once deadline or patience has ended, or cannot see another authority ready.
     """
     remaining_s = request.remaining_s
     deadline_s = request.clock_s() + remaining_s - min(_ANSWER_S_MAX, remaining_s * _ANSWER_SHARE)
@@ -44,7 +44,7 @@ async def stamp_signature(
     while True:
         try:
             return await timestamper.stamp(imprint, DigestAlgorithm.SHA256, deadline_s)
-        except (TimestampUnavailable, TimestampInvalid) as error:
+        except TimestampError as error:
             if not is_parked:
                 await park()
                 is_parked = True
@@ -60,7 +60,7 @@ def imprint_of(signature: bytes) -> bytes:
     return hashlib.sha256(signature).digest()
 
 
-def _pending(error: TimestampUnavailable | TimestampInvalid) -> TimestampPending:
+def _pending(error: TimestampError) -> TimestampPending:
     return TimestampPending(
         f"signed and parked until a timestamp can be had; ask again with the same ids: {error.message}",
         retry_after_s=min(_COME_BACK_S_MAX, max(_COME_BACK_S_MIN, error.retry_after_s or 0.0)),

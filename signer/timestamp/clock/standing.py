@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+
+class ClockState(IntEnum):
+    """Value of `signer_clock_state`. Timestamps are issued in TRUSTED and UNGUARDED only."""
+
+    TRUSTED = 0
+    """Its error is known and within the accuracy."""
+    UNGUARDED = 1
+    """Nobody looks, as the configuration says."""
+    UNKNOWN = 2
+    """The time sources have not vouched for it yet, or too long ago, or too vaguely."""
+    OFF = 3
+    """Its error is known and may exceed the accuracy."""
+    CONTRADICTED = 4
+    """The time sources and the steady clock disagree on how much time has passed."""
+    LEAP_SECOND = 5
+    """Within a few seconds of an announced leap second."""
+
+    @property
+    def issues(self) -> bool:
+        """Whether timestamps are issued."""
+        return self in {ClockState.TRUSTED, ClockState.UNGUARDED}
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStanding:
+    """How the system clock stands now, for people and for the contract's TimestampAuthority.
+
+    offset_s: clock minus true time, as the sources have it; bound_s: the most it can be off, drift since the last check included; both
+    None when unknown or unguarded. checked_at: the last check whose sources agreed, UTC; None when there was none. message: why, in
+    English.
+    """
+
+    state: ClockState
+    offset_s: float | None
+    bound_s: float | None
+    checked_at: datetime | None
+    message: str
