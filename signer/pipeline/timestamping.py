@@ -1,178 +1,109 @@
-"""The built-in time-stamping authority as the path's Timestamper: its key is used through `key_use` like any other.
+"""The built-in time-stamping authority: one path for signatures of level B-T, for gRPC and for HTTP; its key is used like any other.
 
-Each timestamp is journalled under ids of its own (school none, request `timestamp`, document = what is signed, in hex), so the journal
-accounts for every use of the authority's key. Serial numbers are reserved durably in blocks; what a crash leaves of a block is never used.
+Each timestamp is journalled under ids of its own: school none, request `timestamp`, document its serial number in lower-case hex, client
+who asked for it. So the journal accounts for every use of the authority's key, and a timestamp leads to its entries (EN 319 421 §7.12).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from functools import partial
 
 from signer.algorithms import DigestAlgorithm
-from signer.errors import SignerError, TimestampUnavailable
-from signer.journal.model import Intent, Outcome, OutcomeKind
-from signer.model import Credential, SignatureKey
+from signer.errors import DeadlineExceeded, SignerError, TimestampUnavailable
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
-from signer.pipeline.key_use import KeyUse, use_key
-from signer.pipeline.request import Request
-from signer.timestamp.authority import Authority
+from signer.pipeline.serials import Reservations, Serials
+from signer.pipeline.stamp_key import APPLIANCE, APPLIANCES_OWN, StampKey
+from signer.timestamp.authority import Authority, IssuedTimestamp
 from signer.timestamp.settings import TimestampSettings
 from signer.timestamp.template import TimestampTemplate
-
-_SERIALS_AT_ONCE = 1000
-_PLAN = "rfc3161"
-_PATIENCE_S = 30.0
-_APPLIANCE = "signer"
-_APPLIANCES_OWN = ""
-_REQUEST_ID = "timestamp"
-
-
-class SerialSource(Protocol):
-    """Where serial numbers come from."""
-
-    async def reserve_serials(self, count: int) -> range:
-        """Numbers that nobody gets again, durably."""
+from signer.timestamp.tsp import TimestampRequest
 
 
 @dataclass(frozen=True, slots=True)
 class _Built:
-    """The authority's credential as it is now, and its template."""
+    """What the authority's credential is now; made anew when its certificate has changed."""
 
-    credential: Credential
-    certificate_serial: str
     template: TimestampTemplate
+    key: StampKey
 
 
 class BuiltInTimestamper:
-    """Stamps with a key of our own. Owned by the event loop."""
+    """Stamps with a key of our own. Owned by the event loop.
 
-    def __init__(self, engine: Engine, settings: TimestampSettings, serial_source: SerialSource) -> None:
+    clock: the authority's time, aware; it raises TimestampUnavailable when it can't vouch for it. Whoever asks, all stamps pass it.
+    """
+
+    def __init__(
+        self, engine: Engine, settings: TimestampSettings, reservations: Reservations, clock: Callable[[], datetime] | None = None
+    ) -> None:
         self._engine = engine
         self._settings = settings
-        self._serial_source = serial_source
-        self._serials: Iterator[int] = iter(())
-        self._refill = asyncio.Lock()
+        self._clock = clock or engine.utc_now
+        self._serials = Serials(reservations)
+        self._accepted = frozenset(settings.digest_algorithms)
         self._built: _Built | None = None
-        self._sign: Callable[[bytes], Awaitable[bytes]] = _not_ready
 
     @property
     def timestamp_bytes_max(self) -> int:
         """The longest timestamp, for reserving room. Raises TimestampUnavailable while the authority's credential can't be used."""
-        return self._current().template.size_max()
-
-    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm, deadline_s: float) -> Stamp:  # noqa: ARG002
-        """A TimeStampToken, signed by a verified use of the authority's key. TimestampUnavailable says why there is none.
-
-        A key use is brought to its end within the authority's own patience, whatever the deadline.
-        """
-        engine = self._engine
         try:
-            built = self._current()
-            gen_time = engine.utc_now()
-            authority = Authority(built.template, self._sign, self._serial, lambda: gen_time)
-            return Stamp(await authority.stamp(imprint, digest_algorithm), gen_time)
-        except TimestampUnavailable:
-            raise
+            return self._current().template.size_max()
         except SignerError as error:
-            raise TimestampUnavailable(
-                f"the built-in authority could not stamp: {error.message}", retry_after_s=error.retry_after_s, cause=error.reason.value
-            ) from error
+            raise _unavailable(error) from error
+
+    async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm, deadline_s: float) -> Stamp:
+        """A timestamp for the path's step 7, certificates embedded. TimestampUnavailable says why there is none."""
+        try:
+            issued = await self.stamp_request(TimestampRequest(imprint, digest_algorithm, with_certificates=True), deadline_s)
+        except SignerError as error:
+            raise _unavailable(error) from error
+        return Stamp(issued.encoded, issued.gen_time)
+
+    async def stamp_request(self, asked: TimestampRequest, deadline_s: float, client_id: str = APPLIANCE) -> IssuedTimestamp:
+        """A timestamp as it was asked for, signed by a verified use of the authority's key and journalled under its serial number.
+
+        deadline_s: on the loop's clock; nobody waits longer. client_id: who asked, for the journal: an identifier, no person's name.
+
+        Raises RequestRefused (signer.timestamp.tsp) for a digest or a policy that is not served; DeadlineExceeded; and why nothing can be
+        stamped now: what the clock raises, the credential's problem, the token's, the journal's. What was not given is never given later.
+        """
+        if asyncio.get_running_loop().time() >= deadline_s:
+            raise _too_late()
+        built = self._current()
+        sign = partial(built.key.sign, client_id=client_id, deadline_s=deadline_s)
+        authority = Authority(built.template, sign, self._serials.take, self._clock, self._accepted)
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                return await authority.issue(asked)
+        except TimeoutError:
+            raise _too_late() from None
 
     def _current(self) -> _Built:
-        """The template, built anew when the credential's certificate has changed."""
+        """Raises why the authority's credential can't be used now."""
         engine, settings = self._engine, self._settings
-        try:
-            credential = engine.credentials.resolve(settings.credential, _APPLIANCES_OWN)
-            validity = engine.credentials.require_usable(credential, engine.utc_now())
-            if self._built is None or self._built.credential is not credential:
-                algorithm = engine.credentials.choose_algorithm(credential, None)
-                template = TimestampTemplate.build(
-                    credential.certificate, credential.chain, algorithm, policy_oid=settings.policy_oid, accuracy_ms=settings.accuracy_ms
-                )
-                self._built = _Built(credential, validity.serial, template)
-                self._sign = _SignTogether(engine, self._built)
-        except TimestampUnavailable:
-            raise
-        except SignerError as error:
-            raise TimestampUnavailable(f"the built-in authority's credential can't be used: {error.message}") from error
+        credential = engine.credentials.resolve(settings.credential, APPLIANCES_OWN)
+        validity = engine.credentials.require_usable(credential, engine.utc_now())
+        if self._built is None or self._built.key.credential is not credential:
+            algorithm = engine.credentials.choose_algorithm(credential, None)
+            template = TimestampTemplate.build(
+                credential.certificate, credential.chain, algorithm, policy_oid=settings.policy_oid, accuracy_ms=settings.accuracy_ms
+            )
+            self._built = _Built(template, StampKey(engine, credential, validity.serial, algorithm))
         return self._built
 
-    async def _serial(self) -> int:
-        async with self._refill:
-            serial = next(self._serials, None)
-            if serial is None:
-                self._serials = iter(await self._serial_source.reserve_serials(_SERIALS_AT_ONCE))
-                serial = next(self._serials)
-            return serial
 
-
-async def _not_ready(_digest: bytes) -> bytes:
-    raise TimestampUnavailable("the authority's credential has not been seen yet")
-
-
-class _SignTogether:
-    """The authority's `sign` door. Digests asked for in one turn of the loop are one journalled key use: a lot costs one intent."""
-
-    def __init__(self, engine: Engine, built: _Built) -> None:
-        self._engine = engine
-        self._built = built
-        self._waiting: list[tuple[bytes, asyncio.Future[bytes]]] = []
-
-    async def __call__(self, digest: bytes) -> bytes:
-        """The signature of a digest by the authority's key."""
-        loop = asyncio.get_running_loop()
-        waiting: asyncio.Future[bytes] = loop.create_future()
-        self._waiting.append((digest, waiting))
-        if len(self._waiting) == 1:
-            loop.call_soon(self._begin)
-        return await waiting
-
-    def _begin(self) -> None:
-        together, self._waiting = self._waiting, []
-        self._engine.start_task(self._sign(together))
-
-    async def _sign(self, together: list[tuple[bytes, asyncio.Future[bytes]]]) -> None:
-        try:
-            results = await self._use_key([digest for digest, _waiting in together])
-        except SignerError as error:
-            results = [error.copy() for _ in together]
-        for (_digest, waiting), result in zip(together, results, strict=True):
-            if waiting.done():
-                continue
-            if isinstance(result, SignerError):
-                waiting.set_exception(result)
-            else:
-                waiting.set_result(result)
-
-    async def _use_key(self, digests: Sequence[bytes]) -> list[bytes | SignerError]:
-        engine, credential = self._engine, self._built.credential
-        clock_s = asyncio.get_running_loop().time
-        request = Request(_APPLIANCE, _APPLIANCES_OWN, _REQUEST_ID, clock_s() + _PATIENCE_S, clock_s)
-        intents = [_intent(self._built, digest) for digest in digests]
-        uses = await use_key(engine.ledger, engine.keys[credential.token_name], credential, request, intents)
-        outcomes = [
-            Outcome(intent.key, used.attempt, OutcomeKind.RELEASED, b"", hashlib.sha256(used.signature.signature).digest())
-            for intent, used in zip(intents, uses, strict=True)
-            if isinstance(used, KeyUse)
-        ]
-        if outcomes:
-            await engine.ledger.settle(outcomes)
-        return [used.signature.signature if isinstance(used, KeyUse) else used for used in uses]
-
-
-def _intent(built: _Built, digest: bytes) -> Intent:
-    return Intent(
-        key=SignatureKey(_APPLIANCES_OWN, _REQUEST_ID, digest.hex()),
-        fingerprint=hashlib.sha256(digest).digest(),
-        client_id=_APPLIANCE,
-        credential_id=built.credential.id,
-        certificate_serial=built.certificate_serial,
-        algorithm=built.template.algorithm,
-        digest=digest,
-        plan=_PLAN,
+def _unavailable(error: SignerError) -> TimestampUnavailable:
+    if isinstance(error, TimestampUnavailable):
+        return error.copy()
+    return TimestampUnavailable(
+        f"the built-in authority can't stamp: {error.message}", retry_after_s=error.retry_after_s, cause=error.reason.value
     )
+
+
+def _too_late() -> DeadlineExceeded:
+    return DeadlineExceeded("the deadline passed before the timestamp was made")

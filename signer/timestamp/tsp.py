@@ -42,7 +42,7 @@ class PkiFailure(Enum):
 
 
 class RequestRefused(Exception):
-    """A request that gets no timestamp: a regular answer of the protocol, which `rejected` writes. It never leaves this room."""
+    """A request that gets no timestamp: a regular answer of the protocol. Each door says it in its own words: `rejected` over HTTP."""
 
     def __init__(self, failure: PkiFailure, text: str) -> None:
         super().__init__(text)

@@ -68,7 +68,7 @@ class _Tsa:
     def __init__(self) -> None:
         algorithm, issued, numbers = SignatureAlgorithm.RSA_PKCS1_SHA256, pki.tsa(), itertools.count(1)
 
-        async def sign(digest: bytes) -> bytes:
+        async def sign(digest: bytes, _serial: int) -> bytes:
             return pki.sign(issued.key, algorithm, digest)
 
         async def serials() -> int:

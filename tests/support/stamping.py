@@ -26,7 +26,7 @@ def authority(
     issued = tsa or pki.tsa()
     algorithm = SignatureAlgorithm.RSA_PKCS1_SHA256
 
-    async def sign(digest: bytes) -> bytes:
+    async def sign(digest: bytes, _serial: int) -> bytes:
         return pki.sign(issued.key, algorithm, digest)
 
     async def serials() -> int:

@@ -48,7 +48,7 @@ def honest(
     template = TimestampTemplate.build(issued.der, chain, RSA, policy_oid=POLICY, accuracy_ms=1000)
     numbers = itertools.count(1)
 
-    async def sign(digest: bytes) -> bytes:
+    async def sign(digest: bytes, _serial: int) -> bytes:
         return pki.sign(issued.key, RSA, digest)
 
     async def serial() -> int:

@@ -41,7 +41,7 @@ def authority(algorithm: SignatureAlgorithm = SignatureAlgorithm.RSA_PKCS1_SHA25
     issued = pki.tsa(algorithm)
     numbers = itertools.count(1)
 
-    async def sign(digest: bytes) -> bytes:
+    async def sign(digest: bytes, _serial: int) -> bytes:
         await asyncio.sleep(0)
         return pki.sign(issued.key, algorithm, digest)
 
@@ -126,7 +126,7 @@ async def test_a_clock_that_can_not_vouch_stops_issuing() -> None:
 
 
 async def test_a_key_that_can_not_sign_is_a_system_failure_without_details() -> None:
-    async def full(_: bytes) -> bytes:
+    async def full(*_: object) -> bytes:
         raise QueueFull("queue of token 'hsm-1' is full", retry_after_s=1)
 
     response = await replace(authority(), sign=full).answer(build_request(REQUEST))
@@ -142,7 +142,7 @@ async def test_a_key_that_can_not_sign_is_a_system_failure_without_details() -> 
     ],
 )
 async def test_nothing_is_stamped_outside_the_certificates_validity(clock: Callable[[], datetime], error: type[Exception]) -> None:
-    async def never(_: bytes) -> bytes:
+    async def never(*_: object) -> bytes:
         raise AssertionError
 
     outside = replace(authority(), clock=clock, sign=never)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from signer.algorithms import SignatureAlgorithm
+from signer.errors import SignerError
+from signer.journal.model import Intent, Outcome, OutcomeKind
+from signer.model import Credential, SignatureKey
+from signer.pipeline.engine import Engine
+from signer.pipeline.key_use import KeyUse, use_key
+from signer.pipeline.request import Request
+
+APPLIANCE = "signer"
+"""Who asks for the timestamps of the appliance's own signatures."""
+APPLIANCES_OWN = ""
+"""The school of what belongs to none."""
+_REQUEST_ID = "timestamp"
+_PLAN = "rfc3161"
+_PATIENCE_S = 30.0
+
+
+@dataclass(slots=True, eq=False)
+class _Wanted:
+    digest: bytes
+    serial: int
+    client_id: str
+    deadline_s: float
+    signature: asyncio.Future[bytes]
+
+
+class StampKey:
+    """The authority's key behind the journal. Digests asked for in one turn of the loop are one journalled key use: a lot costs one intent.
+
+    A key use that has begun is brought to its end within our own patience, also when nobody waits any more.
+    """
+
+    def __init__(self, engine: Engine, credential: Credential, certificate_serial: str, algorithm: SignatureAlgorithm) -> None:
+        self.credential = credential
+        self._engine = engine
+        self._certificate_serial = certificate_serial
+        self._algorithm = algorithm
+        self._waiting: list[_Wanted] = []
+
+    async def sign(self, digest: bytes, serial: int, *, client_id: str, deadline_s: float) -> bytes:
+        """The signature of a digest, for the timestamp of this serial number. Raises what keeps the key from being used."""
+        loop = asyncio.get_running_loop()
+        wanted = _Wanted(digest, serial, client_id, deadline_s, loop.create_future())
+        self._waiting.append(wanted)
+        if len(self._waiting) == 1:
+            loop.call_soon(self._begin)
+        return await wanted.signature
+
+    def _begin(self) -> None:
+        together = [wanted for wanted in self._waiting if not wanted.signature.done()]
+        self._waiting = []
+        if together:
+            self._engine.start_task(self._sign(together))
+
+    async def _sign(self, together: Sequence[_Wanted]) -> None:
+        try:
+            results = await self._use(together)
+        except SignerError as error:
+            results = [error.copy() for _ in together]
+        for wanted, result in zip(together, results, strict=True):
+            if wanted.signature.done():
+                continue
+            if isinstance(result, SignerError):
+                wanted.signature.set_exception(result)
+            else:
+                wanted.signature.set_result(result)
+
+    async def _use(self, together: Sequence[_Wanted]) -> list[bytes | SignerError]:
+        engine = self._engine
+        clock_s = asyncio.get_running_loop().time
+        deadline_s = min(clock_s() + _PATIENCE_S, max(wanted.deadline_s for wanted in together))
+        request = Request(APPLIANCE, APPLIANCES_OWN, _REQUEST_ID, deadline_s, clock_s)
+        intents = [self._intent(wanted) for wanted in together]
+        uses = await use_key(engine.ledger, engine.keys[self.credential.token_name], self.credential, request, intents)
+        outcomes = [
+            Outcome(intent.key, used.attempt, OutcomeKind.RELEASED, b"", hashlib.sha256(used.signature.signature).digest())
+            for intent, used in zip(intents, uses, strict=True)
+            if isinstance(used, KeyUse)
+        ]
+        if outcomes:
+            await engine.ledger.settle(outcomes)
+        return [used.signature.signature if isinstance(used, KeyUse) else used for used in uses]
+
+    def _intent(self, wanted: _Wanted) -> Intent:
+        return Intent(
+            key=SignatureKey(APPLIANCES_OWN, _REQUEST_ID, f"{wanted.serial:x}"),
+            fingerprint=hashlib.sha256(wanted.digest).digest(),
+            client_id=wanted.client_id,
+            credential_id=self.credential.id,
+            certificate_serial=self._certificate_serial,
+            algorithm=self._algorithm,
+            digest=wanted.digest,
+            plan=_PLAN,
+        )
