@@ -8,11 +8,13 @@ Rules of the room:
 - What a call answers is committed and synced. What it could not commit has not happened: all calls of that commit raise
   JournalUnavailable, and nothing is signed.
 - One thread owns the database; it commits everything that waits at once (group commit). The event loop never waits for the disk.
+- `archive` keeps evidence records beside it, through the same thread and in the same commits.
 - `ledger` knows the rules and no SQL; `rows` knows SQL and no rules; `writer` is the thread between them, `journal` the door.
 - An attempt gets one outcome, a key one released signature. A parked signature can only be released, never made again.
 - Entries hold identifiers, digests and serial numbers: no document, no name, no mark.
 """
 
+from signer.journal.archive import EvidenceArchive, EvidenceHead, KeptChain, NewEvidence, Renewal, StampedSpan
 from signer.journal.chain import ChainReport, verify_chain
 from signer.journal.journal import Journal
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
@@ -21,12 +23,18 @@ from signer.journal.reports import accounting
 __all__ = [
     "Accounting",
     "ChainReport",
+    "EvidenceArchive",
+    "EvidenceHead",
     "Intent",
     "Journal",
+    "KeptChain",
+    "NewEvidence",
     "NoteKind",
     "Outcome",
     "OutcomeKind",
+    "Renewal",
     "SignatureState",
+    "StampedSpan",
     "Stored",
     "accounting",
     "verify_chain",

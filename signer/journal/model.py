@@ -40,6 +40,8 @@ class NoteKind(Enum):
     WORKER_LOST = "worker-lost"
     PIN_HELD = "pin-held"
     MATERIAL_FORGOTTEN = "material-forgotten"
+    EVIDENCE_MADE = "evidence-made"
+    EVIDENCE_RENEWED = "evidence-renewed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,12 @@ def count_parked(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(signature).where(_IS_PARKED)).scalar_one()
 
 
+def read_released(connection: Connection, school_id: str, request_id: str) -> list[str]:
+    """The document ids of a request whose signatures are released, in order."""
+    where = signature.c.school_id == school_id, signature.c.request_id == request_id, signature.c.state == SignatureState.RELEASED.value
+    return list(connection.execute(select(signature.c.document_id).where(*where).order_by(signature.c.document_id)).scalars())
+
+
 def write(connection: Connection, ledger: Ledger) -> None:
     """All that a group adds and changes."""
     _INSERT_ENTRIES.execute(connection, ledger.entries)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from sqlalchemy import DDL, Engine, event, insert, inspect, select
+from sqlalchemy import DDL, Engine, event, insert, inspect, select, update
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from signer.errors import ConfigError, JournalUnavailable
 from signer.store.engine import WRITER_BEGIN
 from signer.store.tables import journal_entry, metadata, schema_version
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_ONLY_TABLES_ADDED_SINCE = 1
+"""A database of this version or a later one lacks nothing but tables: they are made, and what it holds stays as it is."""
 
 # Against our own mistakes, not against an attacker: who owns the file can drop a trigger, and is found out by the hash chain.
 for _verb in ("UPDATE", "DELETE"):
@@ -22,7 +24,7 @@ for _verb in ("UPDATE", "DELETE"):
 
 
 def prepare_schema(engine: Engine) -> None:
-    """Create the tables in an empty database; accept one of our version.
+    """Create the tables in an empty database, and those that an older one lacks; accept one of our version.
 
     Raises:
         ConfigError: the database is of another version, or not ours. It was not changed.
@@ -37,7 +39,11 @@ def prepare_schema(engine: Engine) -> None:
                 return
             if schema_version.name not in tables:
                 raise ConfigError(f"database {engine.url.database} was made by another program")
-            _refuse_other_version(connection.execute(select(schema_version.c.version)).scalar_one(), engine.url.database)
+            found = connection.execute(select(schema_version.c.version)).scalar_one()
+            _refuse_other_version(found, engine.url.database)
+            if found < SCHEMA_VERSION:
+                metadata.create_all(connection)
+                connection.execute(update(schema_version).values(version=SCHEMA_VERSION))
     except OperationalError as error:
         raise JournalUnavailable(f"database {engine.url.database} can't be written: {error.orig}", retry_after_s=1.0) from error
     except DatabaseError as error:
@@ -47,5 +53,5 @@ def prepare_schema(engine: Engine) -> None:
 def _refuse_other_version(found: int, path: str | None) -> None:
     if found > SCHEMA_VERSION:
         raise ConfigError(f"database {path} has schema {found}, newer than this release's {SCHEMA_VERSION}: run a newer signer")
-    if found < SCHEMA_VERSION:
+    if found < _ONLY_TABLES_ADDED_SINCE:
         raise ConfigError(f"database {path} has schema {found}, older than this release's {SCHEMA_VERSION}: migrate it first")

@@ -4,6 +4,8 @@
 - `signature`: what each `SignatureKey` has come to: one row a key, so one released signature a key.
 - `material`: what is needed to return or complete a signature, by the index of the outcome that brought it; deleted after retention.
 - `counter`: numbers that are handed out once, for good.
+- `evidence_…`: evidence records in parts (RFC 4998): a record, the ids of its documents, and for each ArchiveTimeStampChain the leaves of
+  its hash tree, joined in the documents' order, with its TimeStampTokens. A document costs its id, some 10 bytes, and a digest a chain.
 """
 
 from __future__ import annotations
@@ -72,4 +74,63 @@ counter = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("next_value", BigInteger, nullable=False),
+)
+
+evidence_record = Table(
+    "evidence_record",
+    metadata,
+    Column("number", _Index64, primary_key=True),  # the newest has the highest
+    Column("record_id", String(64), nullable=False, unique=True),
+    Column("school_id", String, nullable=False),
+    Column("request_id", String, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),  # of the documents' ids and digests
+    Column("documents", Integer, nullable=False),
+    Column("digest_algorithm", String(16), nullable=False),  # of the last chain
+    Column("first_time_us", BigInteger, nullable=False),  # microseconds since 1970, UTC
+    Column("latest_time_us", BigInteger, nullable=False),
+    Column("renew_before_us", BigInteger, nullable=False),
+    Column("chains", Integer, nullable=False),
+    Column("timestamps", Integer, nullable=False),  # in all chains
+)
+
+evidence_school_index = Index("evidence_record_school", evidence_record.c.school_id, evidence_record.c.number)
+evidence_request_index = Index(
+    "evidence_record_request", evidence_record.c.school_id, evidence_record.c.request_id, evidence_record.c.fingerprint, unique=True
+)
+
+evidence_document = Table(
+    "evidence_document",
+    metadata,
+    Column("record", BigInteger, primary_key=True, autoincrement=False),
+    Column("document_id", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+evidence_chain = Table(
+    "evidence_chain",
+    metadata,
+    Column("record", BigInteger, primary_key=True, autoincrement=False),
+    Column("chain", Integer, primary_key=True, autoincrement=False),
+    Column("digest_algorithm", String(16), nullable=False),
+    Column("leaves", LargeBinary, nullable=False),
+)
+
+evidence_timestamp = Table(
+    "evidence_timestamp",
+    metadata,
+    Column("record", BigInteger, primary_key=True, autoincrement=False),
+    Column("timestamp", Integer, primary_key=True, autoincrement=False),
+    Column("chain", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+evidence_renewal = Table(
+    "evidence_renewal",
+    metadata,
+    Column("school_id", String, primary_key=True),
+    Column("request_id", String, primary_key=True),
+    Column("record", BigInteger, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -86,12 +86,25 @@ def test_preparing_twice_changes_nothing(engine: Engine) -> None:
         assert connection.execute(select(schema_version.c.version)).scalars().all() == [SCHEMA_VERSION]
 
 
-@pytest.mark.parametrize(("version", "hint"), [(SCHEMA_VERSION + 1, "newer signer"), (SCHEMA_VERSION - 1, "migrate")])
+@pytest.mark.parametrize(("version", "hint"), [(SCHEMA_VERSION + 1, "newer signer"), (0, "migrate")])
 def test_a_database_of_another_schema_is_refused(engine: Engine, version: int, hint: str) -> None:
     with engine.connect() as connection, connection.begin():
         connection.execute(update(schema_version).values(version=version))
     with pytest.raises(ConfigError, match=hint):
         prepare_schema(engine)
+
+
+def test_a_database_of_the_first_schema_gets_the_tables_it_lacks_and_keeps_what_it_holds(engine: Engine) -> None:
+    with engine.connect() as connection, connection.begin():
+        inserting(counter).execute(connection, [("tsa-serial", 7)])
+        for name in [name for name in metadata.tables if name.startswith("evidence_")]:
+            metadata.tables[name].drop(connection)
+        connection.execute(update(schema_version).values(version=1))
+    prepare_schema(engine)
+    assert set(inspect(engine).get_table_names()) == set(metadata.tables)
+    with engine.connect() as connection:
+        assert connection.execute(select(schema_version.c.version)).scalars().all() == [SCHEMA_VERSION]
+        assert [tuple(row) for row in connection.execute(select(counter))] == [("tsa-serial", 7)]
 
 
 def test_a_database_of_another_program_is_refused_untouched(tmp_path: Path, url: str) -> None:
