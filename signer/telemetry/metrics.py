@@ -62,6 +62,8 @@ class Spec:
     buckets: tuple[float, ...] = ()
 
 
+_AGE_SECONDS = (60, 600, 3600, 6 * 3600, 86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 31 * 86_400)
+_STATUS_SOURCE = ("source", "ocsp, crl")
 _TOKEN = ("token", "`[[tokens]]` name")
 _TSA = ("tsa", "`[[stamping.servers]]` name")
 
@@ -192,6 +194,55 @@ class Metrics:
     parked_completed: Annotated[
         Counter, Spec("signer_parked_completed_total", "Parked signatures that got their timestamp without being asked for again.")
     ]
+    extensions: Annotated[
+        Counter,
+        Spec(
+            "signer_extensions_total",
+            "Signed documents asked to be raised to a level, by how they ended.",
+            (("level", "b-t, b-lt, b-lta"), ("outcome", "signed (something was added), repeated, failed")),
+        ),
+    ]
+    revocation_questions: Annotated[
+        Counter,
+        Spec(
+            "signer_revocation_questions_total",
+            "Questions whether a certificate is revoked, to one source each, by how they ended.",
+            (
+                _STATUS_SOURCE,
+                (
+                    "outcome",
+                    "good, revoked, refused (the answer did not stand up), unreachable, timed-out, http-status, too-long, paused, remembered",
+                ),
+            ),
+        ),
+    ]
+    revocation_refused: Annotated[
+        Counter,
+        Spec(
+            "signer_revocation_refused_total",
+            "Answers about certificates that did not stand up to verification and were not used.",
+            (_STATUS_SOURCE, ("check", "encoding, refused, certificate, time, signer, signature, scope")),
+        ),
+    ]
+    revocation_request_duration_seconds: Annotated[
+        Histogram,
+        Spec(
+            "signer_revocation_request_duration_seconds",
+            "From asking a CA to its whole answer; failed ones left out.",
+            (_STATUS_SOURCE,),
+            _STAGE_SECONDS,
+        ),
+    ]
+    revocation_answer_age_seconds: Annotated[
+        Histogram,
+        Spec(
+            "signer_revocation_answer_age_seconds",
+            "Age of an answer when it is used: since its thisUpdate.",
+            (_STATUS_SOURCE,),
+            _AGE_SECONDS,
+        ),
+    ]
+    revocation_remembered: Annotated[Gauge, Spec("signer_revocation_remembered", "OCSP answers and CRLs remembered now.")]
     batches_in_progress: Annotated[Gauge, Spec("signer_batches_in_progress", "Batches open now.")]
     build_info: Annotated[Gauge, Spec("signer_build_info", "Always 1.", (("version", "of signer"), ("python", "of the interpreter")))]
 
