@@ -11,6 +11,7 @@ Rules of the room:
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Annotated
 
 from pydantic import AfterValidator, PlainValidator
@@ -43,6 +44,15 @@ def split_listen(listen: str) -> tuple[str, int]:
     """Host (IPv6 without its brackets) and port of a `ListenAddress`."""
     host, _, port = listen.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def is_loopback(listen: str) -> bool:
+    """Whether nobody outside this machine reaches a `ListenAddress`."""
+    host, _port = split_listen(listen)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _certificate_sha256(value: str) -> str:

@@ -14,6 +14,7 @@ from signer.config.problems import Problem, did_you_mean
 from signer.config.server import ServerSettings
 from signer.config.tree import Config, TrustSettings
 from signer.secrets import PinSource
+from signer.settings import is_loopback
 from signer.timestamp.settings import StampingSettings, TimestampSettings, TsaSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings
 
@@ -114,6 +115,24 @@ def _check_timestamp(timestamp: TimestampSettings | None, credentials: tuple[Cre
         yield Problem("timestamp.credential", f"no credential '{timestamp.credential}'{did_you_mean(timestamp.credential, ids)}")
 
 
+def _check_timestamp_http(timestamp: TimestampSettings | None) -> Iterator[Problem]:
+    if timestamp is None or timestamp.http is None:
+        return
+    http, path = timestamp.http, "timestamp.http"
+    if (http.tls_certificate is None) != (http.tls_private_key is None):
+        yield Problem(path, "give tls_certificate and tls_private_key together")
+    if http.tls_client_ca is not None and http.tls_certificate is None:
+        yield Problem(f"{path}.tls_client_ca", "needs tls_certificate and tls_private_key beside it")
+    for key in ("tls_certificate", "tls_private_key", "tls_client_ca"):
+        if (file := getattr(http, key)) is not None:
+            yield from _file(f"{path}.{key}", file, "make it, or correct the path")
+    if bool(http.basic_user) != (http.basic_password is not None):
+        yield Problem(path, "give basic_user and basic_password together")
+    has_secret = http.basic_password is not None or http.bearer_token is not None
+    if has_secret and http.tls_certificate is None and not is_loopback(http.listen):
+        yield Problem(path, "needs tls_certificate and tls_private_key: a password or bearer token would cross the network in the clear")
+
+
 def _check_stamping(stamping: StampingSettings) -> Iterator[Problem]:
     yield from _unique("stamping.servers", "name", (server.name for server in stamping.servers))
     for server in stamping.servers:
@@ -147,6 +166,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("clients",), _check_clients),
     (("trust",), _check_trust),
     (("timestamp", "credentials"), _check_timestamp),
+    (("timestamp",), _check_timestamp_http),
     (("stamping",), _check_stamping),
 )
 

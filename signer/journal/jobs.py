@@ -17,6 +17,7 @@ from signer.store.tables import counter, material, signature
 
 SERIAL_MAX = 2**63 - 1
 _TSA_COUNTER = "tsa-serial"
+_TSA_TIME_COUNTER = "tsa-time"
 _STATES = {state.value: state for state in SignatureState}
 
 StoredRow = tuple[bytes, str, int, bytes | None, int | None, bytes | None]
@@ -198,6 +199,25 @@ class ReserveSerials(Change):
         else:
             connection.execute(update(counter).where(counter.c.name == _TSA_COUNTER).values(next_value=first + self.count))
         return range(first, first + self.count)
+
+
+class ReserveTime(Change):
+    """Hand out the time up to a moment, to one caller."""
+
+    __slots__ = ("until_us",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, until_us: int) -> None:
+        super().__init__(loop)
+        self.until_us = until_us
+
+    def apply(self, connection: Connection, ledger: Ledger) -> int:  # noqa: ARG002
+        """Up to when it had been handed out before, in microseconds; 0 for never."""
+        before = connection.execute(select(counter.c.next_value).where(counter.c.name == _TSA_TIME_COUNTER)).scalar_one_or_none()
+        if before is None:
+            connection.execute(insert(counter).values(name=_TSA_TIME_COUNTER, next_value=self.until_us))
+        elif before < self.until_us:
+            connection.execute(update(counter).where(counter.c.name == _TSA_TIME_COUNTER).values(next_value=self.until_us))
+        return before or 0
 
 
 class ForgetMaterial(Change):

@@ -2,22 +2,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from signer.errors import InvalidArgument, JournalUnavailable
-from signer.journal.jobs import SERIAL_MAX, Abandon, ForgetMaterial, Intend, Job, LookUp, Note, Read, ReserveSerials, Settle, Stop
-from signer.journal.ledger import Ids, ids_of
+from signer.journal.jobs import (
+    SERIAL_MAX,
+    Abandon,
+    ForgetMaterial,
+    Intend,
+    Job,
+    LookUp,
+    Note,
+    Read,
+    ReserveSerials,
+    ReserveTime,
+    Settle,
+    Stop,
+)
+from signer.journal.ledger import Ids, ids_of, microseconds
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, Stored
 from signer.journal.reports import accounting
-from signer.journal.rows import count_parked, read_parked, read_released
+from signer.journal.rows import count_parked, read_parked
 from signer.journal.writer import CommitObserver, Writer
 from signer.model import SignatureKey
 from signer.store.engine import BUSY_TIMEOUT_S
 
 _FORGET_AT_ONCE = 1_000
 _JSON_INTEGER_MAX = 2**53
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _utc_now() -> datetime:
@@ -103,16 +117,6 @@ class Journal:
         count: int = await self.run(Read(asyncio.get_running_loop(), count_parked))
         return count
 
-    async def released(self, school_id: str, request_id: str) -> list[str]:
-        """The document ids of a request whose signatures are released, in order. Of the index alone: cheap for 10,000.
-
-        Raises:
-            JournalUnavailable: the database can't be read.
-        """
-        query = partial(read_released, school_id=school_id, request_id=request_id)
-        found: list[str] = await self.run(Read(asyncio.get_running_loop(), query))
-        return found
-
     async def intend(self, intents: Sequence[Intent]) -> list[int]:
         """Write down that keys are about to be used; the attempt number of each, 1 for the first. All of them, or none.
 
@@ -169,6 +173,17 @@ class Journal:
             raise InvalidArgument("count must be at least 1", field="count")
         serials: range = await self.run(ReserveSerials(asyncio.get_running_loop(), count))
         return serials
+
+    async def reserve_time(self, until: datetime) -> datetime:
+        """Reserve the time up to `until` (aware) for ordered timestamps; returns up to when it was reserved before, by whomever.
+
+        What lies before that moment is another's: of an earlier run, or of another daemon on this journal. The year 1970 for nobody.
+
+        Raises:
+            JournalUnavailable: not written: use none of it.
+        """
+        before_us: int = await self.run(ReserveTime(asyncio.get_running_loop(), microseconds(until)))
+        return _EPOCH + timedelta(microseconds=before_us)
 
     async def forget_material(self, before: datetime) -> int:
         """Delete the material of released signatures settled before `before` (aware); its SHA-256 and the state stay. Returns how many.

@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from signer.algorithms import DigestAlgorithm
-from signer.errors import DeadlineExceeded, SignerError, TimestampUnavailable
+from signer.errors import DeadlineExceeded, SignerError, TimestampError, TimestampUnavailable
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
 from signer.pipeline.serials import Reservations, Serials
 from signer.pipeline.stamp_key import APPLIANCE, APPLIANCES_OWN, StampKey
 from signer.timestamp.authority import Authority, IssuedTimestamp
+from signer.timestamp.ordering import OrderedClock
 from signer.timestamp.settings import TimestampSettings
 from signer.timestamp.template import TimestampTemplate
 from signer.timestamp.tsp import TimestampRequest
+
+_LEAD_SHARE = 10
+"""An ordered time may be ahead of the clock by this part of the accuracy, when the clock was set back a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class _Built:
 class BuiltInTimestamper:
     """Stamps with a key of our own. Owned by the event loop.
 
-    clock: the authority's time, aware; it raises TimestampUnavailable when it can't vouch for it. Whoever asks, all stamps pass it.
+    clock: the authority's time, aware; it raises ClockUntrusted when it can't vouch for it. Whoever asks, all stamps pass it.
     """
 
     def __init__(
@@ -44,7 +48,12 @@ class BuiltInTimestamper:
         self._engine = engine
         self._settings = settings
         self._clock = clock or engine.utc_now
-        self._serials = Serials(reservations)
+        ready = None
+        if settings.ordering:
+            lead_max = timedelta(milliseconds=settings.accuracy_ms) / _LEAD_SHARE
+            self._clock = ordered = OrderedClock(self._clock, reservations.reserve_time, lead_max)
+            ready = ordered.ready
+        self._serials = Serials(reservations.reserve_serials, prefix=settings.serial_prefix, ready=ready)
         self._accepted = frozenset(settings.digest_algorithms)
         self._built: _Built | None = None
 
@@ -57,7 +66,7 @@ class BuiltInTimestamper:
             raise _unavailable(error) from error
 
     async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm, deadline_s: float) -> Stamp:
-        """A timestamp for the path's step 7, certificates embedded. TimestampUnavailable says why there is none."""
+        """A timestamp for the path's step 7, certificates embedded. TimestampUnavailable or ClockUntrusted says why there is none."""
         try:
             issued = await self.stamp_request(TimestampRequest(imprint, digest_algorithm, with_certificates=True), deadline_s)
         except SignerError as error:
@@ -91,14 +100,19 @@ class BuiltInTimestamper:
         if self._built is None or self._built.key.credential is not credential:
             algorithm = engine.credentials.choose_algorithm(credential, None)
             template = TimestampTemplate.build(
-                credential.certificate, credential.chain, algorithm, policy_oid=settings.policy_oid, accuracy_ms=settings.accuracy_ms
+                credential.certificate,
+                credential.chain,
+                algorithm,
+                policy_oid=settings.policy_oid,
+                accuracy_ms=settings.accuracy_ms,
+                ordering=settings.ordering,
             )
             self._built = _Built(template, StampKey(engine, credential, validity.serial, algorithm))
         return self._built
 
 
-def _unavailable(error: SignerError) -> TimestampUnavailable:
-    if isinstance(error, TimestampUnavailable):
+def _unavailable(error: SignerError) -> TimestampError:
+    if isinstance(error, TimestampError):
         return error.copy()
     return TimestampUnavailable(
         f"the built-in authority can't stamp: {error.message}", retry_after_s=error.retry_after_s, cause=error.reason.value

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from signer.algorithms import DigestAlgorithm
-from signer.errors import CertificateExpired, CertificateNotYetValid, SignerError, TimestampUnavailable
+from signer.errors import CertificateExpired, CertificateNotYetValid, SignerError, TimestampError
 from signer.timestamp.template import TimestampTemplate
 from signer.timestamp.tsp import PkiFailure, RequestRefused, TimestampRequest, granted, parse_request, rejected
 
@@ -27,8 +27,8 @@ class Authority:
     """The built-in time-stamping authority (RFC 3161 §2.1), holding nothing but its template and three doors.
 
     sign: makes a signature of a digest by the template's algorithm, with the authority's key; it is told the serial number it is for.
-    serials: a number no timestamp had before, durably, on any replica. clock: the time, aware; it raises TimestampUnavailable when it
-    can't vouch for it to the template's accuracy (EN 319 421 §7.7.2). accepted_digests: what imprints may be made with.
+    serials: a number no timestamp had before, durably, on any replica. clock: the time, aware; it raises ClockUntrusted when it can't
+    vouch for it to the template's accuracy (EN 319 421 §7.7.2). accepted_digests: what imprints may be made with.
 
     Timestamps may be made concurrently. A serial number whose signature fails is lost, never used again. Nothing comes between a number
     and its time: where `clock` never gives a time twice, their orders are the same.
@@ -57,7 +57,7 @@ class Authority:
         self._check_acceptable(asked)
         template = self.template
         serial = await self.serials()
-        gen_time = self.clock()
+        gen_time = template.gen_time(self.clock())
         if gen_time < template.not_before:
             raise CertificateNotYetValid(f"the authority's certificate is valid from {template.not_before.isoformat()}")
         if gen_time > template.not_after:
@@ -91,7 +91,7 @@ async def answer(request: bytes, issue: Callable[[TimestampRequest], Awaitable[I
     except RequestRefused as refused:
         return Answer(rejected(refused.failure, refused.text), refused.failure)
     except SignerError as error:
-        if isinstance(error, TimestampUnavailable):
+        if isinstance(error, TimestampError):
             failure, text = PkiFailure.TIME_NOT_AVAILABLE, "the time source can't be trusted now"
         else:
             failure, text = PkiFailure.SYSTEM_FAILURE, f"no timestamp can be made now: {error.reason.value}"

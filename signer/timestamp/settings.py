@@ -10,9 +10,73 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from signer.algorithms import DigestAlgorithm
-from signer.settings import Identifier, PinReferenceText
+from signer.settings import Identifier, ListenAddress, PinReferenceText
 
 _OID = r"^[0-2](\.(0|[1-9]\d*))+$"
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampHttpSettings:
+    """`[timestamp.http]`: the built-in authority over HTTP (RFC 3161 §3.4). Leave the section out to have none.
+
+    Timestamps need no secrecy, so plain HTTP is usual; whoever reaches it may use the authority's key. Give TLS and a client CA, a
+    password or a bearer token where that is not meant.
+    """
+
+    listen: Annotated[ListenAddress, Field(description="Address and port; port 0 takes a free one and logs it.")]
+    path: Annotated[
+        str, Field(pattern=r"^/[!-~]{0,200}$", description="Where requests are posted to; any other path is answered with 404.")
+    ] = "/tsa"
+    request_bytes_max: Annotated[
+        int, Field(ge=256, le=65_536, description="Longest request; a longer one is answered with 413 and its connection closed.")
+    ] = 4096
+    concurrency_max: Annotated[
+        int, Field(ge=1, le=10_000, description="Timestamps in work at once; one more is answered with 503 and Retry-After.")
+    ] = 256
+    per_second_max: Annotated[
+        float, Field(ge=0, le=100_000, description="Timestamps a second, of all callers; beyond it 503 with Retry-After; 0: no limit.")
+    ] = 0.0
+    address_per_second_max: Annotated[
+        float,
+        Field(ge=0, le=100_000, description="Timestamps a second of one client address; beyond it 429 with Retry-After; 0: no limit."),
+    ] = 0.0
+    connections_max: Annotated[int, Field(ge=1, le=100_000, description="Connections open at once; one more is closed at once.")] = 1024
+    address_connections_max: Annotated[
+        int, Field(ge=1, le=100_000, description="Connections of one client address; raise it for a proxy that stands in front.")
+    ] = 128
+    idle_s: Annotated[
+        float,
+        Field(
+            ge=0.1,
+            le=3600,
+            description="How long a connection may wait for its client: for a handshake, a request's head, its body, for the answer to be "
+            "taken, or between requests. Then it is closed.",
+        ),
+    ] = 15.0
+    answer_s_max: Annotated[
+        float, Field(gt=0, le=60, description="How long a timestamp may take; then the answer is 503 with Retry-After.")
+    ] = 10.0
+    tls_certificate: Annotated[
+        Path | None, Field(description="PEM: the server's certificate, then its intermediates; without it plain HTTP is spoken.")
+    ] = None
+    tls_private_key: Annotated[
+        Path | None, Field(description="PEM: the private key of tls_certificate, without a passphrase; mode 0600.")
+    ] = None
+    tls_client_ca: Annotated[
+        Path | None,
+        Field(description="PEM: the CAs that must have issued each client's certificate; without it none is asked for."),
+    ] = None
+    basic_user: Annotated[
+        str,
+        Field(max_length=256, pattern=r"^[^:]*$", description="User of HTTP basic authentication (RFC 7617); empty: none."),
+    ] = ""
+    basic_password: Annotated[
+        PinReferenceText | None,
+        Field(description="Where its password is read, at start: 'file:PATH' (mode 0600), 'env:NAME' or 'credential:NAME'."),
+    ] = None
+    bearer_token: Annotated[
+        PinReferenceText | None, Field(description="Where a bearer token (RFC 6750) that is let in is read, at start, as basic_password.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +97,23 @@ class TimestampSettings:
     digest_algorithms: Annotated[
         tuple[DigestAlgorithm, ...], Field(description="Message imprints that are stamped; others are refused with badAlg.")
     ] = (DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512)
+    ordering: Annotated[
+        bool,
+        Field(
+            description="TSTInfo.ordering: a later timestamp has a later time, to the microsecond, over restarts too (which take up to 2 "
+            "seconds longer). Only where no other daemon stamps with this certificate from a journal of its own."
+        ),
+    ] = False
+    serial_prefix: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=65_535,
+            description="Stands above the lowest 64 bits of each serial number. Daemons that stamp with one certificate from journals of "
+            "their own each need another; so does a daemon whose journal was restored from an older copy.",
+        ),
+    ] = 0
+    http: Annotated[TimestampHttpSettings | None, Field(description="The authority over HTTP; leave it out to have none.")] = None
 
 
 def _http_url(value: str) -> str:

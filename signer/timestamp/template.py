@@ -27,12 +27,14 @@ class TimestampTemplate:
         timestamp = template.assemble(tst_info, attributes, sign(hash(attributes)))
 
     algorithm: of the signature. policy_oid: what each timestamp names. accuracy_ms: what each states. not_before, not_after: when the
-    certificate is valid; a timestamp with another time would be refused by everybody.
+    certificate is valid; a timestamp with another time would be refused by everybody. ordering: whether times order timestamps whatever
+    the accuracy; they are then given to the microsecond.
     """
 
     algorithm: SignatureAlgorithm
     policy_oid: str
     accuracy_ms: int
+    ordering: bool
     not_before: datetime
     not_after: datetime
     _with_certificates: CmsTemplate
@@ -67,6 +69,7 @@ class TimestampTemplate:
             algorithm=algorithm,
             policy_oid=policy_oid,
             accuracy_ms=accuracy_ms,
+            ordering=ordering,
             not_before=parsed.not_valid_before_utc,
             not_after=parsed.not_valid_after_utc,
             _with_certificates=cms,
@@ -75,13 +78,17 @@ class TimestampTemplate:
             _accuracy_and_ordering=accuracy_der(accuracy_ms) + (der.TRUE if ordering else b""),
         )
 
+    def gen_time(self, now: datetime) -> datetime:
+        """The time that a timestamp made now states: what is finer than a millisecond is cut off, unless times order timestamps."""
+        return now if self.ordering else now.replace(microsecond=now.microsecond // 1000 * 1000)
+
     def tst_info(self, imprint: bytes, digest_algorithm: DigestAlgorithm, serial: int, gen_time: datetime, nonce: int | None) -> bytes:
-        """TSTInfo, DER. gen_time: aware; what is finer than a millisecond is cut off."""
+        """TSTInfo, DER. gen_time: aware, as `gen_time` gave it."""
         fields = (
             self._before_imprint,
             message_imprint(imprint, digest_algorithm),
             der.integer(serial),
-            der.generalized_time(gen_time.replace(microsecond=gen_time.microsecond // 1000 * 1000)),
+            der.generalized_time(gen_time),
             self._accuracy_and_ordering,
             b"" if nonce is None else der.integer(nonce),
         )
@@ -100,6 +107,6 @@ class TimestampTemplate:
     def size_max(self) -> int:
         """An upper bound of what `assemble` returns for nonces and serial numbers of up to 160 bits, in bytes."""
         largest = 1 << 159
-        moment = self.not_after.replace(microsecond=999_000)
+        moment = self.not_after.replace(microsecond=999_999)
         tst_info = self.tst_info(bytes(DigestAlgorithm.SHA512.size_bytes), DigestAlgorithm.SHA512, largest, moment, largest)
         return self._with_certificates.size_max(0, len(tst_info))
