@@ -211,7 +211,7 @@ class Metrics:
                 _STATUS_SOURCE,
                 (
                     "outcome",
-                    "good, revoked, refused (the answer did not stand up), unreachable, timed-out, http-status, too-long, paused, remembered",
+                    "good, revoked, refused (not believed), unreachable, timed-out, http-status, too-long, paused, remembered",
                 ),
             ),
         ),
