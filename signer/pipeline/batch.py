@@ -80,10 +80,14 @@ class Tally:
 
 
 class Batch:
-    """One running batch. `submit` and `refuse` from the reading side, `outcomes` from the writing side, `end_of_input` once."""
+    """One running batch. `submit` and `refuse` from the reading side, `outcomes` from the writing side, `end_of_input` once.
+
+    covered: digests of the files released, by document id, where the plan wants evidence over them.
+    """
 
     def __init__(self, engine: Engine, request: Request, plan: ReadyPlan, *, documents_max: int, bytes_max: int) -> None:
         self.tally = Tally()
+        self.covered: dict[str, bytes] = {}
         self._engine = engine
         self.request = request
         self._plan = plan
@@ -160,6 +164,8 @@ class Batch:
 
     def _end(self, outcome: ItemOutcome) -> None:
         self.tally.add(outcome.result)
+        if self._plan.evidence is not None and isinstance(outcome.result, SignedDocument):
+            self.covered[outcome.document_id] = outcome.result.material.digest(self._plan.evidence)
         self._observer.observe(outcome.result)
         self._ended.put_nowait(outcome)
 

@@ -9,15 +9,17 @@ from datetime import datetime
 
 import msgspec
 
-from signer.algorithms import SignatureAlgorithm
+from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.errors import InternalError, RequestIdReused
 from signer.journal.model import SignatureState, Stored
+from signer.model import SOURCE_DIGEST
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     """appended: the update with its CMS (PAdES), or the bare signature (digests).
 
     signed_sha256: of the whole signed file; empty where it was completed without the document, and computed when that comes again.
+    other_digest: of the same by the evidence plan's algorithm, where that is another one; empty if none was asked for.
     """
 
     appended: bytes
@@ -26,6 +28,13 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     certificate_serial: str
     algorithm: SignatureAlgorithm
     signed_sha256: bytes
+    other_digest: bytes = b""
+
+    def digest(self, algorithm: DigestAlgorithm) -> bytes:
+        """Of the whole signed file; empty where it is not known."""
+        if algorithm is SOURCE_DIGEST:
+            return self.signed_sha256
+        return self.other_digest if len(self.other_digest) == algorithm.size_bytes else b""
 
 
 class Parked(msgspec.Struct, frozen=True, array_like=True, tag="p"):

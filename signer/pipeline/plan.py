@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import Enum
 
-from signer.algorithms import SignatureAlgorithm
+from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.errors import NotServedYet
 from signer.model import Credential, FieldPlacement, Level, Profile
 from signer.pipeline.engine import Engine
@@ -23,7 +23,7 @@ class Shortage(Enum):
     """What the caller wants when no timestamp can be had; the contract's TimestampShortage has the same names.
 
     FAIL: ask until deadline or patience ends, then fail. PARK: fail at once with TimestampPending; the appliance goes on asking. Either
-    way the signature is kept, and is no part of what makes two requests the same.
+    way the signature is kept.
     """
 
     FAIL = "fail"
@@ -32,7 +32,11 @@ class Shortage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReadyPlan:
-    """What is the same for all items of a request. certificate_serial: lower-case hex. shortage: for levels above B-B."""
+    """What is the same for all items of a request.
+
+    certificate_serial: lower-case hex. shortage: for levels above B-B. evidence: digest of the evidence record to make over a batch; None
+    for none. Both are no part of what makes two requests the same.
+    """
 
     profile: Profile
     level: Level
@@ -41,6 +45,7 @@ class ReadyPlan:
     placement: FieldPlacement
     certificate_serial: str
     shortage: Shortage = Shortage.FAIL
+    evidence: DigestAlgorithm | None = None
 
     @property
     def name(self) -> str:
@@ -58,6 +63,7 @@ def make_ready(
     algorithm: SignatureAlgorithm | None,
     placement: FieldPlacement,
     shortage: Shortage = Shortage.FAIL,
+    evidence: DigestAlgorithm | None = None,
 ) -> ReadyPlan:
     """Checks everything about a request that can be checked before its first document.
 
@@ -71,7 +77,7 @@ def make_ready(
     chosen = engine.credentials.choose_algorithm(credential, algorithm)
     if level is not Level.B_B:
         engine.require_timestamper()
-    return ReadyPlan(profile, level, credential, chosen, placement, validity.serial, shortage)
+    return ReadyPlan(profile, level, credential, chosen, placement, validity.serial, shortage, evidence)
 
 
 def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: bytes) -> bytes:

@@ -34,25 +34,54 @@ async def stamp_signature(
     """A verified timestamp over the signature.
 
     park: makes the signature durable; called once, before this waits or raises. Raises TimestampPending when the caller chose PARK; with
-    FAIL a leaf of TimestampError once deadline or patience has ended, or cannot see another authority ready.
+    FAIL as `stamp_patiently`.
     """
-    remaining_s = request.remaining_s
-    deadline_s = request.clock_s() + remaining_s - min(_ANSWER_S_MAX, remaining_s * _ANSWER_SHARE)
+    is_parked = False
+
+    async def keep(error: TimestampError) -> None:
+        nonlocal is_parked
+        if not is_parked:
+            await park()
+            is_parked = True
+        if shortage is Shortage.PARK:
+            raise _pending(error) from error
+
+    return await stamp_patiently(engine, request, imprint_of(signature), DigestAlgorithm.SHA256, keep)
+
+
+async def _go_on(_error: TimestampError) -> None:
+    """Nothing depends on it yet."""
+
+
+async def stamp_patiently(
+    engine: Engine,
+    request: Request,
+    imprint: bytes,
+    digest_algorithm: DigestAlgorithm,
+    after_failure: Callable[[TimestampError], Awaitable[None]] = _go_on,
+) -> Stamp:
+    """A verified timestamp over the imprint.
+
+    after_failure: awaited after each failure; what it raises ends the asking. Raises a leaf of TimestampError once deadline or patience has
+    ended, or cannot see another authority ready.
+    """
+    deadline_s = answer_by_s(request)
     patience_ends_s = min(deadline_s, request.clock_s() + engine.patience_s)
-    timestamper, imprint = engine.require_timestamper(), imprint_of(signature)
-    is_parked, pause_s = False, _PAUSE_S_MIN
+    timestamper, pause_s = engine.require_timestamper(), _PAUSE_S_MIN
     while True:
         try:
-            return await timestamper.stamp(imprint, DigestAlgorithm.SHA256, deadline_s)
+            return await timestamper.stamp(imprint, digest_algorithm, deadline_s)
         except TimestampError as error:
-            if not is_parked:
-                await park()
-                is_parked = True
-            if shortage is Shortage.PARK:
-                raise _pending(error) from error
+            await after_failure(error)
             if not await _waited(request, max(pause_s, error.retry_after_s or 0.0), patience_ends_s):
                 raise
         pause_s = min(_PAUSE_S_MAX, 2 * pause_s)
+
+
+def answer_by_s(request: Request) -> float:
+    """Until when there is time to ask, so that the outcome still reaches the caller; on the request's clock."""
+    remaining_s = request.remaining_s
+    return request.clock_s() + remaining_s - min(_ANSWER_S_MAX, remaining_s * _ANSWER_SHARE)
 
 
 def imprint_of(signature: bytes) -> bytes:

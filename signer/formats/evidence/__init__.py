@@ -8,6 +8,7 @@
 
 - `hash_tree`: Merkle trees over digests of documents and of groups of documents, and their reduced trees.
 - `record`: EvidenceRecord, chains and ArchiveTimeStamps, written and strictly read.
+- `shared`: the record of a whole class, of which each document's own is made.
 - `renewal`: by a new timestamp, and by a new hash tree (§5.2). `verification`: what a record proves, and until when.
 
 Rules of the room:
@@ -21,6 +22,7 @@ Rules of the room:
 from signer.formats.evidence.hash_tree import HashTree, Reduced, build, build_groups, root_of
 from signer.formats.evidence.record import ArchiveTimeStamp, EvidenceRecord, evidence_record, evidence_records, read_evidence_record
 from signer.formats.evidence.renewal import hash_tree_digests, renewed_by_hash_tree, renewed_by_timestamp, timestamp_digests
+from signer.formats.evidence.shared import SharedChain, SharedEvidence, timestamp_tree
 from signer.formats.evidence.verification import Coverage, Digests, Proof, StampedTime, TimestampJudge, check_timestamps, verify
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "HashTree",
     "Proof",
     "Reduced",
+    "SharedChain",
+    "SharedEvidence",
     "StampedTime",
     "TimestampJudge",
     "build",
@@ -44,5 +48,6 @@ __all__ = [
     "renewed_by_timestamp",
     "root_of",
     "timestamp_digests",
+    "timestamp_tree",
     "verify",
 ]

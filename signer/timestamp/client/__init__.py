@@ -5,6 +5,7 @@
         Transport.post        HTTP (RFC 3161 §3.4): kept-alive connections, TLS, authentication, limits       `transport`
         Health                may it be asked? ready, left alone after failures, quarantined after a lie      `health`
         Pace                  when may the next request leave?                                               `pace`
+        Past                  what it did lately, for people                                                 `past`
 
 Rules of the room:
 - What leaves it went through `verify_timestamp`, whatever the connection, the status or the authority's past.

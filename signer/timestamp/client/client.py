@@ -40,15 +40,25 @@ class TimestampClient:
         await asyncio.gather(*(authority.close() for authority in self.authorities))
 
     async def stamp(self, imprint: bytes, digest_algorithm: DigestAlgorithm, deadline_s: float) -> VerifiedTimestamp:
-        """A verified timestamp from the first authority that gives one; each is asked at most once. deadline_s: on the loop's clock.
+        """A verified timestamp from the first authority that gives one; as `stamp_named`, under any policy that is accepted of them."""
+        _name, verified = await self.stamp_named(imprint, digest_algorithm, deadline_s)
+        return verified
 
+    async def stamp_named(
+        self, imprint: bytes, digest_algorithm: DigestAlgorithm, deadline_s: float, policy_oid: str = ""
+    ) -> tuple[str, VerifiedTimestamp]:
+        """A verified timestamp and the name of the authority that gave it; each is asked at most once. deadline_s: on the loop's clock.
+
+        policy_oid: the timestamp must be under this one, and only authorities configured with it are asked; empty: their own choice.
         Raises TimestampUnavailable, whose `retry_after_s` is when the first of them may be asked again; TimestampInvalid when those that
         answered all lied and nobody was merely out of reach.
         """
         failures: list[tuple[str, AskFailed]] = []
         for authority in self.authorities:
+            if policy_oid and policy_oid not in authority.policies:
+                continue
             try:
-                return await authority.ask(imprint, digest_algorithm, deadline_s)
+                return authority.name, await authority.ask(imprint, digest_algorithm, deadline_s, policy_oid)
             except AskFailed as failed:
                 failures.append((authority.name, failed))
         raise self._nobody(failures)
