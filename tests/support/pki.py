@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -90,8 +91,12 @@ def issue(
     not_before: datetime = NOT_BEFORE,
     not_after: datetime = NOT_AFTER,
     padding_bytes: int = 0,
+    extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
 ) -> Issued:
-    """Issue a certificate; without issuer it signs itself. padding_bytes: of a private extension that makes it large."""
+    """Issue a certificate; without issuer it signs itself. padding_bytes: of a private extension that makes it large.
+
+    extensions: more of them, each with whether it is critical.
+    """
     subject = name(common_name)
     builder = (
         x509.CertificateBuilder()
@@ -112,6 +117,8 @@ def issue(
     if padding_bytes:
         private = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.99"), bytes(padding_bytes))
         builder = builder.add_extension(private, critical=False)
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
     return Issued(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
