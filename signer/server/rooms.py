@@ -34,7 +34,7 @@ from signer.tokens.settings import TokenSettings
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What a daemon starts, uses and takes down. Owned by the event loop."""
+    """What a daemon starts, uses and takes down. authority: the built-in one, if there is any. Owned by the event loop."""
 
     registry: CollectorRegistry
     metrics: Metrics
@@ -44,6 +44,7 @@ class Rooms:
     pools: Mapping[str, TokenPool]
     engine: Engine
     tsa_client: TimestampClient
+    authority: BuiltInTimestamper | None
 
 
 def furnish(config: Config) -> Rooms:
@@ -60,8 +61,10 @@ def furnish(config: Config) -> Rooms:
         ledger=journal, preparer=documents, keys=pools, credentials=credentials, metrics=metrics, utc_now=lambda: datetime.now(UTC)
     )
     tsa_client = TimestampClient(config.stamping.servers, metrics, engine.utc_now)
-    _wire_timestamps(config, engine, journal, tsa_client)
-    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client)
+    authority = None if config.timestamp is None else BuiltInTimestamper(engine, config.timestamp, journal)
+    engine.timestamper = OutsideTimestamper(tsa_client) if config.stamping.servers else authority
+    engine.patience_s = config.stamping.patience_s
+    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, authority)
 
 
 def _journal(config: Config, metrics: Metrics) -> Journal:
@@ -94,14 +97,6 @@ def _pool(config: Config, token: TokenSettings, watch: Watch) -> TokenPool:
         log_level=config.log.level.value,
         events=watch,
     )
-
-
-def _wire_timestamps(config: Config, engine: Engine, journal: Journal, tsa_client: TimestampClient) -> None:
-    engine.patience_s = config.stamping.patience_s
-    if config.stamping.servers:
-        engine.timestamper = OutsideTimestamper(tsa_client)
-    elif config.timestamp is not None:
-        engine.timestamper = BuiltInTimestamper(engine, config.timestamp, journal)
 
 
 def _cores() -> int:
