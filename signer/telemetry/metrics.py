@@ -190,6 +190,57 @@ class Metrics:
         Gauge,
         Spec("signer_tsa_state", "Whether it is asked: 0 ready, 1 left alone after failures, 2 quarantined for a lie.", (_TSA,)),
     ]
+    clock_state: Annotated[
+        Gauge,
+        Spec(
+            "signer_clock_state",
+            "Whether the built-in authority issues: 0 trusted, 1 unguarded; or not: 2 unknown, 3 off, 4 contradicted, 5 leap second.",
+        ),
+    ]
+    clock_offset_seconds: Annotated[
+        Gauge, Spec("signer_clock_offset_seconds", "System clock minus true time, as the time sources have it; NaN while unknown.")
+    ]
+    clock_error_bound_seconds: Annotated[
+        Gauge,
+        Spec("signer_clock_error_bound_seconds", "The most the system clock can be off now; beyond `accuracy_ms` nothing is issued."),
+    ]
+    clock_check_age_seconds: Annotated[
+        Gauge, Spec("signer_clock_check_age_seconds", "Since the time sources last said what agreed; NaN before the first time.")
+    ]
+    clock_source_checks: Annotated[
+        Counter,
+        Spec(
+            "signer_clock_source_checks_total",
+            "Questions to a time source, by how they ended.",
+            (
+                ("source", "as in `[timestamp.clock] servers`; or chrony"),
+                ("outcome", "agreed, false, undecided, silent, unreachable, unsynchronised, kiss-o-death, nonsense, left-alone"),
+            ),
+        ),
+    ]
+    authority_requests: Annotated[
+        Counter,
+        Spec(
+            "signer_authority_requests_total",
+            "Requests to the built-in authority over HTTP, by how they ended.",
+            (
+                (
+                    "outcome",
+                    "granted; a PKIFailureInfo (bad-algorithm, bad-data-format, time-not-available, …); or a status (http-400, …)",
+                ),
+            ),
+        ),
+    ]
+    authority_request_duration_seconds: Annotated[
+        Histogram,
+        Spec(
+            "signer_authority_request_duration_seconds",
+            "From a request's head to its timestamp, over HTTP; those granted alone.",
+            (),
+            _STAGE_SECONDS,
+        ),
+    ]
+    authority_connections: Annotated[Gauge, Spec("signer_authority_connections", "HTTP connections open to the built-in authority now.")]
     parked_signatures: Annotated[Gauge, Spec("signer_parked_signatures", "Signatures in the journal that wait for their timestamp.")]
     parked_completed: Annotated[
         Counter, Spec("signer_parked_completed_total", "Parked signatures that got their timestamp without being asked for again.")
