@@ -15,6 +15,7 @@ from signer.config.server import ServerSettings
 from signer.config.tree import Config, TrustSettings
 from signer.secrets import PinSource
 from signer.settings import is_loopback
+from signer.timestamp.clock.settings import GuardKind, split_server
 from signer.timestamp.settings import StampingSettings, TimestampSettings, TsaSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings
 
@@ -22,6 +23,7 @@ SectionsFound: TypeAlias = dict[str, Any]
 """Section name → its settings, for the sections that are well-formed by themselves."""
 
 _OTHERS_MAY_READ = 0o077
+_SERVERS_TO_OUTVOTE_ONE = 3
 
 
 def check(found: SectionsFound) -> list[Problem]:
@@ -33,7 +35,7 @@ def check(found: SectionsFound) -> list[Problem]:
 
 def advise(config: Config) -> list[Problem]:
     """What is allowed but probably not meant: to be logged at start and shown by `signer config check`."""
-    return [*_advise_schools(config), *_advise_timestamp(config), *_advise_files(config)]
+    return [*_advise_schools(config), *_advise_timestamp(config), *_advise_clock(config), *_advise_files(config)]
 
 
 def _check_server(server: ServerSettings) -> Iterator[Problem]:
@@ -133,6 +135,21 @@ def _check_timestamp_http(timestamp: TimestampSettings | None) -> Iterator[Probl
         yield Problem(path, "needs tls_certificate and tls_private_key: a password or bearer token would cross the network in the clear")
 
 
+def _check_clock(timestamp: TimestampSettings | None) -> Iterator[Problem]:
+    if timestamp is None:
+        return
+    clock = timestamp.clock
+    if clock.guard is GuardKind.NTP and not clock.servers:
+        yield Problem("timestamp.clock.servers", 'is required with guard = "ntp": three or more NTP servers')
+    if clock.guard is not GuardKind.NTP and clock.servers:
+        yield Problem("timestamp.clock.servers", f'not asked with guard = "{clock.guard.value}": leave them out, or write guard = "ntp"')
+    for server, count in Counter(clock.servers).items():
+        if count > 1:
+            yield Problem("timestamp.clock.servers", f"'{server}' is given {count} times; each has one vote")
+    if clock.guard is GuardKind.CHRONY:
+        yield from _file("timestamp.clock.chronyc", clock.chronyc, "install chrony, or correct the path")
+
+
 def _check_stamping(stamping: StampingSettings) -> Iterator[Problem]:
     yield from _unique("stamping.servers", "name", (server.name for server in stamping.servers))
     for server in stamping.servers:
@@ -167,6 +184,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("trust",), _check_trust),
     (("timestamp", "credentials"), _check_timestamp),
     (("timestamp",), _check_timestamp_http),
+    (("timestamp",), _check_clock),
     (("stamping",), _check_stamping),
 )
 
@@ -206,6 +224,22 @@ def _advise_timestamp(config: Config) -> Iterator[Problem]:
             yield Problem(
                 f"credentials[{credential.id}].school", "the timestamp authority's key should be of no school, so that no client may use it"
             )
+
+
+def _advise_clock(config: Config) -> Iterator[Problem]:
+    if config.timestamp is None:
+        return
+    clock = config.timestamp.clock
+    if clock.guard is GuardKind.UNGUARDED:
+        yield Problem("timestamp.clock.guard", "nobody checks the clock: when it is wrong, so are the timestamps; fine for trials only")
+    if 0 < len(clock.servers) < _SERVERS_TO_OUTVOTE_ONE:
+        yield Problem(
+            "timestamp.clock.servers", f"give {_SERVERS_TO_OUTVOTE_ONE} or more: of {len(clock.servers)}, none may lie or be away"
+        )
+    for server in clock.servers:
+        host, _port = split_server(server)
+        if host == "localhost" or host.startswith("127.") or host == "::1":
+            yield Problem("timestamp.clock.servers", f"'{server}' is this machine: it follows the clock it is to check")
 
 
 def _advise_files(config: Config) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from signer.algorithms import DigestAlgorithm
@@ -23,9 +23,6 @@ from signer.timestamp.ordering import OrderedClock
 from signer.timestamp.settings import TimestampSettings
 from signer.timestamp.template import TimestampTemplate
 from signer.timestamp.tsp import TimestampRequest
-
-_LEAD_SHARE = 10
-"""An ordered time may be ahead of the clock by this part of the accuracy, when the clock was set back a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,7 @@ class BuiltInTimestamper:
         self._clock = clock or engine.utc_now
         ready = None
         if settings.ordering:
-            lead_max = timedelta(milliseconds=settings.accuracy_ms) / _LEAD_SHARE
-            self._clock = ordered = OrderedClock(self._clock, reservations.reserve_time, lead_max)
+            self._clock = ordered = OrderedClock(self._clock, reservations.reserve_time, settings.stating_error_max)
             ready = ordered.ready
         self._serials = Serials(reservations.reserve_serials, prefix=settings.serial_prefix, ready=ready)
         self._accepted = frozenset(settings.digest_algorithms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from signer.algorithms import DigestAlgorithm
 from signer.settings import Identifier, ListenAddress, PinReferenceText
+from signer.timestamp.clock.settings import ClockSettings
 
 _OID = r"^[0-2](\.(0|[1-9]\d*))+$"
 
@@ -93,7 +95,15 @@ class TimestampSettings:
             description="TSTInfo.policy of every timestamp, as dotted numbers: the OID of your TSA policy.",
         ),
     ]
-    accuracy_ms: Annotated[int, Field(ge=1, le=1_000, description="TSTInfo.accuracy: how far the clock may be off.")] = 1000
+    clock: Annotated[
+        ClockSettings,
+        Field(
+            description='Say who vouches for the clock: guard = "ntp" with servers, guard = "chrony", or, for trials, guard = "unguarded".'
+        ),
+    ]
+    accuracy_ms: Annotated[
+        int, Field(ge=2, le=1_000, description="TSTInfo.accuracy: how far the time may be off; `[timestamp.clock]` sees to it.")
+    ] = 1000
     digest_algorithms: Annotated[
         tuple[DigestAlgorithm, ...], Field(description="Message imprints that are stamped; others are refused with badAlg.")
     ] = (DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512)
@@ -114,6 +124,16 @@ class TimestampSettings:
         ),
     ] = 0
     http: Annotated[TimestampHttpSettings | None, Field(description="The authority over HTTP; leave it out to have none.")] = None
+
+    @property
+    def stating_error_max(self) -> timedelta:
+        """How far the time stated may lie from the clock: cut to its millisecond; or, in order, ahead of a clock that was set back."""
+        return timedelta(milliseconds=self.accuracy_ms) / 10 if self.ordering else timedelta(milliseconds=1)
+
+    @property
+    def clock_error_max(self) -> timedelta:
+        """What that leaves of the accuracy for the clock."""
+        return timedelta(milliseconds=self.accuracy_ms) - self.stating_error_max
 
 
 def _http_url(value: str) -> str:

@@ -58,7 +58,7 @@ class World:
         return self.folder / "pki"
 
     def config(self, name: str = "signer.toml", **changes: Any) -> Path:
-        """Writes a configuration; changes: token, server, documents, journal, limits, stamping … as dicts of TOML values; tsas a list."""
+        """Writes a configuration; changes: token, server, documents, journal, limits, clock … as dicts of TOML values; tsas a list."""
         path = self.folder / name
         path.write_text(_config_text(self, changes), encoding="utf-8")
         return path
@@ -135,6 +135,7 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         ("[documents]", {"processes": 2} | changes.get("documents", {})),
         ("[trust]", {"ca_files": ["ca.pem"]}),
         ("[timestamp]", {"credential": "tsa", "policy_oid": POLICY_OID} | changes.get("timestamp", {})),
+        ("[timestamp.clock]", changes.get("clock", {"guard": "unguarded"})),
         ("[stamping]", changes.get("stamping", {})),
         *[("[[stamping.servers]]", server) for server in changes.get("tsas", [])],
         ("[[tokens]]", token),

@@ -12,6 +12,8 @@ tls_private_key = "server.key"
 tls_client_ca = "ca.pem"
 """
 
+UNGUARDED = 'clock = { guard = "unguarded" }\n'
+
 
 def token(name: str, more: str = 'label = "x"', pin: str = "env:PIN") -> str:
     return f'[[tokens]]\nname = "{name}"\nmodule = "module.so"\npin = "{pin}"\n{more}\n'
@@ -19,6 +21,10 @@ def token(name: str, more: str = 'label = "x"', pin: str = "env:PIN") -> str:
 
 def credential(name: str, more: str = 'key_label = "k"', of: str = "main") -> str:
     return f'[[credentials]]\nid = "{name}"\ntoken = "{of}"\n{more}\n'
+
+
+def tsa(clock: str) -> str:
+    return token("main") + credential("tsa") + f'[timestamp]\ncredential = "tsa"\npolicy_oid = "1.2.3"\n{clock}\n'
 
 
 def client(name: str, more: str) -> str:
@@ -78,9 +84,17 @@ FINGERPRINT = "ab" * 32
         ),
         ('[trust]\nca_files = ["no.pem"]', "trust.ca_files[0]: no such file"),
         (
-            token("main") + credential("tsa") + '[timestamp]\ncredential = "tsaa"\npolicy_oid = "1.2.3"',
+            token("main") + credential("tsa") + '[timestamp]\ncredential = "tsaa"\npolicy_oid = "1.2.3"\n' + UNGUARDED,
             "timestamp.credential: no credential 'tsaa' — did you mean 'tsa'?",
         ),
+        (tsa(""), 'timestamp.clock: is required. Say who vouches for the clock: guard = "ntp" with servers'),
+        (tsa("clock = {}"), "timestamp.clock.guard: is required"),
+        (tsa('clock = { guard = "none" }'), 'timestamp.clock.guard: expected one of "ntp", "chrony", "unguarded"; got \'none\''),
+        (tsa('clock = { guard = "ntp" }'), "timestamp.clock.servers: is required with guard"),
+        (tsa('clock = { guard = "unguarded", servers = ["a"] }'), 'not asked with guard = "unguarded"'),
+        (tsa('clock = { guard = "ntp", servers = ["a", "a"] }'), "'a' is given 2 times; each has one vote"),
+        (tsa('clock = { guard = "ntp", servers = ["a:b"] }'), "timestamp.clock.servers[0]: expected host, host:port or [IPv6]:port"),
+        (tsa('clock = { guard = "chrony", chronyc = "no" }'), "timestamp.clock.chronyc: no such file"),
         ("[server.limits]\nbatch_in_flight_bytes_max = 1024", "or the largest document never gets its turn"),
     ],
 )
@@ -122,7 +136,8 @@ def test_what_is_allowed_but_hardly_meant_is_advised(file: Path) -> None:
         + credential("tsa", 'key_label = "t"\nschool = "79000999"')
         + client("a", 'common_name = "x"\nschools = ["79000124"]')
         + client("b", 'common_name = "y"')
-        + '[timestamp]\ncredential = "tsa"\npolicy_oid = "1.2.3"',
+        + '[timestamp]\ncredential = "tsa"\npolicy_oid = "1.2.3"\n'
+        + UNGUARDED,
     )
     for expected in (
         "clients[a].schools: no credential is of school '79000124' — did you mean '79000123'?",
@@ -136,3 +151,19 @@ def test_what_is_allowed_but_hardly_meant_is_advised(file: Path) -> None:
 
 def test_a_configuration_without_tokens_is_advised_against(file: Path) -> None:
     assert "nothing can be signed" in advice(file, SERVER)
+
+
+@pytest.mark.parametrize(
+    ("clock", "said"),
+    [
+        ('guard = "unguarded"', "timestamp.clock.guard: nobody checks the clock"),
+        ('guard = "ntp", servers = ["a", "b"]', "timestamp.clock.servers: give 3 or more"),
+        ('guard = "ntp", servers = ["a", "b", "[::1]:124"]', "'[::1]:124' is this machine"),
+    ],
+)
+def test_a_clock_that_is_guarded_weakly_or_not_is_advised_against(file: Path, clock: str, said: str) -> None:
+    assert said in advice(file, SERVER + tsa(f"clock = {{ {clock} }}"))
+
+
+def test_three_servers_elsewhere_are_a_guard_without_complaint(file: Path) -> None:
+    assert "timestamp.clock" not in advice(file, SERVER + tsa('clock = { guard = "ntp", servers = ["a", "b:1123", "[2001:db8::1]"] }'))

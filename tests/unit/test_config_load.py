@@ -44,6 +44,7 @@ TIMESTAMP = """
 [timestamp]
 credential = "seal"
 policy_oid = "1.3.6.1.4.1.99999.1"
+clock = { guard = "unguarded" }
 """
 WHOLE = SERVER + TOKEN + CREDENTIAL + CLIENT
 

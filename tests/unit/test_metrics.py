@@ -42,6 +42,7 @@ def test_a_scrape_shows_every_metric_of_the_page_and_what_was_counted() -> None:
     metrics.tsa_lies.labels(tsa="near", check="nonce").inc()
     metrics.tsa_request_duration_seconds.labels(tsa="near").observe(0.02)
     metrics.tsa_state.labels(tsa="near").set(2)
+    metrics.clock_source_checks.labels(source="ntp1.example", outcome="agreed").inc()
     metrics.build_info.labels(version="0.1", python="3.11").set(1)
     exposition = expose(MetricsSettings(listen="127.0.0.1:0"), registry)
     try:

@@ -4,14 +4,16 @@ Time sources are asked every few seconds, away from the signing path. What they 
 can set, slew or suspend; so between two checks each timestamp's reading of the system clock is compared with true time itself, and a jump
 shows at the very timestamp.
 
-    error bound = |clock − true time| + what the sources leave open + drift of the steady clock since   ≤ accuracy, else none
+    error bound = |clock − true time| + what the sources leave open + drift of the steady clock since   ≤ error_max, else none
+
+error_max is the accuracy that timestamps state, less what stating a time costs (`TimestampSettings.clock_error_max`).
 
 - `ClockStanding`, `ClockState`: how the clock stands now; `Clock.standing()` gives it to the contract, health and metrics.
 - `guard`: the state machine, pure; its `now` is the authority's `clock` door.
 - `readings`: the system clock and the steady one, read together.
 - `ntp` (packets, RFC 5905 and 4330), `agreement` (RFC 5905 §11.2.1), `sntp` (the UDP door); `chrony` (chronyd's own view). Each gives a
   `TimeSample` or raises `NoSample`.
-- `watch`: asks in time, again at once when something moved; logs changes, keeps the metrics true.
+- `watch`: `ClockWatch` wires all this from `[timestamp.clock]`; asks in time, and again when the clock is found wrong; logs, metrics.
 
 Rules of the room:
 - Nothing here sets a clock.
@@ -23,6 +25,7 @@ Rules of the room:
 
 from __future__ import annotations
 
+from signer.timestamp.clock.guard import Clock
 from signer.timestamp.clock.standing import ClockStanding, ClockState
 
-__all__ = ["ClockStanding", "ClockState"]
+__all__ = ["Clock", "ClockStanding", "ClockState"]

@@ -1,0 +1,120 @@
+"""Keeps the guard informed: asks the sources in time, and at once when the clock's state changes; tells people about changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import Protocol
+
+from signer.telemetry.logs import get_logger
+from signer.telemetry.metrics import Metrics
+from signer.timestamp.clock.chrony import Chronyd
+from signer.timestamp.clock.guard import Clock, ClockGuard, UnguardedClock
+from signer.timestamp.clock.readings import Clocks, read_clocks
+from signer.timestamp.clock.reports import Reports
+from signer.timestamp.clock.sample import NoSample, TimeSample
+from signer.timestamp.clock.servers import NtpServers
+from signer.timestamp.clock.settings import ClockSettings, GuardKind
+from signer.timestamp.clock.standing import ClockStanding, ClockState
+
+_log = get_logger(__name__)
+_LOOK_S = 0.5
+_SPACING_S = 2.0
+"""Between two questions at the least, as NTP's bursts do (RFC 5905 §13)."""
+_UNKNOWN = float("nan")
+
+
+class TimeSource(Protocol):
+    """Whoever says what time it is."""
+
+    async def measure(self) -> TimeSample:
+        """Raises NoSample."""
+
+
+class ClockWatch:
+    """The clock of the built-in authority, as `clock`, and what keeps it informed. Owned by the event loop.
+
+    error_max: how far the clock may be off. settled: the sources have been asked once, whatever they said.
+    """
+
+    def __init__(self, settings: ClockSettings, error_max: timedelta, metrics: Metrics, clocks: Clocks = read_clocks) -> None:
+        self._interval_s = settings.interval_s
+        self._spacing_s = min(_SPACING_S, settings.interval_s)
+        self._metrics = metrics
+        self._alarmed = asyncio.Event()
+        self._told: ClockState | None = None
+        self.settled = asyncio.Event()
+        self.clock: Clock
+        if settings.guard is GuardKind.UNGUARDED:
+            self.clock, self._asked = UnguardedClock(clocks), None
+        else:
+            guard = ClockGuard(clocks, error_max=error_max, drift_ppm=settings.drift_ppm, on_change=self._on_change)
+            source = (NtpServers if settings.guard is GuardKind.NTP else Chronyd)(settings, clocks, Reports(metrics))
+            self.clock, self._asked = guard, _Asked(guard, source)
+
+    async def run(self) -> None:
+        """Asks and tells, until cancelled. Returns at once when nobody guards."""
+        self._tell()
+        asked, clock_s = self._asked, asyncio.get_running_loop().time
+        pause_s, last_s = self._spacing_s, -self._interval_s
+        while asked is not None:
+            last_s = clock_s()
+            await asked.ask()
+            is_trusted = self._tell().state is ClockState.TRUSTED
+            self.settled.set()
+            # Sources that are away for hours are not to be pestered meanwhile.
+            pause_s = self._interval_s if is_trusted else min(self._interval_s, 2 * pause_s)
+            if await self._wait(last_s + pause_s):
+                pause_s = self._spacing_s
+                await asyncio.sleep(last_s + pause_s - clock_s())
+        self.settled.set()
+
+    async def _wait(self, until_s: float) -> bool:
+        """Looks twice a second, until it is time or, earlier, the clock is found untrusted anew: whether that was so."""
+        clock_s = asyncio.get_running_loop().time
+        self._alarmed.clear()
+        while (left_s := until_s - clock_s()) > 0 and not self._alarmed.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._alarmed.wait(), min(_LOOK_S, left_s))
+            self._tell()
+        return self._alarmed.is_set()
+
+    def _on_change(self, state: ClockState) -> None:
+        if not state.issues:
+            self._alarmed.set()
+
+    def _tell(self) -> ClockStanding:
+        """Metrics every time, a line when the state is another one than last time."""
+        standing, metrics = self.clock.standing(), self._metrics
+        metrics.clock_state.set(standing.state)
+        metrics.clock_offset_seconds.set(_UNKNOWN if standing.offset_s is None else standing.offset_s)
+        metrics.clock_error_bound_seconds.set(_UNKNOWN if standing.bound_s is None else standing.bound_s)
+        metrics.clock_check_age_seconds.set(_UNKNOWN if standing.age_s is None else standing.age_s)
+        if standing.state is not self._told:
+            self._told = standing.state
+            log = _log.info if standing.state is ClockState.TRUSTED else _log.warning
+            log(
+                "clock",
+                state=standing.state.name.lower(),
+                issuing=standing.state.issues,
+                offset_s=standing.offset_s,
+                bound_s=standing.bound_s,
+                message=standing.message,
+            )
+        return standing
+
+
+class _Asked:
+    """A guard and whom it hears."""
+
+    def __init__(self, guard: ClockGuard, source: TimeSource) -> None:
+        self._guard = guard
+        self._source = source
+
+    async def ask(self) -> None:
+        """One question."""
+        try:
+            self._guard.heard(await self._source.measure())
+        except NoSample as nothing:
+            self._guard.not_heard(nothing.text)
