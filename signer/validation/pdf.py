@@ -185,7 +185,7 @@ def _report(
 
 
 def _timestamp(status: TimestampSignatureStatus, *, valid: bool) -> TimestampReport:
-    return TimestampReport(status.timestamp, valid, _subject(status.signing_cert))
+    return TimestampReport(status.timestamp, valid, _subject(status.signing_cert), intact=status.intact and status.valid)
 
 
 def _stamped_time(signature: EmbeddedPdfSignature) -> datetime | None:

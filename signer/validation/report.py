@@ -51,11 +51,16 @@ class SignatureKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TimestampReport:
-    """An RFC 3161 token. time: its gen time. valid: imprint, signature, chain, usage and time all stand. authority: its subject."""
+    """An RFC 3161 token.
+
+    time: its gen time. valid: imprint, signature, chain, usage and time all stand. authority: its subject. intact: imprint and signature
+    stand, whoever made it.
+    """
 
     time: datetime
     valid: bool
     authority: str
+    intact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from io import BytesIO
-from typing import Final
 
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.layout import BoxConstraints
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.sign.fields import SigSeedSubFilter
@@ -26,14 +24,13 @@ from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 from pyhanko.stamp import BaseStampStyle
 
 from signer.algorithms import DigestAlgorithm
-from signer.errors import InternalError, InvalidArgument
+from signer.errors import InvalidArgument
+from signer.formats.pades.incremental import UpdateWriter, update_of
 from signer.formats.pades.reading import open_to_sign
 from signer.formats.pades.refusal import refusals
 from signer.formats.pades.signable import check_signable
 from signer.formats.pades.update import PreparedUpdate, check
 from signer.model import FieldPlacement
-
-_LINE_ENDS: Final = (b"\n", b"\r")
 
 
 def prepare(
@@ -61,7 +58,7 @@ def prepare(
     with refusals():
         reader = open_to_sign(document)
         check_signable(reader, placement.field_name)
-        session = _signer(placement, digest_algorithm).init_signing_session(_UpdateWriter.from_reader(reader))
+        session = _signer(placement, digest_algorithm).init_signing_session(UpdateWriter.from_reader(reader))
         session.system_time = signing_time
         return _write_update(document, session, 2 * contents_bytes)
 
@@ -82,29 +79,13 @@ def _write_update(document: bytes, session: PdfSigningSession, contents_digits: 
     to_be_signed = session.prepare_tbs_document(validation_info=None, bytes_reserved=contents_digits)
     output = BytesIO()
     hole, _ = to_be_signed.digest_tbs_document(output=output)
-    written = output.getvalue()
-    if not written.startswith(document):
-        raise InternalError("the update does not follow the original byte for byte; the document was not signed")
     prepared = PreparedUpdate(
-        update=written[len(document) :],
+        update=update_of(document, output.getvalue()),
         contents_offset=hole.reserved_region_start + 1 - len(document),
         contents_digits=contents_digits,
     )
     check(len(document), prepared)
     return prepared
-
-
-class _UpdateWriter(IncrementalPdfFileWriter):
-    """Writes what signing needs and nothing more."""
-
-    def _write_header(self, stream: BytesIO) -> None:
-        """The original, and a line end where it has none: the first new object must not continue a comment line."""
-        super()._write_header(stream)  # type: ignore[no-untyped-call]  # pyHanko is annotated in part
-        if not stream.getvalue().endswith(_LINE_ENDS):
-            stream.write(b"\n")
-
-    def _update_meta(self) -> None:
-        """Leave /Info and XMP alone: pyHanko has no setting for that, and rewriting them would copy names into the update."""
 
 
 class _NoStamp(BaseStampStyle):

@@ -1,0 +1,249 @@
+"""What a signed PDF lacks for a level: timestamps, certificates, and the status of certificates (EN 319 142-1 6.3, B-T to B-LTA).
+
+One document, in this order:
+1. every signature and timestamp is verified as `pdf` does: one that fails is not worth keeping, and refuses the document. One that is
+   merely not provable any more (its certificate has expired since) goes on: that is what archiving is for;
+2. a signature has its time when a timestamp of its own or a document timestamp after it says so;
+3. each signer and each timestamp authority gets a path to an anchor, valid at that time, over certificates of the signature, of the DSS and
+   of the configuration;
+4. each certificate on it is covered when the DSS holds a verified answer that was good at that time or made later.
+
+A path also vouches for the addresses in its certificates; whoever calls them builds it anew, because this runs among strangers' bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Final
+
+from asn1crypto import cms
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from pyhanko.pdf_utils.decode_limits import DecodePurpose
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.general import extract_certificate_info
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.errors import NoDSSFoundError
+from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+
+from signer.errors import DocumentTooCostly, DocumentUnsigned, VerificationFailed
+from signer.formats.pades.reading import open_to_verify
+from signer.formats.pades.refusal import refusals
+from signer.formats.status import crl, ocsp
+from signer.formats.status.answer import Answer, AnswerRefused, Terms
+from signer.formats.status.path import Path, find_path
+from signer.formats.status.question import Question
+from signer.validation.pdf import verify_pdf
+from signer.validation.report import Indication, PdfReport, SignatureKind
+from signer.validation.trust import TrustAnchors
+
+_CERTIFICATES_MAX: Final = 64
+_STORED_MAX: Final = 256
+_TIMESTAMP: Final = "/DocTimeStamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The path of one signer or timestamp authority. covered: for each certificate but the anchor, whether the document holds its status.
+
+    is_timestamp: whose anchors it leads to. at: the moment proven for it, aware.
+    """
+
+    path: Path
+    is_timestamp: bool
+    at: datetime
+    covered: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """lacks_timestamp: whether a signature has no proven time. is_complete: every certificate is in the document, and its status."""
+
+    lacks_timestamp: bool
+    chains: tuple[Chain, ...]
+    is_complete: bool
+
+
+def examine(document: bytes, trust: TrustAnchors, now: datetime, *, with_chains: bool, allow_sha1: bool = False) -> Examination:
+    """What `document` has and lacks.
+
+    Args:
+        document: the PDF.
+        trust: whom to believe.
+        now: aware.
+        with_chains: also steps 3 and 4; else `chains` is empty.
+        allow_sha1: whether answers in the document may be signed with SHA-1.
+
+    Raises:
+        DocumentUnsigned: it has neither a signature nor a timestamp.
+        VerificationFailed: one of them does not stand, or has no path.
+        CertificateRevoked: an answer in the document says so.
+        DocumentError: it can't be read.
+    """
+    _require_standing(verify_pdf(document, trust, now))
+    with refusals():
+        found = _Found(open_to_verify(document), now)
+        if not with_chains:
+            return Examination(found.lacks_timestamp, (), is_complete=False)
+        chains = tuple(_chain(found, each, trust, now, allow_sha1=allow_sha1) for each in found.signers())
+    held = found.certificates
+    needed = {link for chain in chains for link in chain.path.certificates[:-1]}
+    return Examination(found.lacks_timestamp, chains, needed <= held and all(all(chain.covered) for chain in chains))
+
+
+def _require_standing(report: PdfReport) -> None:
+    if not report.signatures:
+        raise DocumentUnsigned("the PDF holds neither a signature nor a document timestamp; sign it first")
+    for one in report.signatures:
+        if one.indication is Indication.TOTAL_FAILED:
+            raise VerificationFailed(f"signature {one.field_name!r} does not stand: {'; '.join(one.problems)}", fieldName=one.field_name)
+        if one.kind is SignatureKind.SIGNATURE and one.timestamp is not None and not one.timestamp.intact:
+            raise VerificationFailed(
+                f"the timestamp of signature {one.field_name!r} is not over it, or was changed", fieldName=one.field_name
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    """Whose certificate has to be covered. others: the certificates that came along."""
+
+    certificate: x509.Certificate
+    others: tuple[x509.Certificate, ...]
+    is_timestamp: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A verified document taken apart. now: what counts as the time of a signature without a timestamp."""
+
+    reader: PdfFileReader
+    now: datetime
+    _known: dict[tuple[tuple[bytes, bytes], datetime], bool] = field(default_factory=dict)
+
+    @cached_property
+    def signatures(self) -> tuple[EmbeddedPdfSignature, ...]:
+        """Signatures and document timestamps, oldest first."""
+        return tuple(sorted(self.reader.embedded_signatures, key=lambda each: each.signed_revision))
+
+    @property
+    def lacks_timestamp(self) -> bool:
+        """Whether a signature has neither a timestamp of its own nor a document timestamp after it."""
+        return any(self._time(each) is None for each in self.signatures)
+
+    def signers(self) -> Iterator[_Signer]:
+        """All signers and timestamp authorities."""
+        for each in self.signatures:
+            yield _signer(each.signed_data, is_timestamp=_is_timestamp(each), at=self._time(each) or self.now)
+            for token in _tokens(each):
+                yield _signer(token, is_timestamp=True, at=_gen_time(token))
+
+    def _time(self, signature: EmbeddedPdfSignature) -> datetime | None:
+        if _is_timestamp(signature):
+            return _gen_time(signature.signed_data)
+        own = [_gen_time(token) for token in _tokens(signature)]
+        later = [_gen_time(each.signed_data) for each in self.signatures if _is_timestamp(each) and _is_after(each, signature)]
+        return min((*own, *later), default=None)
+
+    @cached_property
+    def store(self) -> DocumentSecurityStore | None:
+        """The DSS, if there is one."""
+        try:
+            return DocumentSecurityStore.read_dss(self.reader)
+        except NoDSSFoundError:
+            return None
+
+    @cached_property
+    def stored_certificates(self) -> tuple[x509.Certificate, ...]:
+        """Those of the DSS."""
+        return () if self.store is None else _loaded(list(self.store.load_certs())[:_STORED_MAX])
+
+    @cached_property
+    def certificates(self) -> frozenset[x509.Certificate]:
+        """All that the document holds."""
+        return frozenset((*self.stored_certificates, *(link for each in self.signers() for link in (each.certificate, *each.others))))
+
+    @cached_property
+    def ocsps(self) -> tuple[bytes, ...]:
+        """OCSP answers of the DSS."""
+        return () if self.store is None else tuple(_contents(self.store.ocsps, DecodePurpose.OCSP_RESPONSE))
+
+    @cached_property
+    def crls(self) -> tuple[crl.Crl, ...]:
+        """CRLs of the DSS, those that can be read."""
+        found = []
+        for encoded in () if self.store is None else _contents(self.store.crls, DecodePurpose.CRL):
+            try:
+                found.append(crl.Crl.read(encoded))
+            except AnswerRefused:
+                continue
+        return tuple(found)
+
+    def covers(self, question: Question, terms: Terms) -> bool:
+        """Whether an answer of the DSS stands. CertificateRevoked when it says so."""
+        key = (question.key, terms.at)
+        if key not in self._known:
+            self._known[key] = next(self._answers(question, terms), None) is not None
+        return self._known[key]
+
+    def _answers(self, question: Question, terms: Terms) -> Iterator[Answer]:
+        for encoded in self.ocsps:
+            try:
+                yield ocsp.judge(encoded, question, terms)
+            except AnswerRefused:
+                continue
+        for one in self.crls:
+            try:
+                yield crl.judge(one, question, terms)
+            except AnswerRefused:
+                continue
+
+
+def _chain(found: _Found, signer: _Signer, trust: TrustAnchors, now: datetime, *, allow_sha1: bool) -> Chain:
+    anchors = trust.timestamping if signer.is_timestamp else trust.signing
+    others = (*signer.others, *found.stored_certificates, *(x509.load_der_x509_certificate(each) for each in trust.intermediates))
+    path = find_path(signer.certificate, others, [x509.load_der_x509_certificate(each) for each in anchors], signer.at)
+    terms = Terms(at=signer.at, now=now, allow_sha1=allow_sha1)
+    return Chain(path, signer.is_timestamp, signer.at, tuple(found.covers(question, terms) for question in path.questions))
+
+
+def _signer(signed_data: cms.SignedData, *, is_timestamp: bool, at: datetime) -> _Signer:
+    found = extract_certificate_info(signed_data)
+    (certificate,) = _loaded([found.signer_cert])
+    return _Signer(certificate, _loaded(found.other_certs[:_CERTIFICATES_MAX]), is_timestamp, at)
+
+
+def _loaded(certificates: Iterable[asn1_x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    try:
+        return tuple(x509.load_der_x509_certificate(each.dump()) for each in certificates)
+    except ValueError as error:
+        raise VerificationFailed("a certificate in the document is not well-formed, so nobody can vouch for it") from error
+
+
+def _contents(references: list[object], purpose: DecodePurpose) -> Iterator[bytes]:
+    if len(references) > _STORED_MAX:
+        raise DocumentTooCostly(f"the document's DSS holds more than {_STORED_MAX} answers; archive it elsewhere", limit=_STORED_MAX)
+    for reference in references:
+        yield bytes(reference.get_object().read_data(purpose))  # type: ignore[attr-defined]  # pyHanko is annotated in part
+
+
+def _is_timestamp(signature: EmbeddedPdfSignature) -> bool:
+    return bool(signature.sig_object_type == _TIMESTAMP)
+
+
+def _is_after(timestamp: EmbeddedPdfSignature, signature: EmbeddedPdfSignature) -> bool:
+    return bool(timestamp.signed_revision > signature.signed_revision)
+
+
+def _tokens(signature: EmbeddedPdfSignature) -> list[cms.SignedData]:
+    """The timestamps over a signature's value."""
+    return [] if _is_timestamp(signature) else list(extract_tst_data_iter(signature.signer_info, signed=False))
+
+
+def _gen_time(token: cms.SignedData) -> datetime:
+    time: datetime = token["encap_content_info"]["content"].parsed["gen_time"].native
+    return time
