@@ -54,9 +54,7 @@ class Engine:
     def require_timestamper(self) -> Timestamper:
         """Who timestamps; TimestampUnavailable when the configuration names nobody."""
         if self.timestamper is None:
-            raise TimestampUnavailable(
-                "no time-stamping authority is configured: add [[stamping.servers]] or [timestamp], or ask for level b-b"
-            )
+            raise nobody_stamps()
         return self.timestamper
 
     @asynccontextmanager
@@ -97,3 +95,8 @@ class Engine:
 
 def _order(key: SignatureKey) -> tuple[str, str, str]:
     return key.school_id, key.request_id, key.document_id
+
+
+def nobody_stamps() -> TimestampUnavailable:
+    """For what needs a timestamp where the configuration names nobody who gives one."""
+    return TimestampUnavailable("no time-stamping authority is configured: add [[stamping.servers]] or [timestamp], or ask for level b-b")

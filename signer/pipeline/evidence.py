@@ -18,10 +18,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from signer.algorithms import DigestAlgorithm
-from signer.errors import DocumentNotFound, EvidenceRecordNotFound, InvalidArgument, RequestIdReused, TimestampInvalid, VerificationFailed
+from signer.errors import (
+    DocumentNotFound,
+    EvidenceRecordNotFound,
+    InvalidArgument,
+    RequestIdReused,
+    SignerError,
+    TimestampInvalid,
+    VerificationFailed,
+)
 from signer.formats.evidence import EvidenceRecord, Proof, SharedChain, SharedEvidence, build, check_timestamps
 from signer.journal import EvidenceArchive, EvidenceHead, KeptChain, NewEvidence, StampedSpan
 from signer.model import SignatureKey
+from signer.pipeline.batch import Batch
 from signer.pipeline.engine import Engine
 from signer.pipeline.material import Finished, decode
 from signer.pipeline.request import Request
@@ -115,6 +124,19 @@ async def cover_request(
     if not everything:
         raise DocumentNotFound("no document of this request is signed: there is nothing to prove")
     return await _made_once(keeping, request, everything, algorithm, is_first_only=False)
+
+
+async def cover_batch(keeping: EvidenceKeeping, batch: Batch, algorithm: DigestAlgorithm) -> EvidenceHead | SignerError:
+    """The record over what a batch released, once all of it has ended; an error fails no signature.
+
+    Goes on to the archive once its timestamp was given, even if the batch's caller goes away meanwhile.
+    """
+    work = cover_request(keeping, batch.request, batch.covered, algorithm)
+    try:
+        return await asyncio.shield(keeping.engine.start_task(work))
+    except SignerError as error:
+        _log.warning("evidence record not made", request_id=batch.request.request_id, reason=error.reason.value, message=error.message)
+        return error
 
 
 async def _covered_before(keeping: EvidenceKeeping, request: Request, algorithm: DigestAlgorithm) -> dict[str, bytes]:

@@ -1,7 +1,8 @@
 """BatchSignDocuments: the reading and the writing side of one stream.
 
 Read: header, then documents, each whole or in chunks; a document that breaks a limit is refused alone and its chunks are skipped.
-Write: accepted, then results as they end (content in chunks below the message limit), progress at the interval asked for, the summary.
+Write: accepted, then results as they end (content in chunks below the message limit), progress at the interval asked for, the summary, for
+which the evidence record is made where the plan wants one.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from dataclasses import dataclass, replace
 
 from signer.config.server import ServerSettings
 from signer.errors import BatchTooLarge, DocumentDigestMismatch, InvalidArgument, SignerError
+from signer.journal import EvidenceHead
 from signer.pipeline.batch import Batch, ItemOutcome
 from signer.pipeline.document import IncomingDocument
+from signer.pipeline.evidence import EvidenceKeeping, cover_batch
 from signer.pipeline.plan import ReadyPlan
 from signer.pipeline.request import shutting_down
 from signer.rpc_status import to_rpc_status
@@ -47,8 +50,12 @@ class _Arriving:
 class BatchStream:
     """One stream after its header."""
 
-    def __init__(self, settings: ServerSettings, plan: ReadyPlan, batch: Batch, header: batch_pb2.BatchHeader) -> None:
+    def __init__(
+        self, settings: ServerSettings, plan: ReadyPlan, batch: Batch, header: batch_pb2.BatchHeader, evidence: EvidenceKeeping
+    ) -> None:
         self._settings = settings
+        self._evidence = evidence
+        self._covered: EvidenceHead | SignerError | None = None
         self._plan = plan
         self._batch = batch
         self._header = header
@@ -210,6 +217,8 @@ class BatchStream:
         try:
             async for outcome in self._batch.outcomes():
                 await outbox.put(self._result(outcome))
+            if self._plan.evidence is not None:
+                self._covered = await cover_batch(self._evidence, self._batch, self._plan.evidence)
         except Exception as error:  # noqa: BLE001 - crosses to the stream's own task, which raises it
             await outbox.put(error)
         await outbox.put(None)
@@ -259,7 +268,7 @@ class BatchStream:
 
     def _summary(self) -> batch_pb2.BatchSummary:
         tally = self._batch.tally
-        return batch_pb2.BatchSummary(
+        summary = batch_pb2.BatchSummary(
             expected=self._header.expected_documents,
             received=tally.received,
             signed=tally.signed,
@@ -271,3 +280,9 @@ class BatchStream:
             elapsed=convert.duration(asyncio.get_running_loop().time() - self._started_s),
             times=convert.stage_times(tally.times),
         )
+        if isinstance(self._covered, SignerError):
+            summary.evidence_status.CopyFrom(to_rpc_status(self._covered))
+        elif self._covered is not None:
+            summary.evidence_record_id = self._covered.record_id
+            summary.evidence_status.SetInParent()
+        return summary

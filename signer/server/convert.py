@@ -6,6 +6,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -156,3 +158,17 @@ def signature_info(plan: ReadyPlan, material: Finished, field: str, source_sha25
 def document_info(plan: ReadyPlan, signed: SignedDocument, field: str) -> signature_pb2.SignatureInfo:
     """What was made of a document."""
     return signature_info(plan, signed.material, field, signed.source_sha256)
+
+
+def certificate_info(der: bytes) -> common_pb2.CertificateInfo:
+    """A certificate, taken apart for people."""
+    certificate = x509.load_der_x509_certificate(der)
+    return common_pb2.CertificateInfo(
+        der=der,
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        serial=f"{certificate.serial_number:x}",
+        not_before=timestamp(certificate.not_valid_before_utc),
+        not_after=timestamp(certificate.not_valid_after_utc),
+        sha256=certificate.fingerprint(hashes.SHA256()),
+    )

@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from signer.model import Credential, Problem, ProblemKind
@@ -58,7 +57,7 @@ class CredentialService(credential_pb2_grpc.CredentialServiceServicer):
             caller.require_school(convert.identifier(request.school_id, "school_id"))
         credential = self._engine.credentials.resolve(convert.identifier(request.credential_id, "credential_id"), request.school_id)
         return credential_pb2.GetCredentialResponse(
-            credential=self._message(credential), chain=[_certificate_info(der) for der in credential.chain]
+            credential=self._message(credential), chain=[convert.certificate_info(der) for der in credential.chain]
         )
 
     def _visible(self, school_id: str) -> list[Credential]:
@@ -89,22 +88,9 @@ class CredentialService(credential_pb2_grpc.CredentialServiceServicer):
             key_storage=credential_pb2.KEY_STORAGE_TOKEN,
         )
         if credential.certificate:
-            message.certificate.CopyFrom(_certificate_info(credential.certificate))
+            message.certificate.CopyFrom(convert.certificate_info(credential.certificate))
             message.key_kind = _key_kind(credential.certificate)
         return message
-
-
-def _certificate_info(der: bytes) -> common_pb2.CertificateInfo:
-    certificate = x509.load_der_x509_certificate(der)
-    return common_pb2.CertificateInfo(
-        der=der,
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        serial=f"{certificate.serial_number:x}",
-        not_before=convert.timestamp(certificate.not_valid_before_utc),
-        not_after=convert.timestamp(certificate.not_valid_after_utc),
-        sha256=certificate.fingerprint(hashes.SHA256()),
-    )
 
 
 def _key_kind(der: bytes) -> Any:

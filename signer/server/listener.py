@@ -16,10 +16,13 @@ from signer.server.door import Door
 from signer.server.health import HealthWatch
 from signer.server.rooms import Rooms
 from signer.server.signing import SigningService
+from signer.server.timestamps import TimestampService
 from signer.server.tokens import AdminService
 from signer.server.unserved import SERVICE_NAMES, add_services
 
-_SERVED = tuple(name for name in SERVICE_NAMES if name.rsplit(".", 1)[1] in ("SigningService", "CredentialService", "AdminService"))
+_SERVED = tuple(
+    name for name in SERVICE_NAMES if name.rsplit(".", 1)[1] in ("SigningService", "CredentialService", "TimestampService", "AdminService")
+)
 _CLOSE_GRACE_S = 5.0
 _LAST_WRITES_S = 0.5
 
@@ -68,8 +71,9 @@ class GrpcListener:
         )
         add_services(
             server,
-            SigningService(rooms.engine, settings),
+            SigningService(rooms.engine, rooms.time.evidence, settings),
             CredentialService(rooms.engine, rooms.pools),
+            TimestampService(rooms.time, settings),
             AdminService(rooms.engine, rooms.pools),
         )
         if settings.reflection:

@@ -14,15 +14,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from prometheus_client import CollectorRegistry
 
 from signer import __version__
 from signer.config import Config
 from signer.documents.pool import DocumentPool
-from signer.journal import Journal
+from signer.journal import EvidenceArchive, Journal
+from signer.pipeline.authorities import Authorities
 from signer.pipeline.engine import Engine
+from signer.pipeline.evidence import EvidenceKeeping
+from signer.pipeline.imprints import BuiltInStamps, ImprintStamper, OutsideStamps
 from signer.pipeline.outside_tsa import OutsideTimestamper
 from signer.pipeline.timestamping import BuiltInTimestamper
+from signer.server.timestamps import TimeRooms
 from signer.server.watch import Watch
 from signer.telemetry.metrics import Metrics
 from signer.timestamp.client import TimestampClient
@@ -45,6 +51,7 @@ class Rooms:
     engine: Engine
     tsa_client: TimestampClient
     authority: BuiltInTimestamper | None
+    time: TimeRooms
 
 
 def furnish(config: Config) -> Rooms:
@@ -64,7 +71,26 @@ def furnish(config: Config) -> Rooms:
     authority = None if config.timestamp is None else BuiltInTimestamper(engine, config.timestamp, journal)
     engine.timestamper = OutsideTimestamper(tsa_client) if config.stamping.servers else authority
     engine.patience_s = config.stamping.patience_s
-    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, authority)
+    time = _time(config, engine, journal, tsa_client, authority)
+    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, authority, time)
+
+
+def _time(config: Config, engine: Engine, journal: Journal, tsa_client: TimestampClient, authority: BuiltInTimestamper | None) -> TimeRooms:
+    """What TimestampService stands on; imprints are stamped by whoever stamps signatures."""
+    stamps: ImprintStamper | None = None
+    if config.stamping.servers:
+        stamps = OutsideStamps(tsa_client)
+    elif authority is not None and config.timestamp is not None:
+        stamps = BuiltInStamps(authority, config.timestamp)
+    evidence = EvidenceKeeping(engine, EvidenceArchive(journal), _timestamp_roots(config))
+    return TimeRooms(evidence, stamps, Authorities(engine, tsa_client, config.timestamp, clock=None))
+
+
+def _timestamp_roots(config: Config) -> tuple[bytes, ...]:
+    """DER of all CAs that kept timestamps are believed under: `[trust]` and the outside authorities', all of which were read before."""
+    files = [*config.trust.ca_files, *(file for server in config.stamping.servers for file in server.ca_files)]
+    certificates = [certificate for file in files for certificate in x509.load_pem_x509_certificates(file.read_bytes())]
+    return tuple(dict.fromkeys(certificate.public_bytes(Encoding.DER) for certificate in certificates))
 
 
 def _journal(config: Config, metrics: Metrics) -> Journal:

@@ -16,7 +16,10 @@ from signer.errors import InvalidArgument, NotServedYet
 from signer.v1 import batch_pb2, plan_pb2, signing_pb2
 
 _SERVED: dict[Descriptor, frozenset[str]] = {
-    plan_pb2.SigningPlan.DESCRIPTOR: frozenset({"credential_id", "profile", "level", "algorithm", "timestamp_shortage", "pades"}),
+    plan_pb2.SigningPlan.DESCRIPTOR: frozenset(
+        {"credential_id", "profile", "level", "algorithm", "timestamp_shortage", "pades", "evidence"}
+    ),
+    plan_pb2.EvidencePlan.DESCRIPTOR: frozenset({"create", "digest_algorithm"}),
     plan_pb2.PadesOptions.DESCRIPTOR: frozenset({"field_name", "name", "reason", "location"}),
     batch_pb2.BatchHeader.DESCRIPTOR: frozenset(
         {"request_id", "school_id", "plan", "expected_documents", "result_form", "progress_interval", "label"}
@@ -48,7 +51,7 @@ def require_served(message: Message, path: str = "") -> None:
             raise NotServedYet(f"{path}{name} is part of the contract, but not served by this release; leave it unset", field=path + name)
     for field, values in _enums(message.DESCRIPTOR):
         _require_value(message, field, values, path)
-    for inner in ("plan", "pades"):
+    for inner in ("plan", "pades", "evidence"):
         if inner in message.DESCRIPTOR.fields_by_name and message.HasField(inner):
             require_served(getattr(message, inner), f"{path}{inner}.")
 

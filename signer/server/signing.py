@@ -16,11 +16,12 @@ from signer.pipeline.batch import Batch
 from signer.pipeline.digests import NO_FIELD, DigestResult, IncomingDigest, SignedDigest, sign_digests
 from signer.pipeline.document import IncomingDocument, sign_documents
 from signer.pipeline.engine import Engine
+from signer.pipeline.evidence import EvidenceKeeping
 from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan, make_ready
 from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
-from signer.server import convert
+from signer.server import convert, convert_time
 from signer.server.batch_stream import BatchStream
 from signer.server.door import current_visit
 from signer.server.limits import duplicate, require_answerable, require_digest_count, require_size
@@ -42,14 +43,16 @@ def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPlan) -> 
         algorithm=convert.algorithm(plan.algorithm),
         placement=convert.placement(plan.pades),
         shortage=convert.shortage(plan.timestamp_shortage, level),
+        evidence=convert_time.wanted_evidence(plan),
     )
 
 
 class SigningService(signing_pb2_grpc.SigningServiceServicer):
     """What this release serves of SigningService."""
 
-    def __init__(self, engine: Engine, settings: ServerSettings) -> None:
+    def __init__(self, engine: Engine, evidence: EvidenceKeeping, settings: ServerSettings) -> None:
         self._engine = engine
+        self._evidence = evidence
         self._settings = settings
 
     async def SignDigests(self, request: signing_pb2.SignDigestsRequest, context: Any) -> signing_pb2.SignDigestsResponse:  # noqa: N802, ARG002
@@ -85,6 +88,8 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         visit = current_visit()
         budget = visit.request(convert.identifier(request.school_id, "school_id"), convert.identifier(request.request_id, "request_id"))
         require_served(request)
+        if request.plan.evidence.create:
+            raise InvalidArgument("evidence is made over a batch; sign one document with BatchSignDocuments", field="plan.evidence")
         require_size(len(request.document), self._settings.limits.document_bytes_max)
         full = request.result_form != plan_pb2.RESULT_FORM_APPENDED_BYTES
         if full:
@@ -128,7 +133,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
             self._engine, budget, plan, documents_max=limits.batch_in_flight_documents, bytes_max=limits.batch_in_flight_bytes_max
         )
         with self._engine.metrics.batches_in_progress.track_inprogress():
-            async for response in BatchStream(self._settings, plan, batch, header).run(request_iterator):
+            async for response in BatchStream(self._settings, plan, batch, header, self._evidence).run(request_iterator):
                 yield response
 
     def _check_digests(self, request: signing_pb2.SignDigestsRequest) -> None:

@@ -41,6 +41,13 @@ SERVED = {
     "signer.v1.SigningService.BatchSignDocuments",
     "signer.v1.CredentialService.ListCredentials",
     "signer.v1.CredentialService.GetCredential",
+    "signer.v1.TimestampService.StampImprints",
+    "signer.v1.TimestampService.ListTimestampAuthorities",
+    "signer.v1.TimestampService.CreateEvidenceRecord",
+    "signer.v1.TimestampService.GetEvidenceRecord",
+    "signer.v1.TimestampService.ListEvidenceRecords",
+    "signer.v1.TimestampService.VerifyEvidenceRecord",
+    "signer.v1.TimestampService.RenewEvidenceRecord",
     "signer.v1.AdminService.ListTokens",
 }
 UNSERVED = [method for service in SERVICES for method in service.methods if method.full_name not in SERVED]
