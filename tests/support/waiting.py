@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -15,3 +16,11 @@ def until(is_true: Callable[[], object], what: str, within_s: float = WITHIN_S) 
     while not is_true():
         assert time.monotonic() < deadline_s, f"waited {within_s:g} s for {what}"
         time.sleep(_POLL_S)
+
+
+async def until_true(is_true: Callable[[], object], what: str, within_s: float = WITHIN_S) -> None:
+    """The same beside other tasks of the loop."""
+    deadline_s = time.monotonic() + within_s
+    while not is_true():
+        assert time.monotonic() < deadline_s, f"waited {within_s:g} s for {what}"
+        await asyncio.sleep(_POLL_S)
