@@ -13,16 +13,42 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import msgspec
 
 from signer.documents.settings import DocumentSettings
-from signer.documents.wire import PrepareCall, PrepareCalls, PreparedReply, RefusedReply, Start
-from signer.errors import DocumentError, DocumentTooCostly, InternalError, InvalidArgument, Reason, SignerError, WorkerUnavailable, leaves
+from signer.documents.wire import (
+    REPLIES,
+    Call,
+    Calls,
+    ExamineCall,
+    ExaminedReply,
+    ExtendCall,
+    ExtendedReply,
+    PrepareCall,
+    PreparedReply,
+    RefusedReply,
+    Reply,
+    Start,
+)
+from signer.errors import (
+    CertificateRevoked,
+    DocumentError,
+    DocumentTooCostly,
+    InternalError,
+    InvalidArgument,
+    Reason,
+    SignerError,
+    VerificationFailed,
+    WorkerUnavailable,
+    leaves,
+)
 from signer.workers.gathering import Gathering
 from signer.workers.process import INHERITED, WorkerLost, WorkerProcess, WorkerSpec
 from signer.workers.supervisor import Place
 
+_R = TypeVar("_R", bound=Reply)
 _FRAMES_IN_HAND = 2
 _FRAME_DOCUMENTS_MAX = 4
 _FRAME_BYTES_MAX = 512 * 1024
@@ -30,23 +56,25 @@ _TRIES_MAX = 2
 _START_S_MAX = 60.0
 _MIB = 1024 * 1024
 _INHERITED = tuple(name for name in INHERITED if name != "CREDENTIALS_DIRECTORY")
-_decoder: msgspec.msgpack.Decoder[PreparedReply | RefusedReply] = msgspec.msgpack.Decoder(PreparedReply | RefusedReply)
+_BELIEVED = (DocumentError, InvalidArgument, VerificationFailed, CertificateRevoked)
+"""What a worker may refuse a document with."""
+_decoder: msgspec.msgpack.Decoder[Reply | RefusedReply] = msgspec.msgpack.Decoder(Reply | RefusedReply)
 _encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    call: PrepareCall
-    results: Gathering[PreparedReply]
+    call: Call
+    results: Gathering[Any]
     index: int
     tries: int = 0
 
-    def settle(self, result: PreparedReply | SignerError) -> None:
+    def settle(self, result: Reply | SignerError) -> None:
         self.results.settle(self.index, result)
 
 
 class DocumentPool:
-    """All document workers. `start` once, `prepare` from any task, `close` once."""
+    """All document workers. `start` once, `prepare`, `examine` and `extend` from any task, `close` once."""
 
     def __init__(
         self,
@@ -82,7 +110,24 @@ class DocumentPool:
         Errors: a leaf of DocumentError; DocumentTooCostly when a document exceeded its time or memory or killed its worker twice. May be
         cancelled at any time: no key is near.
         """
-        results: Gathering[PreparedReply] = Gathering(len(calls))
+        return await self._ask(calls)
+
+    async def examine(self, call: ExamineCall) -> ExaminedReply:
+        """What a signed document lacks. Raises as `prepare` returns, and DocumentUnsigned, VerificationFailed or CertificateRevoked."""
+        return await self._ask_one(call, ExaminedReply)
+
+    async def extend(self, call: ExtendCall) -> ExtendedReply:
+        """The update that raises a document. Raises as `prepare` returns."""
+        return await self._ask_one(call, ExtendedReply)
+
+    async def _ask_one(self, call: Call, kind: type[_R]) -> _R:
+        (reply,) = await self._ask([call])
+        if isinstance(reply, kind):
+            return reply
+        raise reply
+
+    async def _ask(self, calls: Sequence[Call]) -> list[Any]:
+        results: Gathering[Any] = Gathering(len(calls))
         self._jobs.extend(_Job(call, results, index) for index, call in enumerate(calls))
         self.feed_soon()
         return await results.future
@@ -117,7 +162,7 @@ class DocumentPool:
         while self._jobs and (worker := self._idlest()) is not None:
             jobs = self._next_jobs()
             if jobs:
-                worker.open_call(_encode(PrepareCalls([job.call for job in jobs])), _Frame(self, jobs))
+                worker.open_call(_encode(Calls([job.call for job in jobs])), _Frame(self, jobs))
 
     def _idlest(self) -> WorkerProcess | None:
         with_room = [worker for worker in self._workers if worker.calls_open < _FRAMES_IN_HAND and not worker.is_lost]
@@ -156,7 +201,7 @@ class DocumentPool:
         suspect.tries += 1
         if loss.cause == "timed-out":
             limit = f"{self._settings.document_s_max:g} s"
-            return DocumentTooCostly(f"preparing the document took longer than {limit}; simplify or shrink it")
+            return DocumentTooCostly(f"work on the document took longer than {limit}; simplify or shrink it")
         if suspect.tries >= _TRIES_MAX:
             return DocumentTooCostly("the document ended the process that reads it, twice; it is probably made to do harm")
         return None
@@ -174,7 +219,7 @@ class _Frame:
         if not self._jobs:
             raise ValueError("more answers than documents")
         job = self._jobs.popleft()
-        job.settle(answer if isinstance(answer, PreparedReply) else _as_error(answer))
+        job.settle(_as_error(answer) if isinstance(answer, RefusedReply) else _of_kind(job.call, answer))
 
     def ended(self, error: SignerError | None) -> None:
         for job in self._jobs:
@@ -185,10 +230,17 @@ class _Frame:
         self._pool.take_back(list(self._jobs), loss, was_in_work=is_oldest)
 
 
+def _of_kind(call: Call, answer: Reply) -> Reply | SignerError:
+    """The answer, if it is one to what was asked."""
+    if isinstance(answer, REPLIES[type(call)]):
+        return answer
+    return InternalError(f"a document worker answered {type(call).__name__} with {type(answer).__name__}")
+
+
 def _as_error(answer: RefusedReply) -> SignerError:
     """The refusal of a document; a worker can't name any other kind of error."""
     kind = leaves().get(Reason(answer.reason), InternalError)
-    if not issubclass(kind, (DocumentError, InvalidArgument)):
+    if not issubclass(kind, _BELIEVED):
         return InternalError(f"a document worker reported {answer.reason}: {answer.message}")
     error = kind(answer.message)
     error.metadata.update(answer.metadata)

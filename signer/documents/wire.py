@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import msgspec
 
 from signer.algorithms import DigestAlgorithm
@@ -17,8 +19,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str
 
 
-class PrepareCall(msgspec.Struct, frozen=True, kw_only=True):
-    """CALL: prepare one PDF.
+class PrepareCall(msgspec.Struct, frozen=True, kw_only=True, tag="prepare"):
+    """CALL: prepare one PDF for a signature.
 
     contents_bytes: room for the CMS. signing_time: ISO 8601 with its offset, becomes /M; as text because msgpack's own times lose the zone.
     """
@@ -30,10 +32,41 @@ class PrepareCall(msgspec.Struct, frozen=True, kw_only=True):
     digest_algorithm: DigestAlgorithm
 
 
-class PrepareCalls(msgspec.Struct, frozen=True):
-    """CALL: prepare these, in order; a REPLY for each, as it is ready."""
+class Trust(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to believe, DER: `validation.trust.TrustAnchors`. allow_sha1: whether answers about certificates may be signed with it."""
 
-    documents: list[PrepareCall]
+    signing: tuple[bytes, ...]
+    timestamping: tuple[bytes, ...]
+    intermediates: tuple[bytes, ...]
+    allow_sha1: bool
+
+
+class ExamineCall(msgspec.Struct, frozen=True, kw_only=True, tag="examine"):
+    """CALL: what does a signed PDF lack? now: ISO 8601. with_chains: whose certificates and status are in it as well."""
+
+    document: bytes
+    trust: Trust
+    now: str
+    with_chains: bool
+
+
+class ExtendCall(msgspec.Struct, frozen=True, kw_only=True, tag="extend"):
+    """CALL: add validation data (DER), and a document timestamp if contents_bytes leaves room for one."""
+
+    document: bytes
+    certificates: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    contents_bytes: int = 0
+
+
+Call: TypeAlias = PrepareCall | ExamineCall | ExtendCall
+
+
+class Calls(msgspec.Struct, frozen=True):
+    """CALL: answer these, in order; a REPLY for each, as it is ready."""
+
+    documents: list[Call]
 
 
 class PreparedReply(msgspec.Struct, frozen=True, kw_only=True, tag="prepared"):
@@ -50,9 +83,45 @@ class PreparedReply(msgspec.Struct, frozen=True, kw_only=True, tag="prepared"):
     document_s: float
 
 
+class Chain(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose status is needed: certificates in DER, the leaf first, the anchor last.
+
+    at: the moment proven for it, ISO 8601. covered: for each certificate but the anchor, whether the document holds its status already.
+    """
+
+    certificates: tuple[bytes, ...]
+    is_timestamp: bool
+    at: str
+    covered: tuple[bool, ...]
+
+
+class ExaminedReply(msgspec.Struct, frozen=True, kw_only=True, tag="examined"):
+    """REPLY: see `validation.long_term.Examination`."""
+
+    lacks_timestamp: bool
+    chains: tuple[Chain, ...]
+    is_complete: bool
+    document_s: float
+
+
+class ExtendedReply(msgspec.Struct, frozen=True, kw_only=True, tag="extended"):
+    """REPLY: the proposed update, empty when there was nothing to add; with a timestamp's hole, unless contents_digits is 0."""
+
+    update: bytes
+    contents_offset: int
+    contents_digits: int
+    field_name: str
+    document_s: float
+
+
 class RefusedReply(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
-    """REPLY: the document can't be signed. reason: of a DocumentError leaf or INVALID_ARGUMENT; any other is not believed."""
+    """REPLY: that can't be done with this document. reason: of a DocumentError leaf or one of few others; any other is not believed."""
 
     reason: str
     message: str
     metadata: dict[str, str]
+
+
+Reply: TypeAlias = PreparedReply | ExaminedReply | ExtendedReply
+REPLIES: dict[type, type[Reply]] = {PrepareCall: PreparedReply, ExamineCall: ExaminedReply, ExtendCall: ExtendedReply}
+"""The one kind of reply that answers a kind of call."""

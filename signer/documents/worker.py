@@ -1,4 +1,4 @@
-"""The document worker: a program without secrets that turns a PDF into the update to append.
+"""The document worker: a program without secrets that reads PDFs and proposes the updates to append.
 
     python -m signer.documents.worker FD
 
@@ -10,19 +10,38 @@ from __future__ import annotations
 import resource
 import sys
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from signer.documents.wire import PrepareCall, PrepareCalls, PreparedReply, RefusedReply, Start
+from signer.documents.wire import (
+    Call,
+    Calls,
+    Chain,
+    ExamineCall,
+    ExaminedReply,
+    ExtendCall,
+    ExtendedReply,
+    PrepareCall,
+    PreparedReply,
+    RefusedReply,
+    Reply,
+    Start,
+    Trust,
+)
 from signer.errors import DocumentTooCostly, SignerError
+from signer.formats.pades.extend import ValidationData, extend
 from signer.formats.pades.fast.fallback import FallbackReason
 from signer.formats.pades.prepare import prepare
 from signer.telemetry.logs import configure_logs
+from signer.validation.long_term import examine
+from signer.validation.trust import TrustAnchors
 from signer.workers.frames import Kind, WorkerChannel
 
-_decode_calls = msgspec.msgpack.Decoder(PrepareCalls).decode
+_decode_calls = msgspec.msgpack.Decoder(Calls).decode
 _encode = msgspec.msgpack.Encoder().encode
 _PAGE_BYTES = resource.getpagesize()
 
@@ -34,24 +53,70 @@ def limit_memory(bytes_max: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def answer(call: PrepareCall) -> PreparedReply:
-    """Prepares one document; raises a leaf of DocumentError."""
-    started_s = perf_counter()
+def answer(call: Call) -> Reply:
+    """Does what is asked with one document; raises a leaf of DocumentError, or what `validation.long_term` refuses with."""
     try:
-        preparation = prepare(
-            call.document,
-            call.placement,
-            signing_time=datetime.fromisoformat(call.signing_time),
-            contents_bytes=call.contents_bytes,
-            digest_algorithm=call.digest_algorithm,
-        )
+        match call:
+            case PrepareCall():
+                return _prepare(call)
+            case ExamineCall():
+                return _examine(call)
+            case ExtendCall():
+                return _extend(call)
     except MemoryError as error:
         raise DocumentTooCostly("the document needs more memory than one document may use; simplify or shrink it") from error
+
+
+def _prepare(call: PrepareCall) -> PreparedReply:
+    started_s = perf_counter()
+    preparation = prepare(
+        call.document,
+        call.placement,
+        signing_time=datetime.fromisoformat(call.signing_time),
+        contents_bytes=call.contents_bytes,
+        digest_algorithm=call.digest_algorithm,
+    )
     return PreparedReply(
         update=preparation.update.update,
         contents_offset=preparation.update.contents_offset,
         contents_digits=preparation.update.contents_digits,
         fallback=FallbackReason(preparation.fallback) if preparation.fallback else None,
+        document_s=perf_counter() - started_s,
+    )
+
+
+def _examine(call: ExamineCall) -> ExaminedReply:
+    started_s = perf_counter()
+    now = datetime.fromisoformat(call.now)
+    found = examine(call.document, _anchors(call.trust), now, with_chains=call.with_chains, allow_sha1=call.trust.allow_sha1)
+    chains = tuple(
+        Chain(
+            certificates=tuple(each.public_bytes(Encoding.DER) for each in chain.path.certificates),
+            is_timestamp=chain.is_timestamp,
+            at=chain.at.isoformat(),
+            covered=chain.covered,
+        )
+        for chain in found.chains
+    )
+    return ExaminedReply(
+        lacks_timestamp=found.lacks_timestamp, chains=chains, is_complete=found.is_complete, document_s=perf_counter() - started_s
+    )
+
+
+@lru_cache(maxsize=1)
+def _anchors(trust: Trust) -> TrustAnchors:
+    return TrustAnchors(trust.signing, trust.timestamping, trust.intermediates)
+
+
+def _extend(call: ExtendCall) -> ExtendedReply:
+    started_s = perf_counter()
+    extension = extend(call.document, ValidationData(call.certificates, call.ocsps, call.crls), contents_bytes=call.contents_bytes)
+    hole = extension.hole
+    return ExtendedReply(
+        update=extension.update,
+        contents_offset=hole.contents_offset if hole else 0,
+        contents_digits=hole.contents_digits if hole else 0,
+        field_name=extension.field_name,
         document_s=perf_counter() - started_s,
     )
 
@@ -71,7 +136,7 @@ def run(channel: WorkerChannel) -> None:
         channel.send(Kind.DONE, frame.call_id)
 
 
-def _reply(call: PrepareCall) -> PreparedReply | RefusedReply:
+def _reply(call: Call) -> Reply | RefusedReply:
     try:
         return answer(call)
     except SignerError as error:
