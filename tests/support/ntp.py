@@ -24,7 +24,7 @@ def _short(seconds: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NtpAnswer:
-    """What it answers. offset_s: its clock minus ours; held_s: how long it says it worked on the answer; updated_s: how long ago it was set.
+    """What it answers. offset_s: its clock minus ours; held_s: how long it says the answer took; updated_s: how long ago it was set.
 
     origin, receive, transmit: the field itself, when it is not to be what it should; length: cut to so many bytes. delay_s: really waited.
     """

@@ -55,9 +55,7 @@ class ClockWatch:
 
     async def run(self) -> None:
         """Asks and tells, until cancelled. Returns at once when nobody guards."""
-        self._tell()
-        asked, clock_s = self._asked, asyncio.get_running_loop().time
-        pause_s, last_s = self._spacing_s, -self._interval_s
+        clock_s, asked, pause_s = asyncio.get_running_loop().time, self._asked, self._spacing_s
         while asked is not None:
             last_s = clock_s()
             await asked.ask()
@@ -68,6 +66,7 @@ class ClockWatch:
             if await self._wait(last_s + pause_s):
                 pause_s = self._spacing_s
                 await asyncio.sleep(last_s + pause_s - clock_s())
+        self._tell()
         self.settled.set()
 
     async def _wait(self, until_s: float) -> bool:
