@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from signer.errors import InternalError, SignerError, TimestampPending
 from signer.model import StageTimes
@@ -30,14 +31,47 @@ _LOT_DOCUMENTS_MAX = 8
 _LOT_WAIT_S = 0.002
 
 
+class Done(Protocol):
+    """A document's good end."""
+
+    @property
+    def appended(self) -> bytes:
+        """The bytes to append to the document that was sent."""
+
+    @property
+    def times(self) -> StageTimes:
+        """Where its time went."""
+
+    @property
+    def replayed(self) -> bool:
+        """Whether a stored outcome was returned."""
+
+
+DoneT = TypeVar("DoneT", bound=Done)
+
+
+class Work(Protocol[DoneT]):
+    """What a batch does with its documents."""
+
+    @property
+    def lot_max(self) -> int:
+        """How many documents may wait for one another without anybody noticing."""
+
+    async def run(self, documents: Sequence[IncomingDocument]) -> Sequence[DoneT | SignerError]:
+        """A result for each of a lot, in order."""
+
+    def ended(self, document_id: str, result: DoneT | SignerError) -> None:
+        """Told of each document's end, refused ones included."""
+
+
 @dataclass(frozen=True, slots=True)
-class ItemOutcome:
-    """One document's end: signed, or an error. content: what was sent, None for a document that never reached the path."""
+class ItemOutcome(Generic[DoneT]):
+    """One document's end: a result, or an error. content: what was sent, None for a document that never reached the path."""
 
     document_id: str
     index: int
     content: bytes | None
-    result: SignedDocument | SignerError
+    result: DoneT | SignerError
 
 
 @dataclass(slots=True)
@@ -56,7 +90,7 @@ class Tally:
     timestamp_s: float = 0.0
     journal_s: float = 0.0
 
-    def add(self, result: SignedDocument | SignerError) -> None:
+    def add(self, result: Done | SignerError) -> None:
         """Counts one ended item."""
         if isinstance(result, TimestampPending):
             self.pending += 1
@@ -79,26 +113,47 @@ class Tally:
         return StageTimes(self.queue_s, self.document_s, self.token_s, self.timestamp_s, self.journal_s)
 
 
-class Batch:
-    """One running batch. `submit` and `refuse` from the reading side, `outcomes` from the writing side, `end_of_input` once.
+class SigningWork:
+    """Signing (`document`). covered: digests of the files released, by document id, where the plan wants evidence over them."""
 
-    covered: digests of the files released, by document id, where the plan wants evidence over them.
-    """
-
-    def __init__(self, engine: Engine, request: Request, plan: ReadyPlan, *, documents_max: int, bytes_max: int) -> None:
-        self.tally = Tally()
+    def __init__(self, engine: Engine, request: Request, plan: ReadyPlan) -> None:
         self.covered: dict[str, bytes] = {}
-        self._engine = engine
         self.request = request
-        self._plan = plan
+        self.plan = plan
+        self._engine = engine
         self._observer = Observer(engine.metrics, plan)
         self._door = engine.keys[plan.credential.token_name]
+
+    @property
+    def lot_max(self) -> int:
+        """One before a slow token."""
+        return self._door.lot_max
+
+    async def run(self, documents: Sequence[IncomingDocument]) -> Sequence[SignedDocument | SignerError]:
+        """Signs them."""
+        return await sign_documents(self._engine, self.request, self.plan, documents)
+
+    def ended(self, document_id: str, result: SignedDocument | SignerError) -> None:
+        """Counts it."""
+        if self.plan.evidence is not None and isinstance(result, SignedDocument):
+            self.covered[document_id] = result.material.digest(self.plan.evidence)
+        self._observer.observe(result)
+
+
+class Batch(Generic[DoneT]):
+    """One running batch. `submit` and `refuse` from the reading side, `outcomes` from the writing side, `end_of_input` once."""
+
+    def __init__(self, engine: Engine, request: Request, work: Work[DoneT], *, documents_max: int, bytes_max: int) -> None:
+        self.tally = Tally()
+        self._engine = engine
+        self.request = request
+        self._work = work
         self._documents_max = documents_max
         self._bytes_max = bytes_max
         self._in_work = 0
         self._in_work_bytes = 0
         self._room = asyncio.Event()
-        self._ended: asyncio.Queue[ItemOutcome | None] = asyncio.Queue()
+        self._ended: asyncio.Queue[ItemOutcome[DoneT] | None] = asyncio.Queue()
         self._input_ended = False
         self._lot: list[tuple[int, IncomingDocument]] = []
         self._lot_timer: asyncio.TimerHandle | None = None
@@ -114,7 +169,7 @@ class Batch:
         self._in_work += 1
         self._in_work_bytes += size_bytes
         self._lot.append((index, document))
-        if len(self._lot) >= min(_LOT_DOCUMENTS_MAX, self._door.lot_max) or not self._lots_in_work:
+        if len(self._lot) >= min(_LOT_DOCUMENTS_MAX, self._work.lot_max) or not self._lots_in_work:
             self._send_lot()
         elif self._lot_timer is None:
             self._lot_timer = asyncio.get_running_loop().call_later(_LOT_WAIT_S, self._send_lot)
@@ -130,7 +185,7 @@ class Batch:
         self._send_lot()
         self._close_if_done()
 
-    async def outcomes(self) -> AsyncIterator[ItemOutcome]:
+    async def outcomes(self) -> AsyncIterator[ItemOutcome[DoneT]]:
         """Each document's end, as it ends; stops when the input has ended and nothing is in work."""
         while (outcome := await self._ended.get()) is not None:
             if outcome.content is not None:
@@ -153,7 +208,7 @@ class Batch:
     async def _run(self, lot: list[tuple[int, IncomingDocument]]) -> None:
         documents = [document for _index, document in lot]
         try:
-            results = await sign_documents(self._engine, self.request, self._plan, documents)
+            results = await self._work.run(documents)
         except Exception as error:  # noqa: BLE001 - a bug must not end the batch; the log has it whole
             reference = secrets.token_hex(8)
             _log.exception("lot failed by a bug", documents=len(documents), reference=reference)
@@ -162,11 +217,9 @@ class Batch:
         for (index, document), result in zip(lot, results, strict=True):
             self._end(ItemOutcome(document.document_id, index, document.content, result))
 
-    def _end(self, outcome: ItemOutcome) -> None:
+    def _end(self, outcome: ItemOutcome[DoneT]) -> None:
         self.tally.add(outcome.result)
-        if self._plan.evidence is not None and isinstance(outcome.result, SignedDocument):
-            self.covered[outcome.document_id] = outcome.result.material.digest(self._plan.evidence)
-        self._observer.observe(outcome.result)
+        self._work.ended(outcome.document_id, outcome.result)
         self._ended.put_nowait(outcome)
 
     def _close_if_done(self) -> None:

@@ -30,7 +30,7 @@ from signer.errors import (
 from signer.formats.evidence import EvidenceRecord, Proof, SharedChain, SharedEvidence, build, check_timestamps
 from signer.journal import EvidenceArchive, EvidenceHead, KeptChain, NewEvidence, StampedSpan
 from signer.model import SignatureKey
-from signer.pipeline.batch import Batch
+from signer.pipeline.batch import SigningWork
 from signer.pipeline.engine import Engine
 from signer.pipeline.material import Finished, decode
 from signer.pipeline.request import Request
@@ -126,7 +126,7 @@ async def cover_request(
     return await _made_once(keeping, request, everything, algorithm, is_first_only=False)
 
 
-async def cover_batch(keeping: EvidenceKeeping, batch: Batch, algorithm: DigestAlgorithm) -> EvidenceHead | SignerError:
+async def cover_batch(keeping: EvidenceKeeping, batch: SigningWork, algorithm: DigestAlgorithm) -> EvidenceHead | SignerError:
     """The record over what a batch released, once all of it has ended; an error fails no signature.
 
     Goes on to the archive once its timestamp was given, even if the batch's caller goes away meanwhile.

@@ -12,7 +12,7 @@ from google.rpc import status_pb2
 from signer.config.server import ServerSettings
 from signer.errors import DocumentDigestMismatch, InvalidArgument, SignerError
 from signer.model import Level, Profile
-from signer.pipeline.batch import Batch
+from signer.pipeline.batch import Batch, SigningWork
 from signer.pipeline.digests import NO_FIELD, DigestResult, IncomingDigest, SignedDigest, sign_digests
 from signer.pipeline.document import IncomingDocument, sign_documents
 from signer.pipeline.engine import Engine
@@ -129,11 +129,12 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         convert.label(header.label)
         plan = ready_plan(self._engine, budget, header.plan)
         limits = self._settings.limits
+        work = SigningWork(self._engine, budget, plan)
         batch = Batch(
-            self._engine, budget, plan, documents_max=limits.batch_in_flight_documents, bytes_max=limits.batch_in_flight_bytes_max
+            self._engine, budget, work, documents_max=limits.batch_in_flight_documents, bytes_max=limits.batch_in_flight_bytes_max
         )
         with self._engine.metrics.batches_in_progress.track_inprogress():
-            async for response in BatchStream(self._settings, plan, batch, header, self._evidence).run(request_iterator):
+            async for response in BatchStream(self._settings, batch, work, header, self._evidence).run(request_iterator):
                 yield response
 
     def _check_digests(self, request: signing_pb2.SignDigestsRequest) -> None:

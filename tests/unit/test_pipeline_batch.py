@@ -16,8 +16,8 @@ from signer.documents.wire import PrepareCall, PreparedReply
 from signer.errors import DocumentNotPdf, InvalidArgument, SignerError
 from signer.journal import Journal
 from signer.model import Credential, FieldPlacement, Level, Profile
-from signer.pipeline.batch import Batch, ItemOutcome
-from signer.pipeline.document import IncomingDocument
+from signer.pipeline.batch import Batch, ItemOutcome, SigningWork
+from signer.pipeline.document import IncomingDocument, SignedDocument
 from signer.pipeline.engine import Engine
 from signer.pipeline.plan import ReadyPlan
 from signer.pipeline.request import Request
@@ -76,13 +76,13 @@ class Bench:
         plan = ReadyPlan(Profile.PADES, Level.B_B, credential, ALGORITHM, FIELD, "1f")
         clock_s = asyncio.get_running_loop().time
         request = Request("client", "1", "r", clock_s() + 60, clock_s)
-        self.batch = Batch(self.engine, request, plan, documents_max=4, bytes_max=1000)
+        self.batch = Batch(self.engine, request, SigningWork(self.engine, request, plan), documents_max=4, bytes_max=1000)
 
     async def submit(self, first: int, count: int, size_bytes: int = 10) -> None:
         for number in range(first, first + count):
             await self.batch.submit(number, IncomingDocument(f"d{number}", b"x" * size_bytes, FIELD))
 
-    async def take(self, count: int) -> list[ItemOutcome]:
+    async def take(self, count: int) -> list[ItemOutcome[SignedDocument]]:
         outcomes = self.batch.outcomes()
         return [await asyncio.wait_for(anext(outcomes), SOON_S) for _ in range(count)]
 
@@ -139,7 +139,7 @@ async def test_the_first_document_waits_for_nobody_and_later_ones_travel_togethe
 
 
 async def test_every_document_is_accounted_for_and_the_outcomes_end(bench: Bench) -> None:
-    outcomes: list[ItemOutcome] = []
+    outcomes: list[ItemOutcome[SignedDocument]] = []
 
     async def read() -> None:
         await bench.submit(0, 7)
