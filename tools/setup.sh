@@ -35,7 +35,8 @@ install_packages() {
 make_environment() {
     stamp=.venv/.locked
     if [ -f "$stamp" ] && cmp -s requirements-dev.lock "$stamp"; then return 0; fi
-    python=$(command -v python3.11 || command -v python3)
+    # Debian's own first: it is what users have, and a fifth faster than one built without profiles.
+    python=$(command -v /usr/bin/python3.11 || command -v python3.11 || command -v python3)
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed" >&2; exit 1; }
     say "Making the virtual environment from requirements-dev.lock (a minute)"
     [ -x .venv/bin/python ] || "$python" -m venv .venv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from datetime import datetime
 from io import BytesIO
@@ -19,7 +20,7 @@ from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 from signer.formats.pades.fast.history import read_history
 from signer.formats.pades.fast.predictor import unpack_rows
 from signer.formats.pades.fast.strings import read_text, write_date, write_text
-from signer.formats.pades.fast.syntax import Dictionary, read_dictionary
+from signer.formats.pades.fast.syntax import Dictionary, many, read_dictionary
 from tests.support import pdfs
 from tests.support.fastpath import extended, prepared_fast
 
@@ -191,3 +192,14 @@ def test_pyhanko_errors_are_errors_here_too() -> None:
     """The comparison above rests on this: pyHanko's strict reader raises, it does not repair."""
     with pytest.raises(PdfError):
         generic.DictionaryObject.read_from_stream(BytesIO(b"<</A 1/A 2>>"), CONTAINER)
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "end"),
+    [(rb"/[a-z]+ \d", b"/a 1/b x", 4), (rb"/([a-z]++) \d", b"/a 1/b x", 4), (rb"ab++c|x", b"abcxabb", 4), (rb"(?:[0-9a-f]{2})", b"0a1", 2)],
+)
+def test_a_repeated_expression_ends_where_its_last_whole_round_ends(body: bytes, text: bytes, end: int) -> None:
+    """On Python 3.11.2, Debian 12's, a bare possessive group ends inside the round that failed."""
+    found = re.compile(many(body)).match(text)
+    assert found is not None
+    assert found.end() == end

@@ -8,10 +8,10 @@ from typing import Final
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 from signer.formats.pades.fast.sections import Location
 from signer.formats.pades.fast.streams import read_stream, unpack
-from signer.formats.pades.fast.syntax import SPACE, Array, Dictionary, read_array, read_dictionary
+from signer.formats.pades.fast.syntax import SPACE, Array, Dictionary, many, read_array, read_dictionary
 
 _header: Final = re.compile(rb"([1-9]\d{0,8})[ \n\r]0[ \n\r]obj" + SPACE + rb"*+").match
-_comments: Final = re.compile(rb"(?:%[^\r\n]*+" + SPACE + rb"++)*+").match
+_comments: Final = re.compile(many(rb"%[^\r\n]*+" + SPACE + rb"++")).match
 _end: Final = re.compile(SPACE + rb"*+endobj").match
 _blank: Final = re.compile(SPACE + rb"*+").fullmatch
 _stream_index: Final = re.compile(rb"[\d \n\r\t]*+").fullmatch

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 from signer.formats.pades.fast.predictor import unpack_rows
 from signer.formats.pades.fast.streams import read_stream
-from signer.formats.pades.fast.syntax import SPACE, Dictionary, read_dictionary
+from signer.formats.pades.fast.syntax import SPACE, Dictionary, many, read_dictionary
 
 Location: TypeAlias = int | tuple[int, int] | None
 """Where an object is: an offset in the file, or the number of an object stream and the index in it; None if it is free."""
@@ -23,13 +23,13 @@ _OBJECTS_MAX: Final = (1 << 23) - 1  # Annex C: what readers can be expected to 
 _EOL: Final = rb"(?:\r\n|\n|\r)"
 _table: Final = re.compile(SPACE + rb"*+xref *" + _EOL).match
 _subsection: Final = re.compile(rb"(\d{1,9}) (\d{1,9}) ?" + _EOL).match
-_rows: Final = re.compile(rb"(?:\d{10} (?:00000 n|(?:00000|00001|65535) f)(?: \n|\r\n| \r))*+").fullmatch
+_rows: Final = re.compile(many(rb"\d{10} (?:00000 n|(?:00000|00001|65535) f)(?: \n|\r\n| \r)")).fullmatch
 _ROW_BYTES: Final = 20
 _trailer: Final = re.compile(SPACE + rb"*+trailer" + SPACE + rb"*+").match
 
 _stream_object: Final = re.compile(SPACE + rb"*+([1-9]\d{0,8}) 0 obj" + SPACE + rb"*+").match
 _widths: Final = re.compile(rb"\[ *1 +([1-8]) +([0-2]) *\]").fullmatch
-_index: Final = re.compile(rb"\[ *+(?:\d{1,9}+(?:[ \r\n]++|(?=\])))++\]").fullmatch
+_index: Final = re.compile(rb"\[ *+" + many(rb"\d{1,9}+(?:[ \r\n]++|(?=\]))", rb"+") + rb"\]").fullmatch
 _FREE, _IN_FILE, _IN_STREAM = range(3)
 _LAYOUT: Final = Struct(">BQH")  # type, offset or stream number, generation or index
 

@@ -23,19 +23,29 @@ from typing import Final, NamedTuple
 
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 
+
+def many(body: bytes, count: bytes = b"*") -> bytes:
+    """An expression for `body` over and over, possessive; count: a quantifier.
+
+    The body is made atomic because Python before 3.11.5 (Debian 12 has 3.11.2) leaves the position inside a last round that failed
+    (CPython issue 106052).
+    """
+    return rb"(?:(?>" + body + rb"))" + count + rb"+"
+
+
 SPACE: Final = rb"[\x00\t\n\f\r ]"
 _REGULAR: Final = rb"[!\"$&'*-.0-;=?-Z\\^-z|~]"  # visible ASCII but the delimiters and '#'
 _REFERENCE: Final = rb"[1-9]\d{0,8}[\t\n\r ]\d{1,5}[\t\n\r ]R\b"
 _NUMBER: Final = rb"[+-]?(?:\d{1,15}+(?:\.\d{0,15}+)?|\.\d{1,15}+)(?![^\x00\t\n\f\r ()<>\[\]{}/%])"
-_NAME: Final = rb"/(?:" + _REGULAR + rb"|\#[0-9A-Fa-f]{2})++"
-_LITERAL: Final = rb"\([^()\\]*+(?:\\(?:[nrtbf()\\]|[0-3][0-7]{2})[^()\\]*+)*+\)"
-_HEX_SHORT: Final = rb"<(?:[0-9A-Fa-f]{2}){0,64}+>"
+_NAME: Final = rb"/" + many(_REGULAR + rb"|\#[0-9A-Fa-f]{2}", rb"+")
+_LITERAL: Final = rb"\([^()\\]*+" + many(rb"\\(?:[nrtbf()\\]|[0-3][0-7]{2})[^()\\]*+") + rb"\)"
+_HEX_SHORT: Final = rb"<" + many(rb"[0-9A-Fa-f]{2}", rb"{0,64}") + rb">"
 _SCALAR: Final = rb"|".join((_REFERENCE, _NAME, _NUMBER, _LITERAL, _HEX_SHORT, rb"(?:true|false|null)\b"))
-_ARRAY: Final = rb"\[(?:" + SPACE + rb"*+(?>" + _SCALAR + rb"))*+" + SPACE + rb"*+\]"
+_ARRAY: Final = rb"\[" + many(SPACE + rb"*+(?:" + _SCALAR + rb")") + SPACE + rb"*+\]"
 _SIMPLE: Final = rb"(?>" + _SCALAR + rb"|" + _ARRAY + rb")"
 _KEY: Final = SPACE + rb"*+/(" + _REGULAR + rb"++)" + SPACE + rb"*+"
 
-_simple_entries: Final = re.compile(rb"(?:" + _KEY + _SIMPLE + rb")*+(?:" + SPACE + rb"*+(>>))?").match
+_simple_entries: Final = re.compile(many(_KEY + _SIMPLE) + rb"(?:" + SPACE + rb"*+(>>))?").match
 _each_entry: Final = re.compile(_KEY + rb"(" + _SIMPLE + rb")").findall
 _entry: Final = re.compile(_KEY + rb"(?:(" + _SIMPLE + rb")|)").match
 _key: Final = re.compile(_KEY).match
@@ -44,7 +54,7 @@ _simple: Final = re.compile(_SIMPLE).match
 _comment: Final = re.compile(SPACE + rb"*+%[^\r\n]*+[\r\n]").match
 _parenthesis: Final = re.compile(rb"[()]|\\(?:[nrtbf()\\]|[0-3][0-7]{2})|(\\)").search
 _reference: Final = re.compile(rb"([1-9]\d{0,8})[\t\n\r ]0[\t\n\r ]R").fullmatch
-_references: Final = re.compile(rb"\[(?:" + SPACE + rb"*+[1-9]\d{0,8}[\t\n\r ]0[\t\n\r ]R\b)*+" + SPACE + rb"*+\]").fullmatch
+_references: Final = re.compile(rb"\[" + many(SPACE + rb"*+[1-9]\d{0,8}[\t\n\r ]0[\t\n\r ]R\b") + SPACE + rb"*+\]").fullmatch
 _reference_numbers: Final = re.compile(rb"(\d+)[\t\n\r ]0[\t\n\r ]R").findall
 _integer: Final = re.compile(rb"\d{1,10}").fullmatch
 
