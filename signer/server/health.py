@@ -1,4 +1,4 @@
-"""grpc.health.v1: the whole daemon (""), each served service, and each token (`token/NAME`)."""
+"""grpc.health.v1: the whole daemon (""), each served service, each token (`token/NAME`), and the built-in authority's `clock`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,29 @@ from collections.abc import Iterable, Mapping
 
 from grpc_health.v1 import health, health_pb2
 
+from signer.timestamp.clock import Clock
 from signer.tokens.pool import TokenPool
 from signer.workers.supervisor import PlaceState
 
 _LOOK_S = 0.5
+_CLOCK = "clock"
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class HealthWatch:
-    """Keeps the health servicer true to the tokens. The daemon serves as long as one token can sign."""
+    """Keeps the health servicer true to the tokens and the clock. The daemon serves as long as one token can sign.
 
-    def __init__(self, servicer: health.aio.HealthServicer, services: Iterable[str], pools: Mapping[str, TokenPool]) -> None:
+    clock: the built-in authority's, if there is one; it serves while timestamps may be issued, and alone: signing goes on without it.
+    """
+
+    def __init__(
+        self, servicer: health.aio.HealthServicer, services: Iterable[str], pools: Mapping[str, TokenPool], clock: Clock | None
+    ) -> None:
         self._servicer = servicer
         self._services = tuple(services)
         self._pools = pools
+        self._clock = clock
         self._is_draining = False
 
     async def run(self) -> None:
@@ -42,5 +50,8 @@ class HealthWatch:
             ready = not self._is_draining and any(place.state is PlaceState.READY for place in pool.places)
             any_ready = any_ready or ready
             await self._servicer.set(f"token/{name}", _SERVING if ready else _NOT_SERVING)
+        if self._clock is not None:
+            issues = not self._is_draining and self._clock.standing().state.issues
+            await self._servicer.set(_CLOCK, _SERVING if issues else _NOT_SERVING)
         for service in ("", *self._services):
             await self._servicer.set(service, _SERVING if any_ready else _NOT_SERVING)

@@ -36,7 +36,7 @@ class GrpcListener:
         self._server = self._build(rooms)
         health_servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, self._server)
-        self._health = HealthWatch(health_servicer, _SERVED, rooms.pools)
+        self._health = HealthWatch(health_servicer, _SERVED, rooms.pools, rooms.clock.clock if rooms.clock else None)
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> int:

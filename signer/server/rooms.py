@@ -32,6 +32,7 @@ from signer.server.timestamps import TimeRooms
 from signer.server.watch import Watch
 from signer.telemetry.metrics import Metrics
 from signer.timestamp.client import TimestampClient
+from signer.timestamp.clock.watch import ClockWatch
 from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
 from signer.tokens.pool import TokenPool
@@ -40,7 +41,7 @@ from signer.tokens.settings import TokenSettings
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What a daemon starts, uses and takes down. authority: the built-in one, if there is any. Owned by the event loop."""
+    """What a daemon starts, uses and takes down. authority: the built-in one, with its clock, if there is any. Owned by the event loop."""
 
     registry: CollectorRegistry
     metrics: Metrics
@@ -51,6 +52,7 @@ class Rooms:
     engine: Engine
     tsa_client: TimestampClient
     authority: BuiltInTimestamper | None
+    clock: ClockWatch | None
     time: TimeRooms
 
 
@@ -68,22 +70,26 @@ def furnish(config: Config) -> Rooms:
         ledger=journal, preparer=documents, keys=pools, credentials=credentials, metrics=metrics, utc_now=lambda: datetime.now(UTC)
     )
     tsa_client = TimestampClient(config.stamping.servers, metrics, engine.utc_now)
-    authority = None if config.timestamp is None else BuiltInTimestamper(engine, config.timestamp, journal)
+    authority = clock = None
+    if config.timestamp is not None:
+        clock = ClockWatch(config.timestamp.clock, config.timestamp.clock_error_max, metrics)
+        authority = BuiltInTimestamper(engine, config.timestamp, journal, clock.clock.now)
     engine.timestamper = OutsideTimestamper(tsa_client) if config.stamping.servers else authority
     engine.patience_s = config.stamping.patience_s
-    time = _time(config, engine, journal, tsa_client, authority)
-    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, authority, time)
+    authorities = Authorities(engine, tsa_client, config.timestamp, None if clock is None else clock.clock.standing)
+    time = _time(config, engine, journal, authority, authorities)
+    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, authority, clock, time)
 
 
-def _time(config: Config, engine: Engine, journal: Journal, tsa_client: TimestampClient, authority: BuiltInTimestamper | None) -> TimeRooms:
+def _time(config: Config, engine: Engine, journal: Journal, authority: BuiltInTimestamper | None, authorities: Authorities) -> TimeRooms:
     """What TimestampService stands on; imprints are stamped by whoever stamps signatures."""
     stamps: ImprintStamper | None = None
     if config.stamping.servers:
-        stamps = OutsideStamps(tsa_client)
+        stamps = OutsideStamps(authorities.outside)
     elif authority is not None and config.timestamp is not None:
         stamps = BuiltInStamps(authority, config.timestamp)
     evidence = EvidenceKeeping(engine, EvidenceArchive(journal), _timestamp_roots(config))
-    return TimeRooms(evidence, stamps, Authorities(engine, tsa_client, config.timestamp, clock=None))
+    return TimeRooms(evidence, stamps, authorities)
 
 
 def _timestamp_roots(config: Config) -> tuple[bytes, ...]:

@@ -26,7 +26,7 @@ def status(channel: grpc.Channel, service: str) -> Any:
     return stub(channel).Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status
 
 
-@pytest.mark.parametrize("service", SERVED)
+@pytest.mark.parametrize("service", [*SERVED, "clock"])
 def test_what_works_is_serving(service: str, school: grpc.Channel) -> None:
     assert status(school, service) == SERVING
 
