@@ -1,8 +1,8 @@
 """The daemon: starts its rooms in order, and takes them down in order.
 
 Up: journal (nothing may be signed without it) → document workers → token workers → metrics → gRPC, which answers as soon as every token has
-had a moment to log in; one that is absent heals later. Down, on SIGTERM or SIGINT: the listener closes (`listener`) → every journalled
-intent gets its outcome → workers finalise → journal.
+had a moment to log in (one that is absent heals later) → timestamps over HTTP. Down, on SIGTERM or SIGINT: both doors close, each drained
+(`timestamp_http`, `listener`) → every journalled intent gets its outcome → workers finalise → journal.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from signer.pipeline.completer import Completer
 from signer.server.door import Door
 from signer.server.listener import GrpcListener
 from signer.server.rooms import Rooms, furnish
+from signer.server.timestamp_http import TimestampDoor
 from signer.telemetry.exposition import expose
 from signer.telemetry.logs import configure_logs, get_logger
 
@@ -46,6 +47,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self.port = 0
         self.metrics_port = 0
+        self.timestamp_port = 0
 
     async def start(self) -> None:
         """Starts everything; ConfigError or JournalUnavailable when it can't, with nothing left running."""
@@ -55,7 +57,14 @@ class Daemon:
             await self._await_first_logins()
             await self._open_doors(stack)
             self._stack = stack.pop_all()
-        _log.info("serving", port=self.port, metrics_port=self.metrics_port, tokens=sorted(self._rooms.pools), version=__version__)
+        _log.info(
+            "serving",
+            port=self.port,
+            timestamp_port=self.timestamp_port,
+            metrics_port=self.metrics_port,
+            tokens=sorted(self._rooms.pools),
+            version=__version__,
+        )
 
     def stop_soon(self) -> None:
         """Asks `wait` to return; safe to call from a signal handler of the loop."""
@@ -108,6 +117,14 @@ class Daemon:
         listener = GrpcListener(self._config.server, door, self._rooms)
         self.port = await listener.open()
         stack.push_async_callback(listener.close)
+        await self._open_timestamp_door(stack)
+
+    async def _open_timestamp_door(self, stack: AsyncExitStack) -> None:
+        authority, timestamp = self._rooms.authority, self._config.timestamp
+        if authority is not None and timestamp is not None and timestamp.http is not None:
+            timestamp_door = TimestampDoor(timestamp.http, authority, self._rooms.metrics)
+            self.timestamp_port = await timestamp_door.open()
+            stack.push_async_callback(timestamp_door.close, self._config.server.drain_s)
 
     async def _say_stopped(self) -> None:
         with contextlib.suppress(JournalUnavailable):

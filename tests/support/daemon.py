@@ -136,6 +136,7 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         ("[trust]", {"ca_files": ["ca.pem"]}),
         ("[timestamp]", {"credential": "tsa", "policy_oid": POLICY_OID} | changes.get("timestamp", {})),
         ("[timestamp.clock]", changes.get("clock", {"guard": "unguarded"})),
+        *([("[timestamp.http]", changes["http"])] if "http" in changes else []),
         ("[stamping]", changes.get("stamping", {})),
         *[("[[stamping.servers]]", server) for server in changes.get("tsas", [])],
         ("[[tokens]]", token),
@@ -175,6 +176,10 @@ class Running:
 
     def metrics_port(self) -> int:
         return int(next(event["metrics_port"] for event in self.events() if event["event"] == "serving"))
+
+    def timestamp_port(self) -> int:
+        """Of `[timestamp.http]`."""
+        return int(next(event["timestamp_port"] for event in self.events() if event["event"] == "serving"))
 
     def stop(self, within_s: float = 60.0) -> int:
         """SIGTERM, and waits; the exit code."""
