@@ -22,7 +22,7 @@ NOTE = "note"
 
 
 class IntentEntry(msgspec.Struct, frozen=True):
-    """A key is about to be used."""
+    """A key is about to be used, or a document to be raised: then algorithm, certificate and credential are empty."""
 
     algorithm: str
     at: str

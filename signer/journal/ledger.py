@@ -140,7 +140,7 @@ class Ledger:
         index = self._append(
             INTENT,
             IntentEntry(
-                algorithm=intent.algorithm.value,
+                algorithm=intent.algorithm.value if intent.algorithm else "",
                 at=self._at,
                 attempt=attempt,
                 certificate=_clean(intent.certificate_serial),

@@ -46,10 +46,11 @@ class NoteKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A key is about to be used.
+    """A key is about to be used, or a signed document to be raised to a level, which uses no signer's key.
 
     fingerprint: what makes two requests of the same ids the same (SHA-256 over content and plan). plan: profile and level. digest: what
-    the key will sign. certificate_serial: of the credential, hexadecimal.
+    the key will sign; SHA-256 of the document where none is used. certificate_serial: of the credential, hexadecimal. credential_id,
+    certificate_serial and algorithm are empty and None where no key is used.
     """
 
     key: SignatureKey
@@ -57,7 +58,7 @@ class Intent:
     client_id: str
     credential_id: str
     certificate_serial: str
-    algorithm: SignatureAlgorithm
+    algorithm: SignatureAlgorithm | None
     digest: bytes
     plan: str
 

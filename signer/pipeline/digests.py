@@ -11,7 +11,7 @@ from signer.journal.model import Intent, Outcome, OutcomeKind, Stored
 from signer.model import FieldPlacement, SignatureKey, StageTimes
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_use import KeyUse, use_key
-from signer.pipeline.material import Finished, Parked, encode, stored_material
+from signer.pipeline.material import Finished, encode, stored_material
 from signer.pipeline.plan import ReadyPlan, fingerprint
 from signer.pipeline.request import Request
 
@@ -73,9 +73,9 @@ def _stored_signature(plan: ReadyPlan, item: IncomingDigest, stored: Stored | No
     if stored is None:
         return None
     finished = stored_material(stored, item.document_id, fingerprint(plan, NO_FIELD, item.digest))
-    if isinstance(finished, Parked):
-        raise InternalError("a bare signature can't be parked")
-    return finished
+    if finished is None or isinstance(finished, Finished):
+        return finished
+    raise InternalError("a bare signature can't be parked or raised to a level")
 
 
 async def _sign_fresh(

@@ -153,7 +153,7 @@ async def _answer_stored(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
         material = stored_material(found, item.key.document_id, item.fingerprint) if found else None
         if isinstance(material, Finished):
             _replay(lot, item, material)
-        elif material is not None:
+        elif isinstance(material, Parked):
             item.parked = material
 
     left = _each(items, look)

@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Protocol
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
-from signer.documents.wire import PrepareCall, PreparedReply
+from signer.documents.wire import ExamineCall, ExaminedReply, ExtendCall, ExtendedReply, PrepareCall, PreparedReply
 from signer.errors import SignerError
+from signer.formats.status.answer import Answer
+from signer.formats.status.question import Question
 from signer.journal.model import Intent, Outcome, Stored
 from signer.model import SignatureKey
 from signer.tokens.jobs import TokenSignature
@@ -21,6 +23,23 @@ class Preparer(Protocol):
 
     async def prepare(self, calls: Sequence[PrepareCall]) -> list[PreparedReply | SignerError]:
         """The proposed update of each document, or a leaf of DocumentError."""
+
+
+class Raiser(Protocol):
+    """Document workers, for signed documents."""
+
+    async def examine(self, call: ExamineCall) -> ExaminedReply:
+        """What it lacks; raises a leaf of DocumentError, VerificationFailed or CertificateRevoked."""
+
+    async def extend(self, call: ExtendCall) -> ExtendedReply:
+        """The proposed update; raises a leaf of DocumentError."""
+
+
+class StatusDoor(Protocol):
+    """Whoever knows whether certificates are revoked."""
+
+    async def answer(self, question: Question, deadline_s: float) -> Answer:
+        """A verified "not revoked"; or CertificateRevoked, CertificateStatusUnavailable, DeadlineExceeded. deadline_s: on the loop's clock."""
 
 
 class KeyDoor(Protocol):

@@ -104,10 +104,13 @@ async def _attempt(ledger: Ledger, door: KeyDoor, credential: Credential, reques
 
 async def _sign(door: KeyDoor, credential: Credential, request: Request, tries: Sequence[_Try]) -> list[TokenSignature | SignerError]:
     """The door's answers. Intents of one call are of one algorithm: the plan's."""
+    algorithm = tries[0].intent.algorithm
     try:
+        if algorithm is None:
+            raise InternalError("an intent that uses no key came to a token")
         return await door.submit(
             key_id=credential.key_id,
-            algorithm=tries[0].intent.algorithm,
+            algorithm=algorithm,
             digests=[one.intent.digest for one in tries],
             line=request.school_id,
             check=request.check,

@@ -1,11 +1,13 @@
 """What is kept of a signature so that a repeat needs no key: signature material, never a document.
 
-A finished signature is the bytes that were appended to the document, CMS included; a parked one is everything but its timestamp.
+A finished signature is the bytes that were appended to the document, CMS included; a parked one is everything but its timestamp. Of a
+document that was raised to a level it is the timestamps and validation data that were appended.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeAlias
 
 import msgspec
 
@@ -52,11 +54,24 @@ class Parked(msgspec.Struct, frozen=True, array_like=True, tag="p"):
     algorithm: SignatureAlgorithm
 
 
-_decoder: msgspec.msgpack.Decoder[Finished | Parked] = msgspec.msgpack.Decoder(Finished | Parked)
+class Extended(msgspec.Struct, frozen=True, array_like=True, tag="x"):
+    """A signed document raised to a level. appended: all that follows what was sent; empty when it had the level.
+
+    timestamp_time, field_name: of the last document timestamp added; None and empty when none was. sha256: of the whole raised file.
+    """
+
+    appended: bytes
+    timestamp_time: datetime | None
+    field_name: str
+    sha256: bytes
+
+
+Material: TypeAlias = Finished | Parked | Extended
+_decoder: msgspec.msgpack.Decoder[Material] = msgspec.msgpack.Decoder(Material)
 encode = msgspec.msgpack.Encoder().encode
 
 
-def decode(raw: bytes) -> Finished | Parked:
+def decode(raw: bytes) -> Material:
     """Material as stored; InternalError when the journal holds something else."""
     try:
         return _decoder.decode(raw)
@@ -64,7 +79,7 @@ def decode(raw: bytes) -> Finished | Parked:
         raise InternalError(f"stored signature material can't be read: {error}") from error
 
 
-def stored_material(stored: Stored, document_id: str, fingerprint: bytes) -> Finished | Parked | None:
+def stored_material(stored: Stored, document_id: str, fingerprint: bytes) -> Material | None:
     """Step 1: what is stored under ids that came again; None where no signature exists and another attempt is right.
 
     Raises RequestIdReused when they came with other content or plan, or when the material is past its retention.
