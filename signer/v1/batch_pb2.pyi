@@ -350,7 +350,9 @@ class BatchSummary(_message.Message):
 
     @_builtins.property
     def evidence_status(self) -> _status_pb2.Status:
-        """OK, or why the evidence record that was asked for could not be made."""
+        """OK, or why the evidence record that was asked for could not be made: what CreateEvidenceRecord fails with, or NOT_FOUND/DOCUMENT_NOT_FOUND when
+        nothing is signed. Not set if none was asked for. Send the batch again, with or without documents, to have it made.
+        """
 
     def __init__(
         self,

@@ -520,7 +520,13 @@ Global___RecordPlan: _TypeAlias = RecordPlan  # noqa: Y015
 
 @_typing.final
 class EvidencePlan(_message.Message):
-    """One evidence record (RFC 4998) over all documents that a batch signs."""
+    """One evidence record (RFC 4998) over the files that a batch releases, made after its last document. BatchSignDocuments only.
+
+    Covered is each signed file as it was released, of earlier runs under the same request_id too, whether they come again or not. A document that
+    failed is not covered. One that is parked has no file yet: the run that fetches it covers it. A run that releases further files gets a further
+    record over all of them; one that releases none gets the record there is, also a run without any document. A run whose stream breaks has no summary
+    and leaves no record.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -529,7 +535,9 @@ class EvidencePlan(_message.Message):
     create: _builtins.bool
     """Must be true for an evidence record to be made; its failure fails no signature, but is reported in the summary."""
     digest_algorithm: _common_pb2.DigestAlgorithm.ValueType
-    """Digest of the hash tree; UNSPECIFIED: SHA-256."""
+    """Digest of the hash tree; UNSPECIFIED: SHA-256. With another one, files that earlier runs released without evidence must come again, else
+    INVALID_ARGUMENT/INVALID_ARGUMENT in the summary.
+    """
     def __init__(
         self,
         *,

@@ -96,9 +96,9 @@ class StampImprintsRequest(_message.Message):
     digest_algorithm: _common_pb2.DigestAlgorithm.ValueType
     """Required. Digest of all imprints."""
     policy_oid: _builtins.str
-    """Policy OID asked for, dotted; empty: the TSA's default."""
+    """Policy OID asked for, dotted; empty: the TSA's default. Outside TSAs are asked for policies that the configuration names alone."""
     omit_certificate: _builtins.bool
-    """Leave the TSA's certificate out of the timestamps."""
+    """Leave the TSA's certificate out of the timestamps. An outside TSA's are taken out once the timestamp was verified with them."""
     @_builtins.property
     def imprints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Required. The imprints, each as long as the digest."""
@@ -359,7 +359,7 @@ class EvidenceRecord(_message.Message):
 
     @_builtins.property
     def renew_before(self) -> _timestamp_pb2.Timestamp:
-        """When the latest TSA certificate ends: renew before."""
+        """When the latest TSA certificate ends, or a CA's above it: renew before."""
 
     def __init__(
         self,
@@ -612,7 +612,7 @@ class VerifyEvidenceRecordRequest(_message.Message):
     """Required. EvidenceRecord, DER."""
     @_builtins.property
     def digests(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentDigest]:
-        """Required. Digests of one document: one for each digest algorithm that the record's chains use."""
+        """Required. Digests of one document: one for each digest algorithm that the record's chains use, no algorithm twice."""
 
     def __init__(
         self,
@@ -814,7 +814,7 @@ class TimestampAuthority(_message.Message):
     CERTIFICATE_FIELD_NUMBER: _builtins.int
     CLOCK_OFFSET_FIELD_NUMBER: _builtins.int
     authority_name: _builtins.str
-    """Its configured name."""
+    """Its configured name; `built-in` for the built-in one."""
     built_in: _builtins.bool
     """Whether it is the built-in one."""
     state: Global___TimestampAuthorityState.ValueType
@@ -831,7 +831,7 @@ class TimestampAuthority(_message.Message):
 
     @_builtins.property
     def certificate(self) -> _common_pb2.CertificateInfo:
-        """The certificate of its last timestamp."""
+        """The certificate of its last timestamp; of the built-in one, its present one. Not set before the first."""
 
     @_builtins.property
     def clock_offset(self) -> _duration_pb2.Duration:

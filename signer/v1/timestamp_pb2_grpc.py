@@ -91,7 +91,8 @@ class TimestampServiceServicer:
         """Stamps imprints, many a call; each has its own status.
 
         Success: every imprint got a result, in the order of the request. Not idempotent: each call makes new timestamps. Failure of the whole:
-        INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's), INVALID_ARGUMENT/BATCH_TOO_LARGE.
+        INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's, a digest or a policy that nobody here is configured for),
+        INVALID_ARGUMENT/BATCH_TOO_LARGE (`limitCount`: what is allowed and fits one answer), UNAVAILABLE/TIMESTAMP_UNAVAILABLE (nobody is configured).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,7 +116,9 @@ class TimestampServiceServicer:
     def CreateEvidenceRecord(self, request, context):
         """Makes one evidence record over many documents: one TSA request for 35 or 10,000.
 
-        Idempotent by school_id + request_id; other content: ALREADY_EXISTS/REQUEST_ID_REUSED. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a digest twice, a wrong length).
+        Idempotent by school_id + request_id, in whatever order the items come; other content: ALREADY_EXISTS/REQUEST_ID_REUSED. Failure:
+        INVALID_ARGUMENT/INVALID_ARGUMENT (a digest or an id twice, a wrong length), INVALID_ARGUMENT/BATCH_TOO_LARGE (more documents than a batch may
+        have). Nothing is kept then; the same ids make the record anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,7 +127,8 @@ class TimestampServiceServicer:
     def GetEvidenceRecord(self, request, context):
         """Returns an evidence record reduced to the documents asked for, each with its own proof, at most 1,000 a call.
 
-        Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND; a document that is not covered has its own status.
+        Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND, INVALID_ARGUMENT/BATCH_TOO_LARGE (`limitCount`: as many as fit one answer); a document that is not
+        covered has its own status.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,7 +144,9 @@ class TimestampServiceServicer:
     def VerifyEvidenceRecord(self, request, context):
         """Verifies an evidence record for documents, given by their digests.
 
-        Success: a verdict for each. Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (not an evidence record).
+        Timestamps are believed under the CAs that the appliance is configured with; revocation is not looked up. Success: a verdict. Failure:
+        INVALID_ARGUMENT/DOCUMENT_DAMAGED (not an evidence record), FAILED_PRECONDITION/DOCUMENT_UNSUPPORTED (of a kind that can't be judged here),
+        INVALID_ARGUMENT/INVALID_ARGUMENT (a digest is missing, given twice, or of a wrong length).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,8 +155,11 @@ class TimestampServiceServicer:
     def RenewEvidenceRecord(self, request, context):
         """Renews an evidence record before its timestamp or its hash algorithm weakens.
 
-        By timestamp: one TSA request, no documents. By hash tree: needs every document's new digest. Idempotent by request_id.
-        Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (digests missing or too many).
+        By timestamp: one TSA request, no documents. By hash tree: needs every document's new digest. Idempotent by school_id + request_id; another
+        renewal under the same ids: ALREADY_EXISTS/REQUEST_ID_REUSED. Everything earlier is kept. That the new digests are of the documents covered before
+        only who has them can know: a wrong one leaves its document without proof. Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND,
+        INVALID_ARGUMENT/INVALID_ARGUMENT (digests missing or too many, the same digest algorithm), FAILED_PRECONDITION/VERIFICATION_FAILED (it stands no
+        more: its last timestamp was not renewed in time). The record is as it was then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

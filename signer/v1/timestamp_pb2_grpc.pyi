@@ -41,7 +41,8 @@ class TimestampServiceStub:
     """Stamps imprints, many a call; each has its own status.
 
     Success: every imprint got a result, in the order of the request. Not idempotent: each call makes new timestamps. Failure of the whole:
-    INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's), INVALID_ARGUMENT/BATCH_TOO_LARGE.
+    INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's, a digest or a policy that nobody here is configured for),
+    INVALID_ARGUMENT/BATCH_TOO_LARGE (`limitCount`: what is allowed and fits one answer), UNAVAILABLE/TIMESTAMP_UNAVAILABLE (nobody is configured).
     """
     ExtendDocuments: _grpc.StreamStreamMultiCallable[_timestamp_pb2.ExtendDocumentsRequest, _timestamp_pb2.ExtendDocumentsResponse]
     """Raises signed PDFs to a level: adds timestamps, validation data, an archive timestamp; or renews the last. Uses no signer's key.
@@ -57,25 +58,33 @@ class TimestampServiceStub:
     CreateEvidenceRecord: _grpc.UnaryUnaryMultiCallable[_timestamp_pb2.CreateEvidenceRecordRequest, _timestamp_pb2.CreateEvidenceRecordResponse]
     """Makes one evidence record over many documents: one TSA request for 35 or 10,000.
 
-    Idempotent by school_id + request_id; other content: ALREADY_EXISTS/REQUEST_ID_REUSED. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a digest twice, a wrong length).
+    Idempotent by school_id + request_id, in whatever order the items come; other content: ALREADY_EXISTS/REQUEST_ID_REUSED. Failure:
+    INVALID_ARGUMENT/INVALID_ARGUMENT (a digest or an id twice, a wrong length), INVALID_ARGUMENT/BATCH_TOO_LARGE (more documents than a batch may
+    have). Nothing is kept then; the same ids make the record anew.
     """
     GetEvidenceRecord: _grpc.UnaryUnaryMultiCallable[_timestamp_pb2.GetEvidenceRecordRequest, _timestamp_pb2.GetEvidenceRecordResponse]
     """Returns an evidence record reduced to the documents asked for, each with its own proof, at most 1,000 a call.
 
-    Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND; a document that is not covered has its own status.
+    Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND, INVALID_ARGUMENT/BATCH_TOO_LARGE (`limitCount`: as many as fit one answer); a document that is not
+    covered has its own status.
     """
     ListEvidenceRecords: _grpc.UnaryUnaryMultiCallable[_timestamp_pb2.ListEvidenceRecordsRequest, _timestamp_pb2.ListEvidenceRecordsResponse]
     """Lists a school's evidence records, newest first."""
     VerifyEvidenceRecord: _grpc.UnaryUnaryMultiCallable[_timestamp_pb2.VerifyEvidenceRecordRequest, _timestamp_pb2.VerifyEvidenceRecordResponse]
     """Verifies an evidence record for documents, given by their digests.
 
-    Success: a verdict for each. Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (not an evidence record).
+    Timestamps are believed under the CAs that the appliance is configured with; revocation is not looked up. Success: a verdict. Failure:
+    INVALID_ARGUMENT/DOCUMENT_DAMAGED (not an evidence record), FAILED_PRECONDITION/DOCUMENT_UNSUPPORTED (of a kind that can't be judged here),
+    INVALID_ARGUMENT/INVALID_ARGUMENT (a digest is missing, given twice, or of a wrong length).
     """
     RenewEvidenceRecord: _grpc.UnaryUnaryMultiCallable[_timestamp_pb2.RenewEvidenceRecordRequest, _timestamp_pb2.RenewEvidenceRecordResponse]
     """Renews an evidence record before its timestamp or its hash algorithm weakens.
 
-    By timestamp: one TSA request, no documents. By hash tree: needs every document's new digest. Idempotent by request_id.
-    Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (digests missing or too many).
+    By timestamp: one TSA request, no documents. By hash tree: needs every document's new digest. Idempotent by school_id + request_id; another
+    renewal under the same ids: ALREADY_EXISTS/REQUEST_ID_REUSED. Everything earlier is kept. That the new digests are of the documents covered before
+    only who has them can know: a wrong one leaves its document without proof. Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND,
+    INVALID_ARGUMENT/INVALID_ARGUMENT (digests missing or too many, the same digest algorithm), FAILED_PRECONDITION/VERIFICATION_FAILED (it stands no
+    more: its last timestamp was not renewed in time). The record is as it was then.
     """
     ListTimestampAuthorities: _grpc.UnaryUnaryMultiCallable[_timestamp_pb2.ListTimestampAuthoritiesRequest, _timestamp_pb2.ListTimestampAuthoritiesResponse]
     """Tells the state of every TSA, the built-in one included."""
@@ -93,7 +102,8 @@ class TimestampServiceAsyncStub(TimestampServiceStub):
     """Stamps imprints, many a call; each has its own status.
 
     Success: every imprint got a result, in the order of the request. Not idempotent: each call makes new timestamps. Failure of the whole:
-    INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's), INVALID_ARGUMENT/BATCH_TOO_LARGE.
+    INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's, a digest or a policy that nobody here is configured for),
+    INVALID_ARGUMENT/BATCH_TOO_LARGE (`limitCount`: what is allowed and fits one answer), UNAVAILABLE/TIMESTAMP_UNAVAILABLE (nobody is configured).
     """
     ExtendDocuments: _aio.StreamStreamMultiCallable[_timestamp_pb2.ExtendDocumentsRequest, _timestamp_pb2.ExtendDocumentsResponse]  # type: ignore[assignment]
     """Raises signed PDFs to a level: adds timestamps, validation data, an archive timestamp; or renews the last. Uses no signer's key.
@@ -109,25 +119,33 @@ class TimestampServiceAsyncStub(TimestampServiceStub):
     CreateEvidenceRecord: _aio.UnaryUnaryMultiCallable[_timestamp_pb2.CreateEvidenceRecordRequest, _timestamp_pb2.CreateEvidenceRecordResponse]  # type: ignore[assignment]
     """Makes one evidence record over many documents: one TSA request for 35 or 10,000.
 
-    Idempotent by school_id + request_id; other content: ALREADY_EXISTS/REQUEST_ID_REUSED. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a digest twice, a wrong length).
+    Idempotent by school_id + request_id, in whatever order the items come; other content: ALREADY_EXISTS/REQUEST_ID_REUSED. Failure:
+    INVALID_ARGUMENT/INVALID_ARGUMENT (a digest or an id twice, a wrong length), INVALID_ARGUMENT/BATCH_TOO_LARGE (more documents than a batch may
+    have). Nothing is kept then; the same ids make the record anew.
     """
     GetEvidenceRecord: _aio.UnaryUnaryMultiCallable[_timestamp_pb2.GetEvidenceRecordRequest, _timestamp_pb2.GetEvidenceRecordResponse]  # type: ignore[assignment]
     """Returns an evidence record reduced to the documents asked for, each with its own proof, at most 1,000 a call.
 
-    Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND; a document that is not covered has its own status.
+    Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND, INVALID_ARGUMENT/BATCH_TOO_LARGE (`limitCount`: as many as fit one answer); a document that is not
+    covered has its own status.
     """
     ListEvidenceRecords: _aio.UnaryUnaryMultiCallable[_timestamp_pb2.ListEvidenceRecordsRequest, _timestamp_pb2.ListEvidenceRecordsResponse]  # type: ignore[assignment]
     """Lists a school's evidence records, newest first."""
     VerifyEvidenceRecord: _aio.UnaryUnaryMultiCallable[_timestamp_pb2.VerifyEvidenceRecordRequest, _timestamp_pb2.VerifyEvidenceRecordResponse]  # type: ignore[assignment]
     """Verifies an evidence record for documents, given by their digests.
 
-    Success: a verdict for each. Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (not an evidence record).
+    Timestamps are believed under the CAs that the appliance is configured with; revocation is not looked up. Success: a verdict. Failure:
+    INVALID_ARGUMENT/DOCUMENT_DAMAGED (not an evidence record), FAILED_PRECONDITION/DOCUMENT_UNSUPPORTED (of a kind that can't be judged here),
+    INVALID_ARGUMENT/INVALID_ARGUMENT (a digest is missing, given twice, or of a wrong length).
     """
     RenewEvidenceRecord: _aio.UnaryUnaryMultiCallable[_timestamp_pb2.RenewEvidenceRecordRequest, _timestamp_pb2.RenewEvidenceRecordResponse]  # type: ignore[assignment]
     """Renews an evidence record before its timestamp or its hash algorithm weakens.
 
-    By timestamp: one TSA request, no documents. By hash tree: needs every document's new digest. Idempotent by request_id.
-    Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (digests missing or too many).
+    By timestamp: one TSA request, no documents. By hash tree: needs every document's new digest. Idempotent by school_id + request_id; another
+    renewal under the same ids: ALREADY_EXISTS/REQUEST_ID_REUSED. Everything earlier is kept. That the new digests are of the documents covered before
+    only who has them can know: a wrong one leaves its document without proof. Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND,
+    INVALID_ARGUMENT/INVALID_ARGUMENT (digests missing or too many, the same digest algorithm), FAILED_PRECONDITION/VERIFICATION_FAILED (it stands no
+    more: its last timestamp was not renewed in time). The record is as it was then.
     """
     ListTimestampAuthorities: _aio.UnaryUnaryMultiCallable[_timestamp_pb2.ListTimestampAuthoritiesRequest, _timestamp_pb2.ListTimestampAuthoritiesResponse]  # type: ignore[assignment]
     """Tells the state of every TSA, the built-in one included."""
@@ -147,7 +165,8 @@ class TimestampServiceServicer:
         """Stamps imprints, many a call; each has its own status.
 
         Success: every imprint got a result, in the order of the request. Not idempotent: each call makes new timestamps. Failure of the whole:
-        INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's), INVALID_ARGUMENT/BATCH_TOO_LARGE.
+        INVALID_ARGUMENT/INVALID_ARGUMENT (an empty list, a length that is not the digest's, a digest or a policy that nobody here is configured for),
+        INVALID_ARGUMENT/BATCH_TOO_LARGE (`limitCount`: what is allowed and fits one answer), UNAVAILABLE/TIMESTAMP_UNAVAILABLE (nobody is configured).
         """
 
     def ExtendDocuments(
@@ -173,7 +192,9 @@ class TimestampServiceServicer:
     ) -> _typing.Union[_timestamp_pb2.CreateEvidenceRecordResponse, _abc.Awaitable[_timestamp_pb2.CreateEvidenceRecordResponse]]:
         """Makes one evidence record over many documents: one TSA request for 35 or 10,000.
 
-        Idempotent by school_id + request_id; other content: ALREADY_EXISTS/REQUEST_ID_REUSED. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a digest twice, a wrong length).
+        Idempotent by school_id + request_id, in whatever order the items come; other content: ALREADY_EXISTS/REQUEST_ID_REUSED. Failure:
+        INVALID_ARGUMENT/INVALID_ARGUMENT (a digest or an id twice, a wrong length), INVALID_ARGUMENT/BATCH_TOO_LARGE (more documents than a batch may
+        have). Nothing is kept then; the same ids make the record anew.
         """
 
     def GetEvidenceRecord(
@@ -183,7 +204,8 @@ class TimestampServiceServicer:
     ) -> _typing.Union[_timestamp_pb2.GetEvidenceRecordResponse, _abc.Awaitable[_timestamp_pb2.GetEvidenceRecordResponse]]:
         """Returns an evidence record reduced to the documents asked for, each with its own proof, at most 1,000 a call.
 
-        Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND; a document that is not covered has its own status.
+        Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND, INVALID_ARGUMENT/BATCH_TOO_LARGE (`limitCount`: as many as fit one answer); a document that is not
+        covered has its own status.
         """
 
     def ListEvidenceRecords(
@@ -200,7 +222,9 @@ class TimestampServiceServicer:
     ) -> _typing.Union[_timestamp_pb2.VerifyEvidenceRecordResponse, _abc.Awaitable[_timestamp_pb2.VerifyEvidenceRecordResponse]]:
         """Verifies an evidence record for documents, given by their digests.
 
-        Success: a verdict for each. Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (not an evidence record).
+        Timestamps are believed under the CAs that the appliance is configured with; revocation is not looked up. Success: a verdict. Failure:
+        INVALID_ARGUMENT/DOCUMENT_DAMAGED (not an evidence record), FAILED_PRECONDITION/DOCUMENT_UNSUPPORTED (of a kind that can't be judged here),
+        INVALID_ARGUMENT/INVALID_ARGUMENT (a digest is missing, given twice, or of a wrong length).
         """
 
     def RenewEvidenceRecord(
@@ -210,8 +234,11 @@ class TimestampServiceServicer:
     ) -> _typing.Union[_timestamp_pb2.RenewEvidenceRecordResponse, _abc.Awaitable[_timestamp_pb2.RenewEvidenceRecordResponse]]:
         """Renews an evidence record before its timestamp or its hash algorithm weakens.
 
-        By timestamp: one TSA request, no documents. By hash tree: needs every document's new digest. Idempotent by request_id.
-        Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (digests missing or too many).
+        By timestamp: one TSA request, no documents. By hash tree: needs every document's new digest. Idempotent by school_id + request_id; another
+        renewal under the same ids: ALREADY_EXISTS/REQUEST_ID_REUSED. Everything earlier is kept. That the new digests are of the documents covered before
+        only who has them can know: a wrong one leaves its document without proof. Failure: NOT_FOUND/EVIDENCE_RECORD_NOT_FOUND,
+        INVALID_ARGUMENT/INVALID_ARGUMENT (digests missing or too many, the same digest algorithm), FAILED_PRECONDITION/VERIFICATION_FAILED (it stands no
+        more: its last timestamp was not renewed in time). The record is as it was then.
         """
 
     def ListTimestampAuthorities(
