@@ -12,6 +12,7 @@ from signer.access.settings import ClientSettings
 from signer.config.server import ServerSettings
 from signer.documents.settings import DocumentSettings
 from signer.journal.settings import JournalSettings
+from signer.revocation.settings import RevocationSettings
 from signer.telemetry.settings import LogSettings, MetricsSettings
 from signer.timestamp.settings import StampingSettings, TimestampSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings
@@ -49,4 +50,7 @@ class Config:
     ] = None
     stamping: Annotated[StampingSettings, Field(description="Where signatures get their timestamps from.")] = field(
         default_factory=StampingSettings
+    )
+    revocation: Annotated[RevocationSettings, Field(description="How CAs are asked whether certificates are revoked.")] = field(
+        default_factory=RevocationSettings
     )

@@ -39,7 +39,7 @@ class StatusDoor(Protocol):
     """Whoever knows whether certificates are revoked."""
 
     async def answer(self, question: Question, deadline_s: float) -> Answer:
-        """A verified "not revoked"; or CertificateRevoked, CertificateStatusUnavailable, DeadlineExceeded. deadline_s: on the loop's clock."""
+        """A verified "not revoked", or why there is none (`revocation.StatusSource`). deadline_s: on the loop's clock."""
 
 
 class KeyDoor(Protocol):

@@ -9,7 +9,7 @@ import hashlib
 import os
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,13 +21,17 @@ from prometheus_client import CollectorRegistry
 from signer import __version__
 from signer.config import Config
 from signer.documents.pool import DocumentPool
+from signer.documents.wire import Trust
 from signer.journal import EvidenceArchive, Journal
 from signer.pipeline.authorities import Authorities
 from signer.pipeline.engine import Engine
 from signer.pipeline.evidence import EvidenceKeeping
+from signer.pipeline.extension import Archiving
 from signer.pipeline.imprints import BuiltInStamps, ImprintStamper, OutsideStamps
 from signer.pipeline.outside_tsa import OutsideTimestamper
 from signer.pipeline.timestamping import BuiltInTimestamper
+from signer.revocation.source import StatusSource
+from signer.revocation.web import HttpWeb
 from signer.server.timestamps import TimeRooms
 from signer.server.watch import Watch
 from signer.telemetry.metrics import Metrics
@@ -51,6 +55,7 @@ class Rooms:
     pools: Mapping[str, TokenPool]
     engine: Engine
     tsa_client: TimestampClient
+    web: HttpWeb
     authority: BuiltInTimestamper | None
     clock: ClockWatch | None
     time: TimeRooms
@@ -77,26 +82,46 @@ def furnish(config: Config) -> Rooms:
     engine.timestamper = OutsideTimestamper(tsa_client) if config.stamping.servers else authority
     engine.patience_s = config.stamping.patience_s
     authorities = Authorities(engine, tsa_client, config.timestamp, None if clock is None else clock.clock.standing)
-    time = _time(config, engine, journal, authority, authorities)
-    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, authority, clock, time)
+    web = HttpWeb(config.revocation)
+    archiving = Archiving(engine, documents, StatusSource(config.revocation, web, metrics, engine.utc_now), _trust(config))
+    time = _time(config, archiving, journal, authority, authorities)
+    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, web, authority, clock, time)
 
 
-def _time(config: Config, engine: Engine, journal: Journal, authority: BuiltInTimestamper | None, authorities: Authorities) -> TimeRooms:
+def _time(
+    config: Config, archiving: Archiving, journal: Journal, authority: BuiltInTimestamper | None, authorities: Authorities
+) -> TimeRooms:
     """What TimestampService stands on; imprints are stamped by whoever stamps signatures."""
     stamps: ImprintStamper | None = None
     if config.stamping.servers:
         stamps = OutsideStamps(authorities.outside)
     elif authority is not None and config.timestamp is not None:
         stamps = BuiltInStamps(authority, config.timestamp)
-    evidence = EvidenceKeeping(engine, EvidenceArchive(journal), _timestamp_roots(config))
-    return TimeRooms(evidence, stamps, authorities)
+    evidence = EvidenceKeeping(archiving.engine, EvidenceArchive(journal), _timestamp_roots(config))
+    return TimeRooms(evidence, stamps, authorities, archiving)
+
+
+def _trust(config: Config) -> Trust:
+    """Whom archived documents are believed under: self-signed certificates are anchors, the others complete chains."""
+    signing = [certificate for file in config.trust.ca_files for certificate in x509.load_pem_x509_certificates(file.read_bytes())]
+    everyone = [x509.load_der_x509_certificate(encoded) for encoded in _timestamp_roots(config)]
+    return Trust(
+        signing=_encoded(certificate for certificate in signing if certificate.issuer == certificate.subject),
+        timestamping=_encoded(certificate for certificate in everyone if certificate.issuer == certificate.subject),
+        intermediates=_encoded(certificate for certificate in everyone if certificate.issuer != certificate.subject),
+        allow_sha1=config.revocation.allow_sha1,
+    )
+
+
+def _encoded(certificates: Iterable[x509.Certificate]) -> tuple[bytes, ...]:
+    return tuple(dict.fromkeys(certificate.public_bytes(Encoding.DER) for certificate in certificates))
 
 
 def _timestamp_roots(config: Config) -> tuple[bytes, ...]:
     """DER of all CAs that kept timestamps are believed under: `[trust]` and the outside authorities', all of which were read before."""
     files = [*config.trust.ca_files, *(file for server in config.stamping.servers for file in server.ca_files)]
     certificates = [certificate for file in files for certificate in x509.load_pem_x509_certificates(file.read_bytes())]
-    return tuple(dict.fromkeys(certificate.public_bytes(Encoding.DER) for certificate in certificates))
+    return _encoded(certificates)
 
 
 def _journal(config: Config, metrics: Metrics) -> Journal:

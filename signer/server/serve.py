@@ -1,8 +1,8 @@
 """The daemon: starts its rooms in order, and takes them down in order.
 
-Up: journal (nothing may be signed without it) → document workers → token workers → metrics → gRPC, which answers as soon as every token has
-had a moment to log in (one that is absent heals later) → timestamps over HTTP. Down, on SIGTERM or SIGINT: both doors close, each drained
-(`timestamp_http`, `listener`) → every journalled intent gets its outcome → workers finalise → journal.
+Up: journal (nothing may be signed without it) → document workers → token workers → metrics, clock → gRPC, which answers as soon as every
+token and time source had a moment (what is absent heals later) → timestamps over HTTP. Down, on SIGTERM or SIGINT: both doors close, each
+drained (`timestamp_http`, `listener`) → every journalled intent gets its outcome → workers finalise → journal.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ class Daemon:
         stack.push_async_callback(self._say_stopped)
         rooms.tsa_client.start()
         stack.push_async_callback(rooms.tsa_client.close)
+        rooms.web.start()
+        stack.push_async_callback(rooms.web.close)
         await rooms.documents.start()
         stack.push_async_callback(rooms.documents.close)
         for pool in rooms.pools.values():
@@ -102,11 +104,14 @@ class Daemon:
         self.metrics_port = exposition.port
         _spawn(stack, rooms.watch.run(rooms.pools))
         _spawn(stack, _keep_house(rooms, timedelta(days=self._config.journal.material_days)))
+        if rooms.clock is not None:
+            _spawn(stack, rooms.clock.run())
         if rooms.engine.timestamper is not None:
             _spawn(stack, Completer(rooms.engine, rooms.journal, interval_s=self._config.stamping.complete_interval_s).run())
 
     async def _await_first_logins(self) -> None:
-        waits = [asyncio.create_task(pool.settled.wait()) for pool in self._rooms.pools.values()]
+        settled = [pool.settled for pool in self._rooms.pools.values()] + ([self._rooms.clock.settled] if self._rooms.clock else [])
+        waits = [asyncio.create_task(each.wait()) for each in settled]
         if waits:
             _done, late = await asyncio.wait(waits, timeout=_FIRST_LOGIN_S_MAX)
             for task in late:

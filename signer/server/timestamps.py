@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,16 +14,19 @@ from signer.config.server import ServerSettings
 from signer.errors import InvalidArgument, VerificationFailed
 from signer.journal import EvidenceHead
 from signer.pipeline.authorities import Authorities
+from signer.pipeline.batch import Batch
 from signer.pipeline.engine import nobody_stamps
 from signer.pipeline.evidence import EvidenceKeeping, create_evidence
 from signer.pipeline.evidence_proofs import proofs_of, verify_evidence
 from signer.pipeline.evidence_renewal import renew_by_hash_tree, renew_by_timestamp
+from signer.pipeline.extension import Archiving, ExtendingWork
 from signer.pipeline.imprints import ImprintStamper, stamp_imprints
 from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
 from signer.server import convert_time as time
 from signer.server.door import current_visit
+from signer.server.extend_stream import ExtendStream
 from signer.server.limits import require_answer_fits, require_evidence_count, require_proof_count, require_stamp_count
 from signer.timestamp.tsp import TimestampRequest
 from signer.v1 import timestamp_pb2, timestamp_pb2_grpc
@@ -39,6 +42,7 @@ class TimeRooms:
     evidence: EvidenceKeeping
     stamps: ImprintStamper | None
     authorities: Authorities
+    archiving: Archiving
 
 
 class TimestampService(timestamp_pb2_grpc.TimestampServiceServicer):
@@ -75,6 +79,28 @@ class TimestampService(timestamp_pb2_grpc.TimestampServiceServicer):
             for imprint in request.imprints
         ]
         return timestamp_pb2.StampImprintsResponse(results=map(time.timestamp_result, await stamp_imprints(stamps, budget, wanted)))
+
+    async def ExtendDocuments(  # noqa: N802
+        self,
+        request_iterator: AsyncIterator[timestamp_pb2.ExtendDocumentsRequest],
+        context: Any,  # noqa: ARG002
+    ) -> AsyncIterator[timestamp_pb2.ExtendDocumentsResponse]:
+        """Raises signed documents to a level."""
+        first = await anext(aiter(request_iterator), None)
+        if first is None or first.WhichOneof("message") != "header":
+            raise InvalidArgument("the first message of the stream must be the header", field="header")
+        header = first.header
+        budget = current_visit().request(
+            convert.identifier(header.school_id, "header.school_id"), convert.identifier(header.request_id, "header.request_id")
+        )
+        if header.level not in convert.LEVELS:
+            raise InvalidArgument("header.level is required: LEVEL_B_T, LEVEL_B_LT or LEVEL_B_LTA", field="header.level")
+        work = ExtendingWork(self._rooms.archiving, budget, convert.LEVELS[header.level])
+        engine, limits = self._rooms.archiving.engine, self._settings.limits
+        batch = Batch(engine, budget, work, documents_max=limits.batch_in_flight_documents, bytes_max=limits.batch_in_flight_bytes_max)
+        with engine.metrics.batches_in_progress.track_inprogress():
+            async for response in ExtendStream(self._settings, batch, work, header).run(request_iterator):
+                yield response
 
     async def CreateEvidenceRecord(  # noqa: N802
         self,
