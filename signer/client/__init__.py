@@ -26,6 +26,8 @@ Rules of the room:
 from signer.client.batch import SigningBatch
 from signer.client.client import SignerClient
 from signer.client.retries import RetryPolicy
+from signer.client.time import TimeClient
+from signer.client.time_values import BatchEvidence, EvidenceProof, EvidenceRecord, ProvenTime, StampedImprint, TimestampAuthority
 from signer.client.values import (
     CredentialInfo,
     DigestResult,
@@ -43,21 +45,28 @@ from signer.errors import SignerError
 from signer.model import Level, Profile
 
 __all__ = [
+    "BatchEvidence",
     "CredentialInfo",
     "DigestResult",
     "Document",
     "DocumentResult",
+    "EvidenceProof",
+    "EvidenceRecord",
     "Finding",
     "Level",
     "Phase",
     "Profile",
     "Progress",
+    "ProvenTime",
     "RetryPolicy",
     "SignatureInfo",
     "SignedDigests",
     "SignerClient",
     "SignerError",
     "SigningBatch",
+    "StampedImprint",
     "Summary",
+    "TimeClient",
+    "TimestampAuthority",
     "TokenInfo",
 ]

@@ -16,8 +16,9 @@ from typing import Self
 from signer.client import convert
 from signer.client.channel import Connection
 from signer.client.retries import RetryPolicy, allowed_s, is_interruption, is_passing, is_tls_failure
-from signer.client.stream import Answer, Stream
+from signer.client.stream import Answer, End, Stream
 from signer.client.supply import Supply
+from signer.client.time_values import BatchEvidence
 from signer.client.values import Document, DocumentResult, Phase, Plan, Progress, Summary
 from signer.errors import DeadlineExceeded, ServiceUnreachable, SignerError
 from signer.model import StageTimes
@@ -64,6 +65,8 @@ class SigningBatch(Iterator[DocumentResult]):
         self._was_accepted = False
         self._failures_in_row = 0
         self._interruptions = 0
+        self._evidence: BatchEvidence | None = None
+        self._evidence_failures = 0
         self._results = self._run()
 
     def __iter__(self) -> Self:
@@ -83,6 +86,11 @@ class SigningBatch(Iterator[DocumentResult]):
         self._results.close()
 
     @property
+    def evidence(self) -> BatchEvidence | None:
+        """The evidence record over all that the request has released; None before the iteration has ended, or where none was asked for."""
+        return self._evidence
+
+    @property
     def summary(self) -> Summary:
         """Counts of the final outcomes so far; complete when the iteration has ended."""
         return self._tally.summary(time.monotonic() - self._started_s, self._interruptions)
@@ -90,8 +98,9 @@ class SigningBatch(Iterator[DocumentResult]):
     def _run(self) -> Generator[DocumentResult]:
         self._started_s = time.monotonic()
         self._tell(Phase.CONNECTING)
-        while not self._supply.is_done:
+        while not self._supply.is_done or self._wants_evidence():
             passing: SignerError | None = None
+            self._evidence = None  # of this stream, which brings it last: it covers what the ones before released, too
             try:
                 for event in self._open_stream().events():
                     self._was_accepted = True
@@ -100,6 +109,8 @@ class SigningBatch(Iterator[DocumentResult]):
                         self._supply.put_back(event.item)
                     elif isinstance(event, Answer):
                         yield self._settled(event.result)
+                    elif isinstance(event, End):
+                        self._evidence = event.evidence
                     yield from map(self._settled, self._supply.refused())
                     self._tell(Phase.SIGNING)
                 yield from map(self._settled, self._supply.refused())
@@ -107,10 +118,28 @@ class SigningBatch(Iterator[DocumentResult]):
                     raise ServiceUnreachable(f"the daemon ended the batch without an outcome for {self._supply.sent_count} documents")
             except SignerError as error:
                 passing = error
-            if passing is not None:
-                self._wait_out(passing)
+            self._wait_between(passing)
         if self._supply.source_error is not None:
             raise self._supply.source_error
+
+    def _wants_evidence(self) -> bool:
+        """Whether a further stream, with no document to send, is worth opening for the evidence record."""
+        if self._plan.evidence is None:
+            return False
+        if self._evidence is None:
+            return True
+        error = self._evidence.error
+        return error is not None and is_passing(error) and self._evidence_failures < self._policy.attempts_max and self._left_s() > 0
+
+    def _wait_between(self, passing: SignerError | None) -> None:
+        """Returns when it is time for another stream, or none is needed; raises what ends the batch. passing: how the last one failed."""
+        error = self._evidence.error if self._evidence is not None else None
+        if passing is not None:
+            self._wait_out(passing)
+        elif error is not None and self._supply.is_done and self._wants_evidence():
+            self._evidence_failures += 1
+            self._tell(Phase.WAITING, error)
+            time.sleep(max(0.0, min(self._policy.backoff_s(self._evidence_failures, error), self._left_s())))
 
     def _open_stream(self) -> Stream:
         left_s = self._left_s()

@@ -8,12 +8,13 @@ from enum import Enum
 from types import TracebackType
 from typing import Self, TypeVar
 
-from signer.algorithms import SignatureAlgorithm
+from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.client import convert
 from signer.client.batch import OnProgress, SigningBatch
 from signer.client.channel import Pem, connect
 from signer.client.digests import sign_digests
 from signer.client.retries import RetryPolicy
+from signer.client.time import TimeClient
 from signer.client.unary import call_patiently
 from signer.client.values import CredentialInfo, Document, DocumentResult, Plan, SignedDigests, TokenInfo
 from signer.errors import InvalidArgument
@@ -38,6 +39,8 @@ class SignerClient:
     ) -> None:
         self._policy = policy or RetryPolicy()
         self._connection = connect(server, ca=ca, certificate=certificate, key=key, server_name=server_name)
+        self.time = TimeClient(self._connection, self._policy)
+        """Timestamps and evidence records."""
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +67,8 @@ class SignerClient:
         reason: str = "",
         location: str = "",
         label: str = "",
+        park_without_timestamp: bool = False,
+        evidence: DigestAlgorithm | str | None = None,
         timeout_s: float = BATCH_TIMEOUT_S,
         total: int | None = None,
         on_progress: OnProgress | None = None,
@@ -83,6 +88,10 @@ class SignerClient:
             reason: /Reason in the signature.
             location: /Location in the signature.
             label: words for the daemon's operators; no pupil's name.
+            park_without_timestamp: end a document whose timestamp can't be had with TimestampPending at once; the appliance goes on asking,
+                and the same ids fetch it later. Otherwise it is waited for.
+            evidence: `sha256`: make one evidence record over all files that the request releases; see `SigningBatch.evidence` and
+                `time.proofs`. None: no evidence.
             timeout_s: until when broken connections and passing failures are tried again.
             total: how many documents there are, where `documents` has no len().
             on_progress: called in the iterating thread, at least once a second while results are awaited.
@@ -92,7 +101,16 @@ class SignerClient:
             DeadlineExceeded: timeout_s has passed; the same request continues.
         """
         placement = FieldPlacement(field_name, name, reason, location)
-        plan = Plan(school_id, credential_id, _choice(Level, level), _choice(Profile, profile), _algorithm(algorithm), placement)
+        plan = Plan(
+            school_id,
+            credential_id,
+            _choice(Level, level),
+            _choice(Profile, profile),
+            _algorithm(algorithm),
+            placement,
+            park_without_timestamp,
+            None if evidence is None else _choice(DigestAlgorithm, evidence),
+        )
         return SigningBatch(
             self._connection,
             documents,

@@ -35,6 +35,9 @@ def signing_plan(plan: Plan) -> plan_pb2.SigningPlan:
         level=_LEVEL_NUMBERS[plan.level],
         algorithm=ALGORITHM_NUMBERS[plan.algorithm] if plan.algorithm else common_pb2.SIGNATURE_ALGORITHM_UNSPECIFIED,
     )
+    if plan.evidence is not None:
+        digest = common_pb2.DigestAlgorithm.Value(f"DIGEST_ALGORITHM_{plan.evidence.name}")
+        message.evidence.CopyFrom(plan_pb2.EvidencePlan(create=True, digest_algorithm=digest))
     if plan.park_without_timestamp:
         message.timestamp_shortage = plan_pb2.TIMESTAMP_SHORTAGE_PARK
     if plan.profile is Profile.PADES:
@@ -69,8 +72,8 @@ def signature_info(message: signature_pb2.SignatureInfo) -> SignatureInfo:
         certificate_serial=message.certificate_serial,
         algorithm=_ALGORITHMS.get(message.algorithm),
         level=_LEVELS.get(message.level),
-        signing_time=_time(message.signing_time),
-        timestamp_time=_time(message.timestamp_time) if message.HasField("timestamp_time") else None,
+        signing_time=moment(message.signing_time),
+        timestamp_time=moment(message.timestamp_time) if message.HasField("timestamp_time") else None,
         source_sha256=message.source_sha256,
         signed_sha256=message.signed_sha256,
         field_name=message.field_name,
@@ -80,11 +83,11 @@ def signature_info(message: signature_pb2.SignatureInfo) -> SignatureInfo:
 def stage_times(message: common_pb2.StageTimes) -> StageTimes:
     """Where an item's time went, in seconds."""
     return StageTimes(
-        queue_s=_seconds(message.queue),
-        document_s=_seconds(message.document),
-        token_s=_seconds(message.token),
-        timestamp_s=_seconds(message.timestamp),
-        journal_s=_seconds(message.journal),
+        queue_s=seconds(message.queue),
+        document_s=seconds(message.document),
+        token_s=seconds(message.token),
+        timestamp_s=seconds(message.timestamp),
+        journal_s=seconds(message.journal),
     )
 
 
@@ -97,19 +100,19 @@ def credential_info(message: credential_pb2.Credential) -> CredentialInfo:
         school_id=message.school_id,
         token_name=message.token_name,
         display_name=message.display_name,
-        key_kind=_name(common_pb2.KeyKind, message.key_kind, "KEY_KIND_"),
+        key_kind=name_of(common_pb2.KeyKind, message.key_kind, "KEY_KIND_"),
         algorithms=tuple(_ALGORITHMS[number] for number in message.algorithms if number in _ALGORITHMS),
         usable=message.usable,
         findings=tuple(
-            Finding(_name(credential_pb2.CredentialProblem, finding.problem, "CREDENTIAL_PROBLEM_"), finding.message)
+            Finding(name_of(credential_pb2.CredentialProblem, finding.problem, "CREDENTIAL_PROBLEM_"), finding.message)
             for finding in message.findings
         ),
         subject=certificate.subject,
         issuer=certificate.issuer,
         certificate_serial=certificate.serial,
         certificate_der=certificate.der,
-        not_before=_time(certificate.not_before) if has_one else None,
-        not_after=_time(certificate.not_after) if has_one else None,
+        not_before=moment(certificate.not_before) if has_one else None,
+        not_after=moment(certificate.not_after) if has_one else None,
     )
 
 
@@ -120,9 +123,9 @@ def token_info(message: admin_tokens_pb2.Token) -> TokenInfo:
         label=message.label,
         serial=message.serial,
         model=message.model,
-        state=_name(admin_tokens_pb2.TokenState, message.state, "TOKEN_STATE_"),
+        state=name_of(admin_tokens_pb2.TokenState, message.state, "TOKEN_STATE_"),
         message=message.message,
-        pin_state=_name(admin_tokens_pb2.PinState, message.pin_state, "PIN_STATE_"),
+        pin_state=name_of(admin_tokens_pb2.PinState, message.pin_state, "PIN_STATE_"),
         workers_ready=message.workers_ready,
         workers_configured=message.workers_configured,
         queue_depth=message.queue_depth,
@@ -132,16 +135,18 @@ def token_info(message: admin_tokens_pb2.Token) -> TokenInfo:
     )
 
 
-def _name(kind: object, number: int, prefix: str) -> str:
+def name_of(kind: object, number: int, prefix: str) -> str:
     """An enum value's name without its prefix; a newer daemon's number stays a number."""
     known: dict[str, int] = dict(kind.items())  # type: ignore[attr-defined]
     name = next((name for name, value in known.items() if value == number), f"{prefix}{number}")
     return name.removeprefix(prefix)
 
 
-def _seconds(duration: Duration) -> float:
+def seconds(duration: Duration) -> float:
+    """A duration in seconds."""
     return duration.seconds + duration.nanos / 1e9
 
 
-def _time(moment: Timestamp) -> datetime:
-    return moment.ToDatetime(tzinfo=UTC)
+def moment(message: Timestamp) -> datetime:
+    """An aware time, UTC."""
+    return message.ToDatetime(tzinfo=UTC)

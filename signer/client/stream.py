@@ -20,7 +20,9 @@ from google.protobuf.duration_pb2 import Duration
 
 from signer.client import convert
 from signer.client.channel import Connection
+from signer.client.convert_time import batch_evidence
 from signer.client.supply import Item, Supply
+from signer.client.time_values import BatchEvidence
 from signer.client.values import DocumentResult, Plan
 from signer.errors import ServiceUnreachable, SignerError, VerificationFailed
 from signer.rpc_status import from_failed_call
@@ -43,6 +45,13 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Tick:
     """The daemon is there and works: it accepted the header, or told its progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The summary came. evidence: what became of the evidence record that the plan asked for; None if it asked for none."""
+
+    evidence: BatchEvidence | None
 
 
 class Stream:
@@ -70,8 +79,8 @@ class Stream:
         self._call = signing_pb2_grpc.SigningServiceStub(self._channel).BatchSignDocuments(self._outgoing(), timeout=timeout_s)
         self._stall_s = stall_s
 
-    def events(self) -> Iterator[Answer | Tick]:
-        """What comes, as it comes; returns after the summary, raises the call's error."""
+    def events(self) -> Iterator[Answer | Tick | End]:
+        """What comes, as it comes, an End last; raises the call's error."""
         watch = _Watchdog(self._call, self._stall_s)
         try:
             yield from self._incoming(watch)
@@ -98,7 +107,7 @@ class Stream:
             yield from _pieces(item, piece_bytes)
             left = left and left - 1
 
-    def _incoming(self, watch: _Watchdog) -> Iterator[Answer | Tick]:
+    def _incoming(self, watch: _Watchdog) -> Iterator[Answer | Tick | End]:
         partial: batch_pb2.DocumentResult | None = None
         content = bytearray()
         while True:
@@ -113,6 +122,7 @@ class Stream:
             elif kind == "chunk":
                 content += message.chunk.data
             elif kind == "summary":
+                yield End(batch_evidence(message.summary) if self._plan.evidence is not None else None)
                 return
             else:
                 yield Tick()

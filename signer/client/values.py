@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
-from signer.algorithms import SignatureAlgorithm
+from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.errors import SignerError
 from signer.model import FieldPlacement, Level, Profile, StageTimes
 
@@ -41,7 +41,8 @@ class Plan:
     """How each document of a request is signed. algorithm None: the credential's default. placement: the PDF field and its entries.
 
     park_without_timestamp: a signature whose timestamp can't be had ends as TimestampPending at once, and the appliance goes on asking:
-    the same ids fetch it later. Otherwise it is waited for, as long as deadline and the appliance's patience allow.
+    the same ids fetch it later. Otherwise it is waited for, as long as deadline and the appliance's patience allow. evidence: digest of the
+    evidence record to make over the request's signed files; None for none.
     """
 
     school_id: str
@@ -51,6 +52,7 @@ class Plan:
     algorithm: SignatureAlgorithm | None = None
     placement: FieldPlacement = field(default_factory=lambda: FieldPlacement(""))
     park_without_timestamp: bool = False
+    evidence: DigestAlgorithm | None = None
 
 
 @dataclass(frozen=True, slots=True)
