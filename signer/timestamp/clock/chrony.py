@@ -22,6 +22,8 @@ from signer.timestamp.clock.settings import ClockSettings
 
 _SOURCE = "chrony"
 _LEAP_FIELD = 13
+_ITSELF = "7F7F0101"
+"""127.127.1.1, the reference of a clock that nobody disciplines: it would vouch for itself with an error of 0."""
 _LEAPS = {"Normal": Leap.NONE, "Insert second": Leap.INSERT, "Delete second": Leap.DELETE}
 _STRATUM_MAX = 15
 _REFERENCE_AGE_NS_MAX = 3600 * SECOND_NS
@@ -31,7 +33,10 @@ _OUTPUT_SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """chronyc's tracking report. updated_ns: when chronyd last measured, POSIX; slow_ns: true time minus clock; doubt_ns: its bound."""
+    """chronyc's tracking report.
+
+    updated_ns: when chronyd last measured, POSIX, by the time it takes for true; slow_ns: that time minus the clock; doubt_ns: its bound.
+    """
 
     stratum: int
     updated_ns: int
@@ -48,6 +53,8 @@ def parse_tracking(line: str) -> Tracking:
         updated_ns, slow_ns, delay_ns, dispersion_ns = (int(Decimal(fields[index]) * SECOND_NS) for index in (3, 4, 10, 11))
     except (IndexError, ValueError, OverflowError, InvalidOperation) as wrong:
         raise SourceFailed(Outcome.NONSENSE, f"not chronyc's tracking report: {line[:_OUTPUT_SHOWN]!r}") from wrong
+    if fields[0] == _ITSELF:
+        raise SourceFailed(Outcome.UNSYNCHRONISED, "chronyd has no source but this very clock (its directive `local`)")
     if leap not in _LEAPS or not 0 < stratum <= _STRATUM_MAX:
         raise SourceFailed(Outcome.UNSYNCHRONISED, f"chronyd is not synchronised (stratum {stratum}, {leap})")
     if delay_ns < 0 or dispersion_ns < 0:
@@ -57,9 +64,9 @@ def parse_tracking(line: str) -> Tracking:
 
 def judge(tracking: Tracking, before: Reading, after: Reading) -> TimeSample:
     """The report as a sample; before, after: read around the question. Raises SourceFailed when chronyd has not measured for long."""
-    age_ns = after.wall_ns - tracking.updated_ns
+    age_ns = after.wall_ns + tracking.slow_ns - tracking.updated_ns
     if not -_REFERENCE_AHEAD_NS_MAX <= age_ns <= _REFERENCE_AGE_NS_MAX:
-        raise SourceFailed(Outcome.UNSYNCHRONISED, f"chronyd last measured {age_ns / SECOND_NS:.0f} s ago by the clock")
+        raise SourceFailed(Outcome.UNSYNCHRONISED, f"chronyd last measured {age_ns / SECOND_NS:.0f} s ago by its own time")
     moved_ns = abs(after.wall_ns - after.steady_ns - (before.wall_ns - before.steady_ns))
     return TimeSample(
         taken_ns=after.steady_ns,
