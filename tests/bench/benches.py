@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.bench import evidence, fairness, growth, pades, peers, sign_digests, single, slow_tokens
+from tests.bench import evidence, fairness, growth, pades, peers, sign_digests, single, slow_tokens, stamps
 from tests.bench.ground import Ground
 from tests.bench.row import Row
 
@@ -31,6 +31,8 @@ BENCHES = (
     Bench("pades-b-b-third", pades.third),
     Bench("pades-b-b-visible", pades.visible),
     Bench("pades-b-t", pades.timestamped),
+    Bench("stamps-in-process", stamps.in_process),
+    Bench("stamps-http", stamps.over_http),
     Bench("pades-b-b-pyhanko", peers.pyhanko),
     Bench("sign-document", single.unloaded),
     Bench("growth", growth.growth),

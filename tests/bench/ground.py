@@ -85,7 +85,7 @@ class Deployment:
         self.client = client
 
     def groups(self) -> Mapping[str, list[int]]:
-        return {**daemon_groups(self.running), "client": [self.client.pid]}
+        return {**daemon_groups(self.running.process.pid), "client": [self.client.pid]}
 
     def meter(self) -> Meter:
         groups: Groups = self.groups

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.bench.measure import Run, Sample
-from tests.support.daemon import Running
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -18,12 +17,12 @@ Groups = Callable[[], Mapping[str, list[int]]]
 """Process ids by group, as they are now."""
 
 
-def daemon_groups(running: Running) -> dict[str, list[int]]:
-    """A daemon and its workers."""
+def daemon_groups(pid: int) -> dict[str, list[int]]:
+    """A daemon's process and its workers'."""
     return {
-        "daemon": [running.process.pid],
-        "token_workers": _children(running.process.pid, b"signer.tokens.worker"),
-        "document_workers": _children(running.process.pid, b"signer.documents.worker"),
+        "daemon": [pid],
+        "token_workers": _children(pid, b"signer.tokens.worker"),
+        "document_workers": _children(pid, b"signer.documents.worker"),
     }
 
 
