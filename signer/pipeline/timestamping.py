@@ -44,7 +44,7 @@ class BuiltInTimestamper:
     ) -> None:
         self._engine = engine
         self._settings = settings
-        self._clock = clock or engine.utc_now
+        self._clock = self._guarded = clock or engine.utc_now
         ready = None
         if settings.ordering:
             self._clock = ordered = OrderedClock(self._clock, reservations.reserve_time, settings.stating_error_max)
@@ -57,7 +57,7 @@ class BuiltInTimestamper:
     def timestamp_bytes_max(self) -> int:
         """The longest timestamp, for reserving room. Raises TimestampUnavailable while the authority's credential can't be used."""
         try:
-            return self._current().template.size_max()
+            return self._current(self._engine.utc_now()).template.size_max()
         except SignerError as error:
             raise _unavailable(error) from error
 
@@ -79,7 +79,7 @@ class BuiltInTimestamper:
         """
         if asyncio.get_running_loop().time() >= deadline_s:
             raise _too_late()
-        built = self._current()
+        built = self._current(self._guarded())
         sign = partial(built.key.sign, client_id=client_id, deadline_s=deadline_s)
         authority = Authority(built.template, sign, self._serials.take, self._clock, self._accepted)
         try:
@@ -88,11 +88,11 @@ class BuiltInTimestamper:
         except TimeoutError:
             raise _too_late() from None
 
-    def _current(self) -> _Built:
+    def _current(self, now: datetime) -> _Built:
         """Raises why the authority's credential can't be used now."""
         engine, settings = self._engine, self._settings
         credential = engine.credentials.resolve(settings.credential, APPLIANCES_OWN)
-        validity = engine.credentials.require_usable(credential, engine.utc_now())
+        validity = engine.credentials.require_usable(credential, now)
         if self._built is None or self._built.key.credential is not credential:
             algorithm = engine.credentials.choose_algorithm(credential, None)
             template = TimestampTemplate.build(

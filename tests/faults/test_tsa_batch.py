@@ -23,27 +23,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from signer.model import Level
 from signer.pipeline.stamping import imprint_of
 from signer.timestamp.tsp import granted
-from signer.v1 import plan_pb2
 from signer.validation.pdf import verify_pdf
 from signer.validation.report import Indication
 from signer.validation.trust import TrustAnchors
 from tests.support import pki
-from tests.support.batch import BatchEnd, Delivery, Plan, collect, open_batch, sign_batch, sign_until_done
+from tests.support.batch import BatchEnd, Delivery, ParkingPlan, Plan, collect, open_batch, sign_batch, sign_until_done
 from tests.support.lies import STAMPING
 from tests.support.rig import Record, Rig, wait_until
 from tests.support.tsa import TsaProcess, write_identity
 
 POLICY_OID = "2.999.3161.1"
-
-
-@dataclass(frozen=True)
-class ParkingPlan(Plan):
-    """B-T, and parked when no timestamp can be had."""
-
-    def message(self) -> plan_pb2.SigningPlan:
-        message = Plan.message(self)
-        message.timestamp_shortage = plan_pb2.TIMESTAMP_SHORTAGE_PARK
-        return message
 
 
 @dataclass

@@ -53,6 +53,16 @@ class Plan:
         )
 
 
+@dataclass(frozen=True)
+class ParkingPlan(Plan):
+    """B-T, and parked when no timestamp can be had."""
+
+    def message(self) -> plan_pb2.SigningPlan:
+        message = Plan.message(self)
+        message.timestamp_shortage = plan_pb2.TIMESTAMP_SHORTAGE_PARK
+        return message
+
+
 @dataclass(frozen=True, slots=True)
 class ItemResult:
     """One result as it came. appended: what follows the original; reason: empty when signed. at_s: time.monotonic()."""

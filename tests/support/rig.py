@@ -121,9 +121,9 @@ class Rig:
             self.shim.calm()
             running.stop()
 
-    def start(self, **changes: Any) -> Running:
+    def start(self, *, environment: Mapping[str, str] | None = None, **changes: Any) -> Running:
         """A daemon that the caller ends."""
-        self.running = start_daemon(self.config(**changes))
+        self.running = start_daemon(self.config(**changes), environment=environment)
         return self.running
 
     def channel(self) -> grpc.Channel:
