@@ -31,6 +31,7 @@ BENCHES = (
     Bench("pades-b-b-third", pades.third),
     Bench("pades-b-b-visible", pades.visible),
     Bench("pades-b-t", pades.timestamped),
+    Bench("pades-b-t-outside", pades.stamped_outside),
     Bench("stamps-in-process", stamps.in_process),
     Bench("stamps-http", stamps.over_http),
     Bench("pades-b-b-pyhanko", peers.pyhanko),

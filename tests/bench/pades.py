@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from signer.algorithms import SignatureAlgorithm
 from signer.model import Level
 from tests.bench.against import row_against
 from tests.bench.documents import plain_documents, sizes_kb
 from tests.bench.ground import Deployment, Ground, Skipped, judge_one
-from tests.bench.lines import ProgramFailed
+from tests.bench.lines import LineProgram, ProgramFailed
 from tests.bench.measure import Run, Sample
 from tests.bench.orders import Order, Work
 from tests.bench.row import Row, Target
+from tests.support import pki
+from tests.support.tsa import write_identity
 
 _LOOP = "C_Sign loop, 1 process"
+_ROUND_TRIP_S = 0.020
+_AT_ONCE = 8
+"""Requests to one outside authority: what `[[stamping.servers]] concurrency_max` is when nothing is said."""
 _JUDGED = 4
 
 
@@ -66,6 +74,29 @@ def timestamped(ground: Ground) -> Iterator[Row]:
     with ground.loop("cbql") as loop, ground.daemon(ground.config("pades-b-t")) as deployed:
         order = order_on(ground, level=Level.B_T)
         yield _row("pades-b-t", ground, deployed, order, half_the_loop, target=Target(0.65), reference_name=f"half the {_LOOP}")
+
+
+def stamped_outside(ground: Ground) -> Iterator[Row]:
+    """B-T with an outside TSA 20 ms away: the limit is the token's rate, or the requests at once over the round trip."""
+    folder = ground.scratch("far-tsa")
+    write_identity(folder, pki.tsa(SignatureAlgorithm.ECDSA_SHA256))
+    (folder / "root.pem").write_bytes(pki.root().pem)
+    command = [sys.executable, "-m", "tests.bench.far_tsa", str(folder), str(_ROUND_TRIP_S * 1000)]
+    with ground.loop("cbql") as loop, LineProgram(command, os.environ) as tsa:
+        url = f"http://127.0.0.1:{tsa.hear()['port']}/"
+        for at_once, target in ((_AT_ONCE, Target(0.90)), (4 * _AT_ONCE, None)):
+            name = f"pades-b-t-outside-{at_once}-at-once"
+            server = {"name": "far", "url": url, "ca_files": [str(folder / "root.pem")], "concurrency_max": at_once}
+
+            def bound(at_once: int = at_once) -> Sample:
+                """The lesser of both limits; the token's is measured each time."""
+                run = loop.run(ground.pace.seconds)
+                return Sample(round(min(run.items_per_s, at_once / _ROUND_TRIP_S) * run.seconds), run.seconds, run.p50_ms, run.p99_ms)
+
+            with ground.daemon(ground.config(name, tsas=[server])) as deployed:
+                order = order_on(ground, level=Level.B_T)
+                limit = f"min({_LOOP}; {at_once} ÷ {_ROUND_TRIP_S * 1000:g} ms = {at_once / _ROUND_TRIP_S:g}/s)"
+                yield _row(name, ground, deployed, order, bound, target=target, reference_name=limit)
 
 
 def order_on(ground: Ground, credential: str = "cbql", folder: Path | None = None, **more: Any) -> Order:

@@ -263,7 +263,7 @@ def settings_for(folder: Path, name: str, url: str, root: pki.Issued | None = No
 
 
 def write_identity(folder: Path, issued: pki.Issued, chain: bytes = b"") -> None:
-    """What `main` reads."""
+    """What `read_identity` reads."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tsa.key").write_bytes(issued.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (folder / "tsa.crt").write_bytes(issued.pem + (chain or pki.authority().pem))
@@ -310,7 +310,7 @@ def main() -> None:
     """
     folder, port, *rest = sys.argv[1:]
     delay_s, off = float(rest[0] if rest else 0) / 1000, timedelta(days=float(rest[1] if len(rest) > 1 else 0))
-    issued, chain = _identity(Path(folder))
+    issued, chain = read_identity(Path(folder))
     inner = honest(issued, chain, lambda: datetime.now(UTC) + off)
     log = (Path(folder) / "requests").open("ab", buffering=0)
 
@@ -327,7 +327,8 @@ def main() -> None:
     asyncio.run(serve())
 
 
-def _identity(folder: Path) -> tuple[pki.Issued, tuple[bytes, ...]]:
+def read_identity(folder: Path) -> tuple[pki.Issued, tuple[bytes, ...]]:
+    """What `write_identity` wrote: the authority's own, and its chain."""
     first, *chain = x509.load_pem_x509_certificates((folder / "tsa.crt").read_bytes())
     key = load_pem_private_key((folder / "tsa.key").read_bytes(), None)
     return pki.Issued(first, key), tuple(certificate.public_bytes(Encoding.DER) for certificate in chain)  # type: ignore[arg-type]
