@@ -24,6 +24,7 @@ VERBS = {
     "sign": "Sign a PDF, or a folder of PDFs such as a class.",
     "verify": "Verify every signature of PDFs, without a daemon.",
     "evidence": "Prove with one timestamp that a class's documents exist unchanged, each alone (RFC 4998).",
+    "timestamp": "Show who gives the appliance its timestamps; list and renew the evidence records it keeps.",
     "credentials": "List the credentials that may sign for a school.",
     "tokens": "List the daemon's PKCS#11 tokens and their state.",
     "config": "Check the daemon's configuration, or print its reference.",
@@ -81,6 +82,6 @@ def main() -> None:
       signer verify class-1A-signed/ --trust ca.pem
       signer COMMAND --help
 
-    Connection options of `sign`, `credentials` and `tokens` may stand in a client configuration file or in SIGNER_* environment
-    variables; see `signer sign --help`.
+    Connection options of `sign`, `timestamp`, `credentials` and `tokens` may stand in a client configuration file or in SIGNER_*
+    environment variables; see `signer sign --help`.
     """  # noqa: D301  # click reads \b

@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.OK: "all done: every document signed, every signature passed",
-    ExitCode.SOME_FAILED: "some documents failed; the others are done",
+    ExitCode.SOME_FAILED: "some documents failed, or lack the proof asked for; the others are done",
     ExitCode.USAGE: "wrong arguments, files or configuration; nothing was sent",
     ExitCode.UNREACHABLE: "the daemon can't be reached, is stopping or full; run again later",
     ExitCode.REFUSED: "the daemon refused the request as a whole",

@@ -28,8 +28,9 @@ This page is made from the program: `python -m signer.cli.help > docs/cli.md`.
 _CONFIGURATION = """
 ## Client configuration
 
-`sign`, `credentials` and `tokens` find the daemon by options, else by `SIGNER_*` environment variables, else by a TOML file: the one that
-`--client-config` or `SIGNER_CLIENT_CONFIG` names, or `~/.config/signer/client.toml`. Relative paths are read from the file's folder.
+`sign`, `timestamp`, `credentials` and `tokens` find the daemon by options, else by `SIGNER_*` environment variables, else by a TOML file:
+the one that `--client-config` or `SIGNER_CLIENT_CONFIG` names, or `~/.config/signer/client.toml`. Relative paths are read from the file's
+folder.
 
 ```toml
 server = "signer.example:8443"

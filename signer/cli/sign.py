@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from signer.cli.connection import Given, connection_options, given
+from signer.cli.connection import connection_options, given
 from signer.cli.exits import ExitCode, epilog, exit_code
 from signer.cli.failure import explanation, next_step
 from signer.cli.language import Text, language_option, say
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from signer.cli.sign_files import Job
     from signer.cli.sign_report import Outcome
     from signer.cli.sign_state import RequestState
-    from signer.client import Document, DocumentResult
+    from signer.client import DocumentResult, SignerClient
     from signer.errors import SignerError
 
 _LEVELS = ("b-b", "b-t", "b-lt", "b-lta")
+_SHORTAGES = ("fail", "park")
 _PROFILES = ("pades", "cades", "xades", "ministry-xml")
 _PLAN = ("school", "credential", "profile", "level", "algorithm", "field", "name", "reason", "location")
 _EPILOG = epilog(
@@ -53,6 +54,15 @@ _STOPPED = Text("signer: stopped: {why}. Next: {step}", "signer: dừng: {why}. 
 @click.option("--reason", default="", metavar="TEXT", help="/Reason in the signature.")
 @click.option("--location", default="", metavar="TEXT", help="/Location in the signature.")
 @click.option(
+    "--shortage",
+    envvar="SIGNER_SHORTAGE",
+    type=click.Choice(_SHORTAGES),
+    default="fail",
+    show_default=True,
+    help="When no timestamp can be had: wait, then fail; or park, to be fetched by the same command later.",
+)
+@click.option("--evidence", "evidence", is_flag=True, help="Also prove all signed files with one timestamp (RFC 4998): NAME.er for each.")
+@click.option(
     "--out", type=click.Path(path_type=Path), metavar="PATH", help="Where signed files go. Default: the source's name with -signed."
 )
 @click.option(
@@ -67,6 +77,8 @@ _STOPPED = Text("signer: stopped: {why}. Next: {step}", "signer: dừng: {why}. 
 @language_option
 def sign(  # noqa: PLR0917  # click passes by name
     source: Path,
+    shortage: str,
+    evidence: bool,
     out: Path | None,
     request_id: str,
     fresh: bool,
@@ -80,12 +92,16 @@ def sign(  # noqa: PLR0917  # click passes by name
     A folder is one request: every .pdf below it is signed, and one bad file fails alone. Inputs are never overwritten; signed files appear
     whole or not at all. Run the same command again after any interruption: what is signed and in place is skipped, nothing is signed twice.
 
+    With --evidence every signed file, of earlier runs too, gets its proof in OUT-evidence, where `signer evidence verify OUT` finds it; it
+    needs neither the appliance nor the other files. What has its proof keeps it.
+
     \b
     Examples:
       signer sign class-1A/ --server signer.example:8443 --ca ca.crt --cert client.crt --key client.key \\
           --school 79000001 --credential homeroom --field GVCN --out signed/
       signer sign report.pdf --credential seal --level b-b      # the rest from ~/.config/signer/client.toml
     """  # noqa: D301  # click reads \b
+    from signer.cli.sign_evidence import Evidence
     from signer.cli.sign_files import Layout
     from signer.cli.sign_report import Outcome, print_outcome, print_outcome_json
     from signer.cli.sign_state import RequestState
@@ -102,7 +118,13 @@ def sign(  # noqa: PLR0917  # click passes by name
         for job in (job for job in jobs if not job.unreadable):
             (outcome.skipped if state.is_done(job) else pending).append(job)
         _refuse_strange_outputs([] if fresh else [job for job in pending if not state.is_ours(job)])
-        code = _sign(values, plan, pending, state, outcome, timeouts_s=(connect_timeout_s, timeout_s))
+        if evidence:
+            outcome.evidence = Evidence.beside(layout.output, jobs, outcome.skipped)
+        if pending or (outcome.evidence is not None and outcome.evidence.lacking):
+            with values.connect(connect_timeout_s=connect_timeout_s) as client:
+                code = _sign(client, plan, pending, state, outcome, is_parking=shortage == "park", timeout_s=timeout_s)
+        else:
+            code = _code(outcome)
     if is_json():
         print_outcome_json(outcome, code)
     else:
@@ -133,18 +155,22 @@ def _refuse_strange_outputs(strange: list[Job]) -> None:
 
 
 def _sign(
-    values: Given, plan: dict[str, str], pending: list[Job], state: RequestState, outcome: Outcome, *, timeouts_s: tuple[float, float]
+    client: SignerClient,
+    plan: dict[str, str],
+    pending: list[Job],
+    state: RequestState,
+    outcome: Outcome,
+    *,
+    is_parking: bool,
+    timeout_s: float,
 ) -> ExitCode:
     from signer.cli.sign_report import shown_progress
     from signer.client import Document
     from signer.errors import SignerError
 
-    if not pending:
-        return ExitCode.SOME_FAILED if outcome.failures else ExitCode.OK
     by_id = {job.document_id: job for job in pending}
     documents: list[Document] = [Document.from_path(job.source, job.document_id) for job in pending]
-    connect_timeout_s, timeout_s = timeouts_s
-    with values.connect(connect_timeout_s=connect_timeout_s) as client, shown_progress(len(pending)) as show:
+    with shown_progress(len(pending)) as show:
         batch = client.sign_batch(
             documents,
             school_id=plan["school"],
@@ -157,6 +183,8 @@ def _sign(
             name=plan["name"],
             reason=plan["reason"],
             location=plan["location"],
+            park_without_timestamp=is_parking,
+            evidence="sha256" if outcome.evidence is not None else None,
             timeout_s=timeout_s,
             on_progress=show,
         )
@@ -164,6 +192,8 @@ def _sign(
             with batch:
                 for result in batch:
                     _keep(by_id[result.document_id], result, state, outcome)
+            if outcome.evidence is not None:
+                outcome.evidence.fetch(client, plan["school"], batch.evidence, [job for job, _result in outcome.written])
         except SignerError as error:
             outcome.error = error
         except KeyboardInterrupt:
@@ -171,9 +201,14 @@ def _sign(
             return ExitCode.INTERRUPTED
         finally:
             outcome.summary = batch.summary
+    return _code(outcome)
+
+
+def _code(outcome: Outcome) -> ExitCode:
     if outcome.error is not None:
         return exit_code(outcome.error)
-    return ExitCode.SOME_FAILED if outcome.failures else ExitCode.OK
+    is_proven = outcome.evidence is None or outcome.evidence.is_complete
+    return ExitCode.OK if is_proven and not outcome.failures else ExitCode.SOME_FAILED
 
 
 def _keep(job: Job, result: DocumentResult, state: RequestState, outcome: Outcome) -> None:

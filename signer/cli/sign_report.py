@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from signer.cli.exits import ExitCode
+    from signer.cli.sign_evidence import Evidence
     from signer.cli.sign_files import Job
     from signer.client import DocumentResult, Progress, Summary
     from signer.errors import SignerError
@@ -43,8 +44,11 @@ _ROWS = {
         "Thời gian trung bình: hàng đợi / tài liệu / thiết bị / dấu thời gian / nhật ký",
     ),
     "output": Text("Signed files", "Tệp đã ký"),
+    "evidence": Text("Proofs", "Tệp bằng chứng"),
     "request": Text("Request id", "Mã yêu cầu"),
 }
+_PROOFS = Text("{written} written, {kept} in place, in {folder}", "{written} tệp mới, {kept} tệp có sẵn, trong {folder}")
+_NO_PROOFS = Text("not all: {why}", "chưa đủ: {why}")
 _MS = 1000
 
 
@@ -60,6 +64,7 @@ class Outcome:
     failures: list[tuple[Job, SignerError]] = field(default_factory=list)
     summary: Summary | None = None
     error: SignerError | None = None
+    evidence: Evidence | None = None
 
     @property
     def left(self) -> int:
@@ -164,7 +169,14 @@ def _counts(outcome: Outcome) -> Iterator[tuple[str, str]]:
             stages = (times.queue_s, times.document_s, times.token_s, times.timestamp_s, times.journal_s)
             yield say(_ROWS["times"]), " / ".join(f"{stage_s / summary.signed * _MS:.1f}" for stage_s in stages) + " ms"
     yield say(_ROWS["output"]), str(outcome.output)
+    if outcome.evidence is not None:
+        yield say(_ROWS["evidence"]), _proofs(outcome.evidence)
     yield say(_ROWS["request"]), outcome.request_id
+
+
+def _proofs(evidence: Evidence) -> str:
+    counts = say(_PROOFS, written=len(evidence.written), kept=len(evidence.kept), folder=evidence.folder)
+    return counts if evidence.error is None else f"{counts}; {say(_NO_PROOFS, why=explanation(evidence.error))}"
 
 
 def print_outcome_json(outcome: Outcome, code: ExitCode) -> None:
@@ -188,10 +200,23 @@ def print_outcome_json(outcome: Outcome, code: ExitCode) -> None:
         },
         "files": [_file_members(job, result) for job, result in outcome.written],
         "failures": [{"file": job.name, "document_id": job.document_id, **error_members(error)} for job, error in outcome.failures],
+        "evidence": _evidence_members(outcome.evidence),
         "error": error_members(outcome.error) if outcome.error else None,
         "exit_code": int(code),
     }
     print_json(members)
+
+
+def _evidence_members(evidence: Evidence | None) -> dict[str, Any] | None:
+    if evidence is None:
+        return None
+    return {
+        "record_id": evidence.record_id,
+        "folder": str(evidence.folder),
+        "written": len(evidence.written),
+        "in_place": len(evidence.kept),
+        "error": error_members(evidence.error) if evidence.error else None,
+    }
 
 
 def _stage_seconds(summary: Summary | None) -> dict[str, float]:

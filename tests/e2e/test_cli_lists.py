@@ -1,4 +1,4 @@
-"""`signer credentials` and `signer tokens` against the real daemon."""
+"""`signer credentials`, `signer tokens` and `signer timestamp` against the real daemon."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.support.daemon import SCHOOL, Running, World
+from tests.support.time_calls import create
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,3 +55,29 @@ def test_tokens_are_listed_for_operators_alone(world: World, daemon: Running) ->
     assert "Việc cần làm" in refused.stderr
     as_json = run(world, daemon, "tokens", "--json")
     assert (as_json.returncode, json.loads(as_json.stdout)["error"]["reason"]) == (4, "ROLE_REFUSED")
+
+
+def test_timestamp_authorities_are_listed_for_every_client(world: World, daemon: Running) -> None:
+    [built_in] = json.loads(run(world, daemon, "timestamp", "authorities", "--json").stdout)["authorities"]
+    assert (built_in["name"], built_in["built_in"], built_in["state"]) == ("built-in", True, "READY")
+    table = run(world, daemon, "timestamp", "authorities")
+    assert (table.returncode, "READY" in table.stdout, "tsa (DEMO)" in table.stdout) == (0, True, True)
+
+
+def test_evidence_records_are_listed_and_renewed_once_when_due(world: World, daemon: Running) -> None:
+    with world.channel(daemon.port) as channel:
+        record = create(channel, {"a": b"a", "b": b"b"})
+
+    def listed(*arguments: str) -> dict[str, dict[str, Any]]:
+        done = run(world, daemon, "timestamp", "records", "--school", SCHOOL, "--json", *arguments)
+        assert done.returncode == 0, done.stderr
+        return {found["id"]: found for found in json.loads(done.stdout)["records"]}
+
+    before = listed()[record.evidence_record_id]
+    assert (before["documents"], before["request_id"]) == (2, record.request_id)
+    assert record.evidence_record_id not in listed("--due-days", "1", "--renew")
+    assert "--due-days" in run(world, daemon, "timestamp", "records", "--school", SCHOOL, "--renew").stderr
+    after = listed("--due-days", "36500", "--renew")[record.evidence_record_id]
+    assert after["latest_time"] >= before["latest_time"]
+    assert after["first_time"] == before["first_time"]
+    assert "Gia hạn trước" in run(world, daemon, "timestamp", "records", "--school", SCHOOL, "--lang", "vi").stdout.replace("\n", "")
