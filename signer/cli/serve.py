@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Written as JSON (port, metrics_port, pid) when the daemon answers; for scripts that start it with port 0.",
+    help="Written as JSON (port, timestamp_port, metrics_port, pid) when the daemon answers; for scripts that start it with port 0.",
 )
 def serve(config_path: Path, ready_file: Path | None) -> None:
     """Run the daemon until SIGTERM or SIGINT.
@@ -45,7 +45,13 @@ def serve(config_path: Path, ready_file: Path | None) -> None:
 
         if ready_file is not None:
             partial = ready_file.with_name(ready_file.name + ".partial")
-            partial.write_text(json.dumps({"port": daemon.port, "metrics_port": daemon.metrics_port, "pid": os.getpid()}), encoding="utf-8")
+            facts = {
+                "port": daemon.port,
+                "timestamp_port": daemon.timestamp_port,
+                "metrics_port": daemon.metrics_port,
+                "pid": os.getpid(),
+            }
+            partial.write_text(json.dumps(facts), encoding="utf-8")
             partial.replace(ready_file)
 
     try:

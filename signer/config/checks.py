@@ -243,8 +243,13 @@ def _advise_clock(config: Config) -> Iterator[Problem]:
 
 
 def _advise_files(config: Config) -> Iterator[Problem]:
-    key = config.server.tls_private_key
-    if stat.S_IMODE(key.stat().st_mode) & _OTHERS_MAY_READ:
-        yield Problem("server.tls_private_key", f"others may read {key}: chmod 600 {key}")
+    http = config.timestamp.http if config.timestamp is not None else None
+    keys = {
+        "server.tls_private_key": config.server.tls_private_key,
+        "timestamp.http.tls_private_key": None if http is None else http.tls_private_key,
+    }
+    for name, key in keys.items():
+        if key is not None and stat.S_IMODE(key.stat().st_mode) & _OTHERS_MAY_READ:
+            yield Problem(name, f"others may read {key}: chmod 600 {key}")
     if not config.tokens:
         yield Problem("tokens", "no token: nothing can be signed")
