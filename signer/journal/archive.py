@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, insert, select, update
+from sqlalchemy import Connection, Select, Table, func, insert, select, update
 
 from signer.algorithms import DigestAlgorithm
 from signer.errors import RequestIdReused, SignatureInProgress
@@ -151,6 +151,12 @@ class EvidenceArchive:
         ordered = query.order_by(evidence_document.c.position)
         found: list[str] = await self._read(lambda connection: list(connection.execute(ordered).scalars()))
         return found
+
+    async def earliest_renewal(self) -> datetime | None:
+        """When the first record of any school must be renewed; None without records."""
+        query = select(func.min(evidence_record.c.renew_before_us))
+        found: int | None = await self._read(lambda connection: connection.execute(query).scalar_one_or_none())
+        return None if found is None else _EPOCH + timedelta(microseconds=found)
 
     async def add(self, new: NewEvidence) -> EvidenceHead:
         """Keeps a new record. One that has the same fingerprint under the same request stands, and is returned instead.

@@ -60,6 +60,11 @@ class EvidenceKeeping:
         """The wall clock, aware."""
         return self.engine.utc_now()
 
+    async def tell_due(self) -> None:
+        """Keeps true what operators are warned by: when the first record must be renewed."""
+        earliest = await self.archive.earliest_renewal()
+        self.engine.metrics.evidence_renew_before_seconds.set(earliest.timestamp() if earliest else float("nan"))
+
     async def require(self, school_id: str, record_id: str) -> EvidenceHead:
         """A school's record; EvidenceRecordNotFound for one of another school as for none."""
         head = await self.archive.find(school_id, record_id)
@@ -135,6 +140,7 @@ async def cover_batch(keeping: EvidenceKeeping, batch: SigningWork, algorithm: D
     try:
         return await asyncio.shield(keeping.engine.start_task(work))
     except SignerError as error:
+        keeping.engine.metrics.evidence_records.labels(outcome="failed").inc()
         _log.warning("evidence record not made", request_id=batch.request.request_id, reason=error.reason.value, message=error.message)
         return error
 
@@ -223,5 +229,7 @@ async def _make(
             is_first_only=is_first_only,
         )
     )
+    keeping.engine.metrics.evidence_records.labels(outcome="made").inc()
+    await keeping.tell_due()
     _log.info("evidence record made", record_id=head.record_id, request_id=request.request_id, documents=head.documents)
     return head

@@ -36,7 +36,7 @@ async def renew_by_timestamp(keeping: EvidenceKeeping, request: Request, record_
         tree = timestamp_tree(record)
         stamp = await stamp_patiently(keeping.engine, request, tree.root, tree.algorithm)
         proof = await asyncio.to_thread(keeping.prove, evidence.with_timestamp(stamp.timestamp).of_document(0))
-        return await keeping.archive.renew(Renewal(head, request.request_id, fingerprint, span_of(proof), stamp.timestamp))
+        return await _keep(keeping, Renewal(head, request.request_id, fingerprint, span_of(proof), stamp.timestamp))
 
 
 async def renew_by_hash_tree(
@@ -63,7 +63,14 @@ async def renew_by_hash_tree(
         renewed = evidence.with_chain(SharedChain(tree, (stamp.timestamp,)))
         proof = await asyncio.to_thread(keeping.prove, renewed.of_document(0))
         chain = KeptChain(algorithm, tuple(group[0] for group in tree.groups), (stamp.timestamp,))
-        return await keeping.archive.renew(Renewal(head, request.request_id, fingerprint, span_of(proof), new_chain=chain))
+        return await _keep(keeping, Renewal(head, request.request_id, fingerprint, span_of(proof), new_chain=chain))
+
+
+async def _keep(keeping: EvidenceKeeping, renewal: Renewal) -> EvidenceHead:
+    head = await keeping.archive.renew(renewal)
+    keeping.engine.metrics.evidence_records.labels(outcome="renewed").inc()
+    await keeping.tell_due()
+    return head
 
 
 async def _is_done(keeping: EvidenceKeeping, request: Request, head: EvidenceHead, fingerprint: bytes) -> bool:

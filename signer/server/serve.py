@@ -137,12 +137,13 @@ class Daemon:
 
 
 async def _keep_house(rooms: Rooms, retention: timedelta) -> None:
-    """Forgets signature material past its retention."""
+    """Forgets signature material past its retention, and looks when evidence must be renewed."""
     while True:
         try:
             await rooms.journal.forget_material(datetime.now(UTC) - retention)
+            await rooms.time.evidence.tell_due()
         except JournalUnavailable as error:
-            _log.error("retention not applied", message=error.message)
+            _log.error("housekeeping failed", message=error.message)
         await asyncio.sleep(_HOUSEKEEPING_S)
 
 

@@ -97,6 +97,7 @@ evidence_school_index = Index("evidence_record_school", evidence_record.c.school
 evidence_request_index = Index(
     "evidence_record_request", evidence_record.c.school_id, evidence_record.c.request_id, evidence_record.c.fingerprint, unique=True
 )
+evidence_due_index = Index("evidence_record_due", evidence_record.c.renew_before_us)
 
 evidence_document = Table(
     "evidence_document",

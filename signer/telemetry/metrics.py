@@ -245,6 +245,21 @@ class Metrics:
     parked_completed: Annotated[
         Counter, Spec("signer_parked_completed_total", "Parked signatures that got their timestamp without being asked for again.")
     ]
+    evidence_records: Annotated[
+        Counter,
+        Spec(
+            "signer_evidence_records_total",
+            "Evidence records made and renewed; failed: one that a batch asked for and did not get.",
+            (("outcome", "made, renewed, failed"),),
+        ),
+    ]
+    evidence_renew_before_seconds: Annotated[
+        Gauge,
+        Spec(
+            "signer_evidence_renew_before_timestamp_seconds",
+            "When the first of all evidence records must be renewed, seconds since 1970; NaN without records.",
+        ),
+    ]
     extensions: Annotated[
         Counter,
         Spec(
