@@ -153,7 +153,9 @@ class OpensslOcsp:
 def _index_line(certificate: x509.Certificate, is_revoked: bool) -> str:
     until = certificate.not_valid_after_utc.strftime("%y%m%d%H%M%SZ")
     revoked = datetime.now(UTC).strftime("%y%m%d%H%M%SZ") if is_revoked else ""
-    return f"{'R' if is_revoked else 'V'}\t{until}\t{revoked}\t{certificate.serial_number:02X}\tunknown\t/CN=x\n"
+    number = certificate.serial_number
+    serial = number.to_bytes((number.bit_length() + 7) // 8).hex().upper()
+    return f"{'R' if is_revoked else 'V'}\t{until}\t{revoked}\t{serial}\tunknown\t/CN={serial}\n"
 
 
 def _await_words(log: Path, words: str) -> None:

@@ -138,6 +138,7 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         ("[timestamp.clock]", changes.get("clock", {"guard": "unguarded"})),
         *([("[timestamp.http]", changes["http"])] if "http" in changes else []),
         ("[stamping]", changes.get("stamping", {})),
+        ("[revocation]", changes.get("revocation", {})),
         *[("[[stamping.servers]]", server) for server in changes.get("tsas", [])],
         ("[[tokens]]", token),
         *[("[[credentials]]", entry) for entry in [*credentials, *changes.get("credentials", [])]],
