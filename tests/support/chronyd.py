@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,16 +44,17 @@ class Chronyd:
 
 
 @contextlib.contextmanager
-def chronyd(folder: Path, *lines: str, port: int | None = None) -> Iterator[Chronyd]:
+def chronyd(folder: Path, *lines: str, environment: Mapping[str, str] | None = None) -> Iterator[Chronyd]:
     """lines: of its configuration, besides where it listens. Waits until it believes that it knows the time."""
     folder.mkdir(mode=0o700, parents=True)
-    port = port or _free_port()
+    port = _free_port()
     command_socket = folder / "chronyd.sock"
     where = (f"port {port}", "bindaddress 127.0.0.1", "allow 127.0.0.1", "cmdport 0", f"bindcmdaddress {command_socket}")
     (folder / "chrony.conf").write_text("\n".join([*where, f"pidfile {folder / 'pid'}", *lines, ""]), encoding="ascii")
     user = ["-u", "root"] if os.geteuid() == 0 else ["-U"]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([_CHRONYD, "-x", "-n", *user, "-f", str(folder / "chrony.conf")], stdout=log, stderr=log)
+        command = [_CHRONYD, "-x", "-n", *user, "-f", str(folder / "chrony.conf")]
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
     running = Chronyd(process, port, command_socket)
     try:
         until(running.is_synchronised, f"chronyd: {(folder / 'log').read_text(encoding='utf-8')}")
@@ -67,9 +68,12 @@ def honest(folder: Path) -> contextlib.AbstractContextManager[Chronyd]:
     return chronyd(folder, "local stratum 3")
 
 
-def off_by(folder: Path, offset_s: float, source: Chronyd) -> contextlib.AbstractContextManager[Chronyd]:
+def off_by(
+    folder: Path, offset_s: float, source: Chronyd, environment: Mapping[str, str] | None = None
+) -> contextlib.AbstractContextManager[Chronyd]:
     """Believes that true time is so much ahead of what its source says: serves that, and reports the system clock as slow by it."""
-    return chronyd(folder, f"server 127.0.0.1 port {source.port} offset {offset_s} minpoll -2 maxpoll -2 iburst")
+    line = f"server 127.0.0.1 port {source.port} offset {offset_s} minpoll -2 maxpoll -2 iburst"
+    return chronyd(folder, line, environment=environment)
 
 
 def _free_port() -> int:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import contextlib
+from dataclasses import replace
 
-from signer.timestamp.clock.chrony import judge, parse_tracking
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signer.timestamp.clock.chrony import Movement, Tracking, judge, parse_tracking
 from signer.timestamp.clock.readings import Reading
 from signer.timestamp.clock.sample import SECOND_NS, Leap, Outcome, SourceFailed
 
@@ -29,14 +34,29 @@ def test_a_report_says_how_far_the_clock_is_off_and_how_sure_that_is() -> None:
     tracking = parse_tracking(LINE + "\n")
     assert tracking.slow_ns == -300_016_642
     assert tracking.doubt_ns == 36_472 // 2 + 211_151_421
-    sample = judge(tracking, reading(NOW_S, 50), reading(NOW_S, 50))
+    sample = judge(tracking, Movement(), reading(NOW_S, 50), reading(NOW_S, 50))
     assert sample.lead_ns == (NOW_S - 50) * SECOND_NS - 300_016_642
     assert sample.leap is Leap.NONE
 
 
 def test_a_clock_that_moved_while_chronyd_was_asked_leaves_that_open() -> None:
-    sample = judge(parse_tracking(LINE), reading(NOW_S, 50), reading(NOW_S + 3, 51))
+    sample = judge(parse_tracking(LINE), Movement(), reading(NOW_S, 50), reading(NOW_S + 3, 51))
     assert sample.doubt_ns >= 2 * SECOND_NS
+
+
+def test_what_the_clock_moved_since_chronyd_measured_is_open_until_it_has_measured_again() -> None:
+    movement, tracking = Movement(), parse_tracking(LINE)
+
+    def doubt_s(wall_s: float, steady_s: float, report: Tracking) -> float:
+        now = reading(wall_s, steady_s)
+        return (judge(report, movement, now, now).doubt_ns - report.doubt_ns) / SECOND_NS
+
+    measured, measured_again = (replace(tracking, updated_ns=(NOW_S + after_s) * SECOND_NS) for after_s in (15, 40))
+    assert doubt_s(NOW_S, 50, tracking) == 0
+    assert doubt_s(NOW_S + 16 + 0.8, 66, measured) == pytest.approx(0.8), "the jump may have come after the measurement"
+    assert doubt_s(NOW_S + 32 + 0.8, 82, measured) == pytest.approx(0.8)
+    assert doubt_s(NOW_S + 33 + 0.5, 83, measured) == pytest.approx(1.1)
+    assert doubt_s(NOW_S + 48 + 0.5, 98, measured_again) == 0
 
 
 @pytest.mark.parametrize(("word", "leap"), [("Insert second", Leap.INSERT), ("Delete second", Leap.DELETE)])
@@ -70,4 +90,11 @@ def test_a_report_that_is_none_or_of_no_use_is_refused_by_kind(line: str, outcom
 def test_a_chronyd_that_has_not_measured_for_an_hour_or_will_have_vouches_for_nothing(age_s: int) -> None:
     after = reading(NOW_S - 10 + age_s + 0.3, 50)
     with pytest.raises(SourceFailed, match="last measured"):
-        judge(parse_tracking(LINE), after, after)
+        judge(parse_tracking(LINE), Movement(), after, after)
+
+
+@given(st.lists(st.sampled_from(["1", "-1", "1e400", "1e99999999", "nan", "", "Normal", "7F000001", "٣", "1795332336.5"]), max_size=16))
+def test_whatever_line_chronyc_prints_is_read_or_refused_by_name(fields: list[str]) -> None:
+    after = reading(NOW_S, 50)
+    with contextlib.suppress(SourceFailed):
+        assert judge(parse_tracking(",".join(fields)), Movement(), after, after).doubt_ns >= 0

@@ -131,9 +131,20 @@ def test_suspend_is_counted_so_the_clock_stays_trusted(world: World) -> None:
 
 def test_a_slow_vague_answer_does_not_make_a_good_one_forgotten(world: World) -> None:
     world.passes(16)
-    world.hears(doubt_ms=1500)
+    world.hears(doubt_ms=900)
     assert world.error() == timedelta(0)
     assert world.guard.standing().age_s == 0
+
+
+def test_an_answer_that_is_too_vague_vouches_for_nothing_but_can_contradict(world: World) -> None:
+    world.passes(16)
+    world.hears(doubt_ms=1001)
+    assert world.guard.standing().age_s == 16
+    assert "vouch to 1.001 s only" in world.guard.standing().message
+    for _ in range(4):
+        world.passes(2)
+        world.hears(doubt_ms=1001, lie_s=60)
+        world.refuses(ClockState.CONTRADICTED)
 
 
 def test_after_a_halt_nothing_is_stamped_from_the_next_check_until_the_clock_is_right(world: World) -> None:

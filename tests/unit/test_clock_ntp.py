@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from signer.timestamp.clock import ntp
 from signer.timestamp.clock.readings import Reading, read_clocks
@@ -141,3 +144,12 @@ def test_time_goes_on_after_the_seconds_of_ntp_wrap_in_2036(year_s: int) -> None
     packet = HONEST.packet(ntp.request(NONCE), year_s)
     sample = ntp.judge(packet, ntp.Exchange(NONCE, replace(received, steady_ns=50 * SECOND_NS - 1000), received))
     assert abs(sample.lead_ns - (year_s - 50) * SECOND_NS) <= sample.doubt_ns
+
+
+@given(st.binary(min_size=24, max_size=24), st.binary(min_size=16, max_size=40))
+def test_whatever_bytes_answer_they_are_a_sample_or_refused_by_name(head: bytes, times: bytes) -> None:
+    reading = read_clocks()
+    packet = head + NONCE + times
+    assert ntp.is_ours(packet, NONCE)
+    with contextlib.suppress(SourceFailed):
+        assert ntp.judge(packet, ntp.Exchange(NONCE, reading, read_clocks())).doubt_ns >= 0

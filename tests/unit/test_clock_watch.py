@@ -132,6 +132,13 @@ async def test_sources_that_fall_silent_are_outlived_for_as_long_as_the_drift_fi
         found.watch.clock.now()
 
 
+async def test_a_source_that_comes_late_is_waited_for() -> None:
+    async with ntp_servers(SILENT) as (server,), watched(settings([server], interval_s=2.0, timeout_s=0.1)) as found:
+        assert found.state is ClockState.UNKNOWN
+        server.says(HONEST)
+        await found.becomes(ClockState.TRUSTED)
+
+
 async def test_a_jump_stops_stamps_at_once_is_checked_at_once_and_heals_by_itself(capfd: pytest.CaptureFixture[str]) -> None:
     async with ntp_servers(HONEST) as (server,), watched(settings([server], interval_s=300.0)) as found:
         assert found.state is ClockState.TRUSTED

@@ -4,8 +4,8 @@ chrony's manual gives the bound: |system time offset| + root dispersion + root d
 used rather than chronyd's command protocol, whose packets change between releases; it needs no rights and is given no environment.
 
 chronyd looks at the same clock as we do. When somebody sets that clock behind its back, it goes on saying that the clock is right until it
-has measured again. The guard therefore believes such a report only when it agrees with what was said before, or after three measurements
-that are new: `reference` is the time of chronyd's last one.
+has measured again. So what the clock moved since chronyd measured (by whoever's hand: chronyd's own corrections are small) is added to the
+doubt of its report; and a report that contradicts what was said before must be confirmed by later measurements, as the guard asks of any.
 """
 
 from __future__ import annotations
@@ -62,12 +62,32 @@ def parse_tracking(line: str) -> Tracking:
     return Tracking(stratum, updated_ns, slow_ns, delay_ns // 2 + dispersion_ns, _LEAPS[leap])
 
 
-def judge(tracking: Tracking, before: Reading, after: Reading) -> TimeSample:
+class Movement:
+    """How far, at the most, the system clock moved against the steady one since chronyd measured."""
+
+    def __init__(self) -> None:
+        self._shift_ns: int | None = None
+        self._updated_ns = 0
+        self._moved_ns = 0
+
+    def since(self, updated_ns: int, before: Reading, after: Reading) -> int:
+        """updated_ns: names the measurement; before, after: read around the question.
+
+        A measurement that is new since the last question may be older than a movement since then.
+        """
+        started_ns, ended_ns = (reading.wall_ns - reading.steady_ns for reading in (before, after))
+        moved_ns = abs(ended_ns - started_ns) + (0 if self._shift_ns is None else abs(started_ns - self._shift_ns))
+        self._moved_ns = moved_ns + (self._moved_ns if updated_ns == self._updated_ns else 0)
+        self._shift_ns, self._updated_ns = ended_ns, updated_ns
+        return self._moved_ns
+
+
+def judge(tracking: Tracking, movement: Movement, before: Reading, after: Reading) -> TimeSample:
     """The report as a sample; before, after: read around the question. Raises SourceFailed when chronyd has not measured for long."""
     age_ns = after.wall_ns + tracking.slow_ns - tracking.updated_ns
+    moved_ns = movement.since(tracking.updated_ns, before, after)
     if not -_REFERENCE_AHEAD_NS_MAX <= age_ns <= _REFERENCE_AGE_NS_MAX:
         raise SourceFailed(Outcome.UNSYNCHRONISED, f"chronyd last measured {age_ns / SECOND_NS:.0f} s ago by its own time")
-    moved_ns = abs(after.wall_ns - after.steady_ns - (before.wall_ns - before.steady_ns))
     return TimeSample(
         taken_ns=after.steady_ns,
         lead_ns=after.wall_ns - after.steady_ns + tracking.slow_ns,
@@ -86,13 +106,14 @@ class Chronyd:
         self._timeout_s = settings.timeout_s
         self._clocks = clocks
         self._reports = reports
+        self._movement = Movement()
 
     async def measure(self) -> TimeSample:
         """What chronyd says. Raises NoSample within about `timeout_s`."""
         try:
             before = self._clocks()
             line = await self._run()
-            sample = judge(parse_tracking(line), before, self._clocks())
+            sample = judge(parse_tracking(line), self._movement, before, self._clocks())
         except SourceFailed as failure:
             self._reports.tell(_SOURCE, failure.outcome, failure.text)
             raise NoSample(f"chronyd: {failure.text}") from failure

@@ -12,7 +12,8 @@
 A contradiction means that the steady clock stood still (a virtual machine that was halted), or that the sources moved (a chronyd whose
 clock was set behind its back): which of them, three measurements must show.
 
-Of two samples that agree, the one that leaves less open now is kept: a slow answer does not make a good one forgotten.
+Of two samples that agree, the one that leaves less open now is kept: a slow answer does not make a good one forgotten. One whose doubt
+alone exceeds error_max can contradict, but vouches for nothing.
 """
 
 from __future__ import annotations
@@ -90,8 +91,10 @@ class ClockGuard:
         if self._kept is not None and not self._is_believed(self._kept, sample):
             self._trouble = "the time sources contradict what they said before"
             return
-        steady_ns = sample.taken_ns
-        if self._kept is None or self._rival is not None or sample.doubt_ns <= self._kept.doubt_at(steady_ns, self._drift_ppm):
+        if sample.doubt_ns > self._limit_ns:
+            self._trouble = f"the time sources vouch to {sample.doubt_ns / SECOND_NS:.3f} s only"
+            return
+        if self._kept is None or self._rival is not None or sample.doubt_ns <= self._kept.doubt_at(sample.taken_ns, self._drift_ppm):
             self._kept = sample
         self._rival, self._votes, self._trouble = None, 0, ""
         self._checked = sample

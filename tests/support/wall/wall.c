@@ -1,10 +1,13 @@
 /* Preloaded into a process: its system clock is off by what the file named in WALL_SHIFT_FILE says (8 bytes, nanoseconds), from the next
-   reading on. Every other clock is left alone, as when somebody sets the system clock. */
+   reading on. Every other clock is left alone, as when somebody sets the system clock. The kernel's own timestamps of packets would still
+   be right, so they are refused. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -47,4 +50,12 @@ time_t time(time_t *out) {
     time_t seconds = now() / SECOND;
     if (out) *out = seconds;
     return seconds;
+}
+
+int setsockopt(int socket, int level, int name, const void *value, socklen_t length) {
+    if (level == SOL_SOCKET && (name == SO_TIMESTAMP || name == SO_TIMESTAMPNS || name == SO_TIMESTAMPING)) {
+        errno = ENOPROTOOPT;
+        return -1;
+    }
+    return (int)syscall(SYS_setsockopt, socket, level, name, value, length);
 }
