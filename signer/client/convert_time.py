@@ -29,7 +29,7 @@ def evidence_items(digests: Mapping[str, bytes]) -> Iterator[timestamp_pb2.Evide
         yield timestamp_pb2.EvidenceItem(document_id=document_id, digest=digest)
 
 
-def document_digests(digests: Mapping[DigestAlgorithm | str, bytes]) -> Iterator[timestamp_pb2.DocumentDigest]:
+def document_digests(digests: Mapping[DigestAlgorithm, bytes] | Mapping[str, bytes]) -> Iterator[timestamp_pb2.DocumentDigest]:
     """As they are sent."""
     for algorithm, digest in digests.items():
         yield timestamp_pb2.DocumentDigest(algorithm=digest_number(algorithm), digest=digest)

@@ -131,7 +131,9 @@ class TimeClient:
                 return
             request.page_token = response.next_page_token
 
-    def verify_evidence(self, record: bytes, digests: Mapping[DigestAlgorithm | str, bytes], *, timeout_s: float = TIMEOUT_S) -> ProvenTime:
+    def verify_evidence(
+        self, record: bytes, digests: Mapping[DigestAlgorithm, bytes] | Mapping[str, bytes], *, timeout_s: float = TIMEOUT_S
+    ) -> ProvenTime:
         """What an evidence record, DER, proves of one document, given by its digests; VerificationFailed when it does not."""
         request = timestamp_pb2.VerifyEvidenceRecordRequest(evidence_record=record, digests=convert.document_digests(digests))
         response = self._call(self._stub.VerifyEvidenceRecord, request, time.monotonic() + timeout_s)
