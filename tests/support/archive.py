@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +58,10 @@ class Archive:
 
     def issue(self, common_name: str = "Teacher (DEMO)", **how: Any) -> pki.Issued:
         """A certificate of the issuing CA with a key in memory."""
-        return pki.issue(common_name, pki.rsa_key(1), self.authority, extensions=self._places(), **how)
+        return pki.issue(common_name, pki.rsa_key(1), self.authority, extensions=self.places(), **how)
 
-    def _places(self) -> list[Any]:
+    def places(self) -> list[Any]:
+        """The extensions that say where a certificate's status is told."""
         return cas.places(self.responder.url, self.shelf.url("/ca.crl"))
 
 
@@ -131,8 +132,8 @@ def extend(channel: Any, documents: dict[str, bytes], level: Any = LTA, **change
     return stream(channel, [header(level, **changes), *(start(name, content) for name, content in documents.items())])
 
 
-def stream(channel: Any, messages: Iterable[Request]) -> Extended:
-    """Any messages; what the stream answered."""
+def stream(channel: Any, messages: Iterable[Request], on_result: Callable[[int], None] = lambda _count: None) -> Extended:
+    """Any messages; what the stream answered. on_result: told after each result how many there are."""
     results: dict[str, batch_pb2.DocumentResult] = {}
     contents: dict[str, bytes] = {}
     summary = None
@@ -144,6 +145,7 @@ def stream(channel: Any, messages: Iterable[Request]) -> Extended:
                     last = message.result.document_id
                     assert last not in results, "a document ended twice"
                     results[last], contents[last] = message.result, message.result.content
+                    on_result(len(results))
                 case "chunk":
                     contents[last] += message.chunk.data
                 case "summary":

@@ -1,0 +1,145 @@
+"""Archiving while the authority, the daemon or its document workers are killed: nobody gets half a level, a repeat completes it all."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from signer.errors import RemoteError, SignerError
+from tests.support import archive, long_term, pdfs, pki
+from tests.support.archive import Archive, Extended, header, start, stream
+from tests.support.calls import fresh_id
+from tests.support.daemon import Running, start_daemon
+from tests.support.rig import Books, Record, kill, workers
+from tests.support.tsa import TsaProcess, write_identity
+
+COUNT = 12
+PACE_S = 0.03
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    with archive.archive(tmp_path_factory.mktemp("archive") / "it") as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def tsa(place: Archive) -> Iterator[TsaProcess]:
+    """An outside authority whose certificate's status can be asked for."""
+    issued = pki.issue(
+        "Outside TSA (DEMO)",
+        pki.rsa_key(102),
+        place.authority,
+        usages=(ExtendedKeyUsageOID.TIME_STAMPING,),
+        extensions=place.places(),
+    )
+    folder = place.world.folder / "tsa"
+    write_identity(folder, issued, place.authority.pem)
+    made = TsaProcess(folder)
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture(scope="module")
+def documents(place: Archive) -> dict[str, bytes]:
+    """Signed at B-B by a teacher whose key is no token's: each needs two timestamps."""
+    teacher = place.issue()
+    return {f"d{number}": pdfs.signed(pdfs.report_card(number, pages=1), signer=teacher) for number in range(COUNT)}
+
+
+class Rig:
+    """Daemons one after the other, on one journal."""
+
+    def __init__(self, place: Archive, tsa: TsaProcess) -> None:
+        self.place = place
+        server = {"name": "outside", "url": tsa.url, "ca_files": [str(place.world.root_file)], "timeout_s": 1.0, "pause_s_max": 1.0}
+        self.journal = f"sqlite:///{place.world.folder / fresh_id().replace('/', '-')}.db"
+        self.config = place.world.config(
+            "faults.toml", tsas=[server], stamping={"patience_s": 0.2}, journal={"url": self.journal}, revocation={"pause_s": 0.0}
+        )
+        self.running: Running = start_daemon(self.config)
+
+    def extend(self, documents: dict[str, bytes], request_id: str, **how: Any) -> Extended:
+        def messages() -> Iterator[archive.Request]:
+            yield header(request_id=request_id)
+            for name, content in documents.items():
+                time.sleep(PACE_S)
+                yield start(name, content)
+
+        with self.place.world.channel(self.running.port) as channel:
+            return stream(channel, messages(), **how)
+
+
+@pytest.fixture
+def rig(place: Archive, tsa: TsaProcess) -> Iterator[Rig]:
+    made = Rig(place, tsa)
+    yield made
+    made.running.stop()
+
+
+def check(rig: Rig, documents: dict[str, bytes], done: Extended) -> None:
+    """All there, all valid, and the books add up."""
+    assert done.reasons() == {}
+    for name, content in done.contents.items():
+        assert content.startswith(documents[name])
+        assert long_term.valid_now(content, pki.root().der) == [True] * 3, name
+    rig.running.stop()
+    books = Books.read(rig.journal)
+    assert books.counts.balanced
+    assert books.doubled == 0
+    assert books.counts.open == 0
+
+
+def test_the_authority_dies_midway_and_a_repeat_completes_the_rest(
+    rig: Rig, tsa: TsaProcess, documents: dict[str, bytes], record: Record
+) -> None:
+    request_id = fresh_id()
+    first = rig.extend(documents, request_id, on_result=lambda count: tsa.kill() if count == 3 else None)
+    failed = first.reasons()
+    assert set(failed.values()) == {"TIMESTAMP_UNAVAILABLE"}
+    assert 3 <= first.summary.signed == COUNT - len(failed)
+    assert all(not first.contents[name] for name in failed), "no half of a level is handed out"
+    tsa.start()
+    time.sleep(1.0)  # the authority's pause after its failures
+    done = rig.extend(documents, request_id)
+    assert done.summary.replayed == first.summary.signed
+    assert {name: done.contents[name] for name in documents if name not in failed} == {
+        name: content for name, content in first.contents.items() if name not in failed
+    }
+    record("the authority dies while a class is archived", client_saw="TIMESTAMP_UNAVAILABLE", lost=0, extra_key_uses=0)
+    check(rig, documents, done)
+
+
+def test_the_daemon_dies_midway_and_a_repeat_completes_the_rest(rig: Rig, documents: dict[str, bytes], record: Record) -> None:
+    request_id = fresh_id()
+
+    def killed(count: int) -> None:
+        if count == 3:
+            rig.running.process.send_signal(signal.SIGKILL)
+
+    with pytest.raises(SignerError) as seen:
+        rig.extend(documents, request_id, on_result=killed)
+    assert isinstance(seen.value, RemoteError), seen.value
+    rig.running.process.wait()
+    rig.running = start_daemon(rig.config)
+    done = rig.extend(documents, request_id)
+    assert done.summary.replayed >= 3
+    record("the daemon dies while a class is archived", client_saw=seen.value.reason.value, lost=0, extra_key_uses=0)
+    check(rig, documents, done)
+
+
+def test_document_workers_die_midway_and_nobody_notices(rig: Rig, documents: dict[str, bytes], record: Record) -> None:
+    def killed(count: int) -> None:
+        if count == 3:
+            killed_now = [kill(pid) for pid in workers(rig.running.process.pid, "signer.documents.worker")]
+            assert any(killed_now)
+
+    done = rig.extend(documents, fresh_id(), on_result=killed)
+    record("document workers die while a class is archived", client_saw="OK", lost=0, extra_key_uses=0)
+    check(rig, documents, done)
