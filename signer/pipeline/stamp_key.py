@@ -32,9 +32,10 @@ class _Wanted:
 
 
 class StampKey:
-    """The authority's key behind the journal. Digests asked for in one turn of the loop are one journalled key use: a lot costs one intent.
+    """The authority's key behind the journal. What a client asks for in one turn of the loop is one journalled key use: one commit.
 
-    A key use that has begun is brought to its end within our own patience, also when nobody waits any more.
+    Clients take turns at the token, as schools do: nobody outside keeps the appliance's own signatures from their timestamps. A key use
+    that has begun is brought to its end within our own patience, also when nobody waits any more.
     """
 
     def __init__(self, engine: Engine, credential: Credential, certificate_serial: str, algorithm: SignatureAlgorithm) -> None:
@@ -54,9 +55,12 @@ class StampKey:
         return await wanted.signature
 
     def _begin(self) -> None:
-        together = [wanted for wanted in self._waiting if not wanted.signature.done()]
+        by_client: dict[str, list[_Wanted]] = {}
+        for wanted in self._waiting:
+            if not wanted.signature.done():
+                by_client.setdefault(wanted.client_id, []).append(wanted)
         self._waiting = []
-        if together:
+        for together in by_client.values():
             self._engine.start_task(self._sign(together))
 
     async def _sign(self, together: Sequence[_Wanted]) -> None:
@@ -76,7 +80,9 @@ class StampKey:
         engine = self._engine
         clock_s = asyncio.get_running_loop().time
         deadline_s = min(clock_s() + _PATIENCE_S, max(wanted.deadline_s for wanted in together))
-        request = Request(APPLIANCE, APPLIANCES_OWN, _REQUEST_ID, deadline_s, clock_s)
+        client_id = together[0].client_id
+        line = APPLIANCES_OWN if client_id == APPLIANCE else client_id
+        request = Request(client_id, line, _REQUEST_ID, deadline_s, clock_s)
         intents = [self._intent(wanted) for wanted in together]
         uses = await use_key(engine.ledger, engine.keys[self.credential.token_name], self.credential, request, intents)
         outcomes = [

@@ -226,7 +226,7 @@ class Metrics:
             (
                 (
                     "outcome",
-                    "granted; a PKIFailureInfo (bad-algorithm, bad-data-format, time-not-available, …); or a status (http-400, …)",
+                    "granted; a PKIFailureInfo (bad-data-format, …); a status (http-400, …); gone: the client went away",
                 ),
             ),
         ),

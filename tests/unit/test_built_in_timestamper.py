@@ -54,18 +54,20 @@ SETTINGS = TimestampSettings(
 
 @dataclass
 class Token:
-    """A token in memory. lots: how many digests each call brought; script: what the next calls meet instead of a signature."""
+    """A token in memory. lots: digests of each call; lines: whose turn it was; script: what the next calls meet instead of a signature."""
 
     lots: list[int] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     script: list[SignerError] = field(default_factory=list)
     lot_max: int = 8
     opened: asyncio.Event | None = None
 
     def submit(
-        self, *, digests: Sequence[bytes], check: Callable[[], None], **_: Any
+        self, *, digests: Sequence[bytes], line: str, check: Callable[[], None], **_: Any
     ) -> asyncio.Future[list[TokenSignature | SignerError]]:
         check()
         self.lots.append(len(digests))
+        self.lines.append(line)
         return asyncio.ensure_future(self._sign(digests))
 
     async def _sign(self, digests: Sequence[bytes]) -> list[TokenSignature | SignerError]:
@@ -158,13 +160,17 @@ async def test_each_timestamp_has_its_intent_and_outcome_under_its_serial_number
     assert outcome["signature"] == hashlib.sha256(signature).hexdigest()
 
 
-async def test_what_is_asked_for_at_once_is_one_key_use_of_the_token_and_each_gets_its_own(here: Here) -> None:
+async def test_what_a_client_asks_for_at_once_travels_together_and_clients_take_turns_at_the_token(here: Here) -> None:
     await here.timestamper.stamp_request(ASKED, in_s(20))  # serial numbers are there from now on: nothing waits before the key
-    issued = await asyncio.gather(*(here.timestamper.stamp_request(replace(ASKED, nonce=n), in_s(20), f"c{n}") for n in range(20)))
-    assert here.token.lots == [1, 20]
-    assert {one.serial for one in issued} == set(range(2, 22))
+    clients = ["signer", "http:192.0.2.7", "vnedu"] * 10
+    issued = await asyncio.gather(*(here.timestamper.stamp_request(ASKED, in_s(20), client) for client in clients))
+    assert here.token.lots == [1, 10, 10, 10]
+    assert here.token.lines == ["", "", "http:192.0.2.7", "vnedu"]
+    assert {one.serial for one in issued} == set(range(2, 32))
     intents = [entry for entry in await here.entries() if entry["kind"] == "intent"][1:]
-    assert {entry["document"]: entry["client"] for entry in intents} == {f"{one.serial:x}": f"c{n}" for n, one in enumerate(issued)}
+    assert {entry["document"]: entry["client"] for entry in intents} == {
+        f"{one.serial:x}": client for one, client in zip(issued, clients, strict=True)
+    }
 
 
 @pytest.mark.parametrize(

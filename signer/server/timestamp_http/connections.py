@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, cast
 
 from aiohttp import web
@@ -111,7 +111,8 @@ class Connections:
         loop = asyncio.get_running_loop()
         try:
             family, _kind, _protocol, _name, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))[0]
-            self._socket = socket.create_server(address, family=family, backlog=_BACKLOG)
+            both = host == "::" and socket.has_dualstack_ipv6()
+            self._socket = socket.create_server(address, family=family, backlog=_BACKLOG, dualstack_ipv6=both)
         except OSError as error:
             raise ConfigError(f"[timestamp.http] listen = {settings.listen}: {error.strerror}; is another daemon running?") from error
         self._socket.settimeout(0)
@@ -203,13 +204,17 @@ class Connections:
 
 def account_of(address: str) -> str:
     """Whom connections are counted for: an IPv4 address, or the 64-bit prefix that an IPv6 host has to itself."""
+    plain = plain_address(address)
+    return str(plain) if isinstance(plain, IPv4Address) else str(IPv6Address(int(plain) >> 64 << 64))
+
+
+def plain_address(address: str) -> IPv4Address | IPv6Address:
+    """Without a zone, and IPv4 also when it came through IPv6."""
     parsed = ip_address(address.partition("%")[0])
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
-    return str(parsed)
+    return parsed if isinstance(parsed, IPv4Address) else parsed.ipv4_mapped or parsed
 
 
 def _client_id(address: str, tls: Any) -> str:
     """The SHA-256 of a TLS client certificate as `[[clients]]` knows it, else the address."""
     certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-    return f"https:{hashlib.sha256(certificate).hexdigest()}" if certificate else f"http:{address}"
+    return f"https:{hashlib.sha256(certificate).hexdigest()}" if certificate else f"http:{plain_address(address)}"

@@ -27,6 +27,7 @@ _QUERY = "application/timestamp-query"
 _REPLY: dict[str, str] = {hdrs.CONTENT_TYPE: "application/timestamp-reply", hdrs.SERVER: "signer"}
 _PLAIN: dict[str, str] = {hdrs.CONTENT_TYPE: "text/plain; charset=utf-8", hdrs.SERVER: "signer"}
 _GRANTED = "granted"
+_GONE = "gone"
 _RETRY_AFTER_S = 1.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -77,6 +78,9 @@ class TimestampDoor:
         connection.owing_since_s = None
         try:
             response, outcome = await self._answered(request, connection)
+        except asyncio.CancelledError:
+            self._metrics.authority_requests.labels(outcome=_GONE).inc()
+            raise
         except _Refused as refused:
             response, outcome = _refusal(refused), f"http-{refused.status.value}"
         except Exception as bug:  # noqa: BLE001 - nothing of it leaves but a reference
