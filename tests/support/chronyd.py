@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -51,9 +52,9 @@ def chronyd(folder: Path, *lines: str, environment: Mapping[str, str] | None = N
     command_socket = folder / "chronyd.sock"
     where = (f"port {port}", "bindaddress 127.0.0.1", "allow 127.0.0.1", "cmdport 0", f"bindcmdaddress {command_socket}")
     (folder / "chrony.conf").write_text("\n".join([*where, f"pidfile {folder / 'pid'}", *lines, ""]), encoding="ascii")
-    user = ["-u", "root"] if os.geteuid() == 0 else ["-U"]
+    user = ["-U", "-u", pwd.getpwuid(os.geteuid()).pw_name]
     with (folder / "log").open("wb") as log:
-        command = [_CHRONYD, "-x", "-n", *user, "-f", str(folder / "chrony.conf")]
+        command = [_CHRONYD, "-x", "-d", *user, "-f", str(folder / "chrony.conf")]
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
     running = Chronyd(process, port, command_socket)
     try:
