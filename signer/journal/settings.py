@@ -28,9 +28,9 @@ class JournalSettings:
         Field(
             ge=0,
             le=1000,
-            description="How long a commit waits for more entries to join it; 0: none, and what comes meanwhile goes together.",
+            description="How long a commit waits for more entries to join it while several come at once; who comes alone never waits.",
         ),
-    ] = 0.0
+    ] = 4.0
     commit_entries_max: Annotated[int, Field(ge=1, le=100_000, description="Entries that make a commit start without waiting further.")] = (
         512
     )
@@ -39,7 +39,7 @@ class JournalSettings:
         Field(
             ge=1, le=36_500, description="How long a signature is kept to answer a repeat of its ids; after that a repeat would sign anew."
         ),
-    ] = 400
+    ] = 4.0
 
     def anchored(self, folder: Path) -> JournalSettings:
         """The same with a relative SQLite path read from `folder`."""
