@@ -1,8 +1,8 @@
 """One BatchSignDocuments call: documents out, outcomes in, both at once.
 
 1. Send the header; wait for `accepted`, which brings the limits (a refused header costs no document's bytes).
-2. Send documents, several small ones in a message, large ones in pieces below the message limit. gRPC's own thread does it and waits for the transport: what the daemon does not
-   read is not read from the caller's files either.
+2. Send documents, several small ones in a message, large ones in pieces below the message limit. gRPC's own thread does it and waits for
+   the transport: what the daemon does not read is not read from the caller's files either.
 3. Meanwhile read results; put each signed document together from the caller's own bytes and the update, and compare its SHA-256.
 4. The call must end with the summary; anything else is a broken stream.
 """

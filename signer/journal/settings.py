@@ -39,7 +39,7 @@ class JournalSettings:
         Field(
             ge=1, le=36_500, description="How long a signature is kept to answer a repeat of its ids; after that a repeat would sign anew."
         ),
-    ] = 4.0
+    ] = 400
 
     def anchored(self, folder: Path) -> JournalSettings:
         """The same with a relative SQLite path read from `folder`."""

@@ -186,7 +186,7 @@ class Batch(Generic[DoneT]):
         self._close_if_done()
 
     async def outcomes(self) -> AsyncIterator[list[ItemOutcome[DoneT]]]:
-        """Documents' ends, as they end: those that are there, up to a lot of them. Stops when the input has ended and nothing is in work."""
+        """Documents' ends: those that are there, up to a lot of them. Stops when the input has ended and nothing is in work."""
         while (outcome := await self._ended.get()) is not None:
             together = [outcome]
             while len(together) < _LOT_DOCUMENTS_MAX and not self._ended.empty() and (outcome := self._ended.get_nowait()) is not None:
