@@ -152,6 +152,7 @@ class SigningBatch(Iterator[DocumentResult]):
             expected_documents=max(0, (self._total or 0) - self._tally.done),
             result_form=convert.result_form(self._plan),
             label=self._label,
+            results_in_lots=True,
         )
         timeout_s = min(left_s, self._stream_s_max)
         return Stream(self._connection, self._supply, self._plan, header, timeout_s=timeout_s, stall_s=self._policy.stall_s)

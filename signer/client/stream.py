@@ -1,8 +1,8 @@
 """One BatchSignDocuments call: documents out, outcomes in, both at once.
 
 1. Send the header; wait for `accepted`, which brings the limits (a refused header costs no document's bytes).
-2. Send documents in pieces below the message limit. gRPC's own thread does it and waits for the transport: what the daemon does not
-   read is not read from the caller's files either.
+2. Send documents, several small ones in a message, large ones in pieces below the message limit. gRPC's own thread does it and waits for
+   the transport: what the daemon does not read is not read from the caller's files either.
 3. Meanwhile read results; put each signed document together from the caller's own bytes and the update, and compare its SHA-256.
 4. The call must end with the summary; anything else is a broken stream.
 """
@@ -30,6 +30,7 @@ from signer.v1 import batch_pb2, plan_pb2, signing_pb2, signing_pb2_grpc
 
 _PIECE_BYTES_MAX = 1024 * 1024
 _MESSAGE_HEADROOM_BYTES = 16 * 1024
+_LOT_DOCUMENTS_MAX = 8
 _PROGRESS_S = 1
 _Request = signing_pb2.BatchSignDocumentsRequest
 
@@ -104,8 +105,18 @@ class Stream:
         piece_bytes = min(_PIECE_BYTES_MAX, int(self._limits.message_bytes_max or _PIECE_BYTES_MAX) - _MESSAGE_HEADROOM_BYTES)
         left = self._limits.documents_max or None
         while left != 0 and (item := self._supply.take(self._turn)) is not None:
-            yield from _pieces(item, piece_bytes)
-            left = left and left - 1
+            lot = [item, *self._more(len(item.content), piece_bytes, left)]
+            yield from _pieces(item, piece_bytes) if len(lot) == 1 else [_lot(lot)]
+            left = left and left - len(lot)
+
+    def _more(self, taken_bytes: int, piece_bytes: int, left: int | None) -> Iterator[Item]:
+        """What goes in the same message, because it is at hand."""
+        for _ in range(min(_LOT_DOCUMENTS_MAX, left or _LOT_DOCUMENTS_MAX) - 1):
+            item = self._supply.take_more(self._turn, piece_bytes - taken_bytes)
+            if item is None:
+                return
+            taken_bytes += len(item.content)
+            yield item
 
     def _incoming(self, watch: _Watchdog) -> Iterator[Answer | Tick | End]:
         partial: batch_pb2.DocumentResult | None = None
@@ -121,6 +132,8 @@ class Stream:
                 partial, content = message.result, bytearray(message.result.content)
             elif kind == "chunk":
                 content += message.chunk.data
+            elif kind == "lot":
+                yield from filter(None, (self._answer(result, result.content) for result in message.lot.results))
             elif kind == "summary":
                 yield End(batch_evidence(message.summary) if self._plan.evidence is not None else None)
                 return
@@ -209,16 +222,22 @@ class _Watchdog:
                 return
 
 
-def _pieces(item: Item, piece_bytes: int) -> Iterator[_Request]:
-    content, document = item.content, item.document
-    yield _Request(
-        document=batch_pb2.DocumentStart(
-            document_id=document.id,
-            size_bytes=len(content),
-            data=content[:piece_bytes],
-            sha256=item.hasher.digest(),
-            field_name=document.field_name,
-        )
+def _start(item: Item, data: bytes) -> batch_pb2.DocumentStart:
+    return batch_pb2.DocumentStart(
+        document_id=item.document.id,
+        size_bytes=len(item.content),
+        data=data,
+        sha256=item.hasher.digest(),
+        field_name=item.document.field_name,
     )
+
+
+def _lot(items: list[Item]) -> _Request:
+    return _Request(lot=batch_pb2.DocumentLot(documents=[_start(item, item.content) for item in items]))
+
+
+def _pieces(item: Item, piece_bytes: int) -> Iterator[_Request]:
+    content = item.content
+    yield _Request(document=_start(item, content[:piece_bytes]))
     for at in range(piece_bytes, len(content), piece_bytes):
         yield _Request(chunk=batch_pb2.DocumentChunk(data=content[at : at + piece_bytes]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass, field
 
 from signer.client.values import Document, DocumentResult
@@ -36,6 +36,7 @@ class Supply:
     def __init__(self, documents: Iterable[Document]) -> None:
         self._lock = threading.Condition()
         self._source = iter(documents)
+        self._is_at_hand = isinstance(documents, Sized)
         self._source_ended = False
         self._source_error: Exception | None = None
         self._seen: set[str] = set()
@@ -74,6 +75,19 @@ class Supply:
                     self._lock.wait_for(lambda: turn != self._turn or self._sent_bytes <= IN_FLIGHT_BYTES_MAX or len(self._sent) <= 1)
                     return item if turn == self._turn else None
             return None
+
+    def take_more(self, turn: int, bytes_max: int) -> Item | None:
+        """The next document if it can be had at once and has at most bytes_max: one that would be waited for is left for `take`."""
+        with self._lock:
+            if turn != self._turn or not (self._due or self._is_at_hand) or (item := self._next()) is None or not self._load(item):
+                return None
+            if len(item.content) > min(bytes_max, IN_FLIGHT_BYTES_MAX - self._sent_bytes):
+                item.content = b""
+                self._due.appendleft(item)
+                return None
+            self._sent[item.document.id] = item
+            self._sent_bytes += len(item.content)
+            return item
 
     def settle(self, document_id: str) -> Item | None:
         """The document that an answer is for; None when none is awaited."""

@@ -46,8 +46,9 @@ class Journal:
     """The door: every call is answered when it is durable, or raises JournalUnavailable and has changed nothing.
 
     url: `sqlite:///path`. on_commit: told of each commit (entries, seconds), on the journal's thread. commit_interval_s: how long a commit
-    waits for company; 0 takes what is there, and whatever arrives meanwhile goes with the next. commit_calls_max: calls in one commit.
-    Used from one event loop. A caller that is cancelled inside `intend` owes nothing: its attempts are settled as failed.
+    waits for company if the one before had some; 0 takes what is there, and whatever arrives meanwhile goes with the next.
+    commit_calls_max: calls in one commit. Used from one event loop. A caller that is cancelled inside `intend` owes nothing: its attempts
+    are settled as failed.
     """
 
     def __init__(

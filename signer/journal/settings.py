@@ -28,9 +28,9 @@ class JournalSettings:
         Field(
             ge=0,
             le=1000,
-            description="How long a commit waits for more entries to join it; 0: none, and what comes meanwhile goes together.",
+            description="How long a commit waits for more entries to join it while several come at once; who comes alone never waits.",
         ),
-    ] = 0.0
+    ] = 4.0
     commit_entries_max: Annotated[int, Field(ge=1, le=100_000, description="Entries that make a commit start without waiting further.")] = (
         512
     )

@@ -63,6 +63,7 @@ class Writer:
         self._head: Head | None = None
         self._open: dict[Ids, Standing] = {}  # attempts of this run that are under way: no other process settles them
         self._stranded: set[Ids] = set()
+        self._has_company = False
         self._ready = Job(loop)
 
     def start(self) -> asyncio.Future[Any]:
@@ -112,30 +113,42 @@ class Writer:
     def _serve(self) -> Sequence[Job]:
         """Until a Stop, which is returned: its caller is to be woken when the database is closed."""
         while True:
-            jobs = self._drain()
+            changes, stops = self._gather()
+            if changes:
+                self._change(changes)
+            if stops:
+                return stops
+
+    def _gather(self) -> tuple[list[Change], list[Stop]]:
+        """The changes of the next commit. Reads are answered as they come.
+
+        A commit waits for company only if the one before had some: under load it costs half as much, and who is alone waits for nobody.
+        """
+        changes: list[Change] = []
+        until: float | None = None
+        while jobs := self._take(until):
             reads = [job for job in jobs if isinstance(job, LookUp | Read)]
             if reads:
                 self._read(reads)
                 self._deliver(reads)
-            changes = [job for job in jobs if isinstance(job, Change)]
-            if changes:
-                self._change(changes)
+            changes += [job for job in jobs if isinstance(job, Change)]
             stops = [job for job in jobs if isinstance(job, Stop)]
             if stops:
-                return stops
+                return changes, stops
+            if changes and (not self._has_company or len(changes) >= self._commit_calls_max):
+                break
+            if changes and until is None:
+                until = time.monotonic() + self._commit_interval_s
+        self._has_company = len(changes) > 1
+        return changes, []
 
-    def _drain(self) -> list[Job]:
-        jobs = [self._queue.get()]
-        deadline = time.monotonic() + self._commit_interval_s if self._commit_interval_s else 0.0
-        while len(jobs) < self._commit_calls_max and not isinstance(jobs[-1], Stop):
-            try:
+    def _take(self, until: float | None) -> list[Job]:
+        """All that waits, up to a Stop; waits for the first, at most until then. Empty when nothing came."""
+        jobs: list[Job] = []
+        with suppress(Empty):
+            jobs.append(self._queue.get(timeout=None if until is None else max(0.0, until - time.monotonic())))
+            while len(jobs) < self._commit_calls_max and not isinstance(jobs[-1], Stop):
                 jobs.append(self._queue.get_nowait())
-            except Empty:
-                rest = deadline - time.monotonic() if deadline else 0.0
-                if rest <= 0:
-                    break
-                with suppress(Empty):
-                    jobs.append(self._queue.get(timeout=rest))
         return jobs
 
     def _read(self, jobs: Sequence[LookUp | Read]) -> None:

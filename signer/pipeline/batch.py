@@ -185,16 +185,23 @@ class Batch(Generic[DoneT]):
         self._send_lot()
         self._close_if_done()
 
-    async def outcomes(self) -> AsyncIterator[ItemOutcome[DoneT]]:
-        """Each document's end, as it ends; stops when the input has ended and nothing is in work."""
+    async def outcomes(self) -> AsyncIterator[list[ItemOutcome[DoneT]]]:
+        """Documents' ends: those that are there, up to a lot of them. Stops when the input has ended and nothing is in work."""
         while (outcome := await self._ended.get()) is not None:
+            together = [outcome]
+            while len(together) < _LOT_DOCUMENTS_MAX and not self._ended.empty() and (outcome := self._ended.get_nowait()) is not None:
+                together.append(outcome)
+            self._leave_window(together)
+            yield together
+            self._close_if_done()
+
+    def _leave_window(self, outcomes: Sequence[ItemOutcome[DoneT]]) -> None:
+        """A result that waits for a slow reader still holds its document: it counts against the window until it is taken."""
+        for outcome in outcomes:
             if outcome.content is not None:
-                # A result that waits for a slow reader still holds its document: it counts against the window until it is taken.
                 self._in_work -= 1
                 self._in_work_bytes -= len(outcome.content)
-                self._room.set()
-            yield outcome
-            self._close_if_done()
+        self._room.set()
 
     def _send_lot(self) -> None:
         if self._lot_timer is not None:

@@ -39,7 +39,9 @@ class BatchStream(DocumentStream[_Response, SignedDocument]):
         header: batch_pb2.BatchHeader,
         evidence: EvidenceKeeping,
     ) -> None:
-        super().__init__(settings, batch, placement=work.plan.placement, expected_documents=header.expected_documents)
+        super().__init__(
+            settings, batch, placement=work.plan.placement, expected_documents=header.expected_documents, in_lots=header.results_in_lots
+        )
         self._work = work
         self._plan = work.plan
         self._header = header

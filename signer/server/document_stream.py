@@ -1,7 +1,8 @@
 """A stream of documents: its reading and its writing side, whatever is done with the documents.
 
-Read: after the header documents, each whole or in chunks; a document that breaks a limit is refused alone and its chunks are skipped.
-Write: results as they end (content in chunks below the message limit), then the summary. What else a method's stream says is said by
+Read: after the header documents, each whole or in chunks, or several whole ones in a lot; a document that breaks a limit is refused alone
+and its chunks are skipped. Write: results as they end (content in chunks below the message limit; what ended together as a lot, where the
+caller takes lots), then the summary. What else a method's stream says is said by
 its own class (`batch_stream`, `extend_stream`).
 """
 
@@ -27,6 +28,8 @@ from signer.v1 import batch_pb2, signature_pb2
 
 ResponseT = TypeVar("ResponseT")
 """The method's response: a oneof of `result`, `chunk`, `summary` and perhaps more."""
+_Result = tuple[batch_pb2.DocumentResult, bytes]
+"""A result and the content it is to carry."""
 _CHUNK_BYTES = 1024 * 1024
 _MESSAGE_HEADROOM_BYTES = 16 * 1024
 _PAUSE_S = 0.2
@@ -38,18 +41,23 @@ class _Arriving:
 
     index: int
     start: batch_pb2.DocumentStart
-    content: bytearray
+    content: bytes | bytearray = b""
     received_bytes: int = 0
     refused: SignerError | None = None
 
 
 class DocumentStream(Generic[ResponseT, DoneT]):
-    """One stream after its header. placement: where a document names no field of its own. expected_documents: 0 when not known."""
+    """One stream after its header.
+
+    placement: where a document names no field of its own. expected_documents: 0 when not known. in_lots: the caller takes results in lots.
+    """
 
     response: ClassVar[type[Any]]
     """ResponseT."""
 
-    def __init__(self, settings: ServerSettings, batch: Batch[DoneT], *, placement: FieldPlacement, expected_documents: int) -> None:
+    def __init__(
+        self, settings: ServerSettings, batch: Batch[DoneT], *, placement: FieldPlacement, expected_documents: int, in_lots: bool
+    ) -> None:
         self.batch = batch
         self.settings = settings
         self.expected_documents = expected_documents
@@ -57,6 +65,8 @@ class DocumentStream(Generic[ResponseT, DoneT]):
         # What goes out together stays together: a result and its chunks are one entry.
         self.outbox: asyncio.Queue[list[ResponseT] | Exception | None] = asyncio.Queue(maxsize=4)
         self._placement = placement
+        self._in_lots = in_lots
+        self._content_bytes_max = min(_CHUNK_BYTES, settings.message_bytes_max - _MESSAGE_HEADROOM_BYTES)
         self._seen: set[str] = set()
         self._fields: dict[str, str] = {}
         self._arriving: _Arriving | None = None
@@ -140,6 +150,11 @@ class DocumentStream(Generic[ResponseT, DoneT]):
             if kind == "document":
                 self._end_unfinished()
                 await self._begin(message.document)
+            elif kind == "lot":
+                for start in message.lot.documents:
+                    self._end_unfinished()
+                    await self._begin(start)
+                self._end_unfinished()
             elif kind == "chunk":
                 await self._continue(message.chunk.data)
             else:
@@ -149,7 +164,7 @@ class DocumentStream(Generic[ResponseT, DoneT]):
         self.batch.end_of_input()
 
     async def _begin(self, start: batch_pb2.DocumentStart) -> None:
-        arriving = _Arriving(self.batch.tally.received, start, bytearray())
+        arriving = _Arriving(self.batch.tally.received, start)
         self._arriving = self._latest = arriving
         try:
             self._admit(arriving.index, start)
@@ -193,8 +208,11 @@ class DocumentStream(Generic[ResponseT, DoneT]):
         if arriving.refused is None:
             if arriving.received_bytes > arriving.start.size_bytes:
                 arriving.refused = InvalidArgument("more bytes came than document.size_bytes announced", field="document.size_bytes")
-                arriving.content.clear()
+                arriving.content = b""
+            elif not arriving.content:
+                arriving.content = data  # most documents are whole here
             else:
+                arriving.content = bytearray(arriving.content) if isinstance(arriving.content, bytes) else arriving.content
                 arriving.content += data
         if arriving.received_bytes >= arriving.start.size_bytes:
             self._arriving = None
@@ -227,29 +245,58 @@ class DocumentStream(Generic[ResponseT, DoneT]):
 
     async def _write(self) -> None:
         try:
-            async for outcome in self.batch.outcomes():
-                await self.outbox.put(self._result(outcome))
+            async for outcomes in self.batch.outcomes():
+                results = [self._result(outcome) for outcome in outcomes]
+                if self._in_lots:
+                    await self.outbox.put(self._lots(results))
+                else:
+                    for result, content in results:
+                        await self.outbox.put(self._alone(result, content))
             await self.finish()
         except Exception as error:  # noqa: BLE001 - crosses to the stream's own task, which raises it
             await self.outbox.put(error)
         await self.outbox.put(None)
 
-    def _result(self, outcome: ItemOutcome[DoneT]) -> list[ResponseT]:
+    def _lots(self, results: Sequence[_Result]) -> list[ResponseT]:
+        """As few messages as the room in them allows; one that needs chunks goes alone."""
+        responses: list[ResponseT] = []
+        lot: list[batch_pb2.DocumentResult] = []
+        room_bytes = self._content_bytes_max
+        for result, content in results:
+            if len(content) > room_bytes:
+                responses += self._lot(lot)
+                lot, room_bytes = [], self._content_bytes_max
+            if len(content) > room_bytes:
+                responses += self._alone(result, content)
+                continue
+            result.content = content
+            lot.append(result)
+            room_bytes -= len(content)
+        return responses + self._lot(lot)
+
+    def _lot(self, results: list[batch_pb2.DocumentResult]) -> list[ResponseT]:
+        return [self.response(lot=batch_pb2.ResultLot(results=results))] if results else []
+
+    def _alone(self, result: batch_pb2.DocumentResult, content: bytes) -> list[ResponseT]:
+        room_bytes = self._content_bytes_max
+        result.content = content[:room_bytes]
+        chunks = [content[at : at + room_bytes] for at in range(room_bytes, len(content), room_bytes)]
+        return [self.response(result=result), *[self.response(chunk=batch_pb2.ResultChunk(data=chunk)) for chunk in chunks]]
+
+    def _result(self, outcome: ItemOutcome[DoneT]) -> _Result:
+        """The result, still without its content."""
         # One that was refused for its id may have an id of megabytes; the index tells which it was.
         result = batch_pb2.DocumentResult(document_id=outcome.document_id[: convert.IDENTIFIER_MAX], index=outcome.index)
         if isinstance(outcome.result, SignerError):
             result.status.CopyFrom(to_rpc_status(outcome.result))
-            return [self.response(result=result)]
+            return result, b""
         field = self._fields.pop(outcome.document_id, self._placement.field_name)
         result.replayed = outcome.result.replayed
         result.info.CopyFrom(self.info(outcome.result, field))
         result.times.CopyFrom(convert.stage_times(outcome.result.times))
         content = self.content(outcome, outcome.result.appended)
         result.content_size_bytes = len(content)
-        room_bytes = min(_CHUNK_BYTES, self.settings.message_bytes_max - _MESSAGE_HEADROOM_BYTES)
-        result.content = content[:room_bytes]
-        chunks = [content[at : at + room_bytes] for at in range(room_bytes, len(content), room_bytes)]
-        return [self.response(result=result), *[self.response(chunk=batch_pb2.ResultChunk(data=chunk)) for chunk in chunks]]
+        return result, content
 
     def _summary(self) -> batch_pb2.BatchSummary:
         tally = self.batch.tally

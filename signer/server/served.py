@@ -22,7 +22,7 @@ _SERVED: dict[Descriptor, frozenset[str]] = {
     plan_pb2.EvidencePlan.DESCRIPTOR: frozenset({"create", "digest_algorithm"}),
     plan_pb2.PadesOptions.DESCRIPTOR: frozenset({"field_name", "name", "reason", "location"}),
     batch_pb2.BatchHeader.DESCRIPTOR: frozenset(
-        {"request_id", "school_id", "plan", "expected_documents", "result_form", "progress_interval", "label"}
+        {"request_id", "school_id", "plan", "expected_documents", "result_form", "progress_interval", "label", "results_in_lots"}
     ),
     batch_pb2.DocumentStart.DESCRIPTOR: frozenset({"document_id", "size_bytes", "data", "sha256", "file_name", "field_name"}),
     signing_pb2.SignDocumentRequest.DESCRIPTOR: frozenset(

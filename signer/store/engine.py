@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from signer.errors import ConfigError
+from signer.store.statements import run_text
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -89,4 +90,4 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("store_begin", "BEGIN"))
+    run_text(connection, connection.get_execution_options().get("store_begin", "BEGIN"))

@@ -29,7 +29,7 @@ from signer.v1 import plan_pb2 as signer_dot_v1_dot_plan__pb2
 from signer.v1 import signature_pb2 as signer_dot_v1_dot_signature__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15signer/v1/batch.proto\x12\tsigner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x16signer/v1/common.proto\x1a\x14signer/v1/plan.proto\x1a\x19signer/v1/signature.proto\"\xa8\x02\n\x0b\x42\x61tchHeader\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12$\n\x04plan\x18\x03 \x01(\x0b\x32\x16.signer.v1.SigningPlan\x12\x1a\n\x12\x65xpected_documents\x18\x04 \x01(\r\x12*\n\x0bresult_form\x18\x05 \x01(\x0e\x32\x15.signer.v1.ResultForm\x12)\n\nactivation\x18\x06 \x01(\x0b\x32\x15.signer.v1.Activation\x12\x34\n\x11progress_interval\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x61pproval_ids\x18\x08 \x03(\t\x12\r\n\x05label\x18\t \x01(\t\"\xbd\x01\n\rDocumentStart\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06sha256\x18\x04 \x01(\x0c\x12\x11\n\tfile_name\x18\x05 \x01(\t\x12\x12\n\nfield_name\x18\x06 \x01(\t\x12(\n\nlist_proof\x18\x07 \x01(\x0b\x32\x14.signer.v1.ListProof\x12\x14\n\x0c\x61pproval_ids\x18\x08 \x03(\t\"\x1d\n\rDocumentChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\xe5\x01\n\x0e\x44ocumentResult\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x10\n\x08replayed\x18\x03 \x01(\x08\x12&\n\x04info\x18\x04 \x01(\x0b\x32\x18.signer.v1.SignatureInfo\x12$\n\x05times\x18\x05 \x01(\x0b\x32\x15.signer.v1.StageTimes\x12\x1a\n\x12\x63ontent_size_bytes\x18\x06 \x01(\x04\x12\x0f\n\x07\x63ontent\x18\x07 \x01(\x0c\x12\r\n\x05index\x18\x08 \x01(\r\"\x1b\n\x0bResultChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\xdc\x01\n\rBatchProgress\x12\x10\n\x08\x65xpected\x18\x01 \x01(\r\x12\x10\n\x08received\x18\x02 \x01(\r\x12\x0e\n\x06signed\x18\x03 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\r\x12\x0e\n\x06queued\x18\x05 \x01(\r\x12*\n\x07\x65lapsed\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tremaining\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x15signatures_per_second\x18\x08 \x01(\x01\"\xd0\x02\n\x0c\x42\x61tchSummary\x12\x10\n\x08\x65xpected\x18\x01 \x01(\r\x12\x10\n\x08received\x18\x02 \x01(\r\x12\x0e\n\x06signed\x18\x03 \x01(\r\x12\x10\n\x08replayed\x18\x04 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\r\x12\x0f\n\x07pending\x18\x06 \x01(\r\x12\x14\n\x0cnot_received\x18\x07 \x01(\r\x12(\n\x08\x66\x61ilures\x18\x08 \x03(\x0b\x32\x16.signer.v1.ReasonCount\x12*\n\x07\x65lapsed\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x05times\x18\n \x01(\x0b\x32\x15.signer.v1.StageTimes\x12\x1a\n\x12\x65vidence_record_id\x18\x0b \x01(\t\x12+\n\x0f\x65vidence_status\x18\x0c \x01(\x0b\x32\x12.google.rpc.Status\",\n\x0bReasonCount\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15signer/v1/batch.proto\x12\tsigner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x16signer/v1/common.proto\x1a\x14signer/v1/plan.proto\x1a\x19signer/v1/signature.proto\"\xc1\x02\n\x0b\x42\x61tchHeader\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12$\n\x04plan\x18\x03 \x01(\x0b\x32\x16.signer.v1.SigningPlan\x12\x1a\n\x12\x65xpected_documents\x18\x04 \x01(\r\x12*\n\x0bresult_form\x18\x05 \x01(\x0e\x32\x15.signer.v1.ResultForm\x12)\n\nactivation\x18\x06 \x01(\x0b\x32\x15.signer.v1.Activation\x12\x34\n\x11progress_interval\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x61pproval_ids\x18\x08 \x03(\t\x12\r\n\x05label\x18\t \x01(\t\x12\x17\n\x0fresults_in_lots\x18\n \x01(\x08\"\xbd\x01\n\rDocumentStart\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06sha256\x18\x04 \x01(\x0c\x12\x11\n\tfile_name\x18\x05 \x01(\t\x12\x12\n\nfield_name\x18\x06 \x01(\t\x12(\n\nlist_proof\x18\x07 \x01(\x0b\x32\x14.signer.v1.ListProof\x12\x14\n\x0c\x61pproval_ids\x18\x08 \x03(\t\":\n\x0b\x44ocumentLot\x12+\n\tdocuments\x18\x01 \x03(\x0b\x32\x18.signer.v1.DocumentStart\"7\n\tResultLot\x12*\n\x07results\x18\x01 \x03(\x0b\x32\x19.signer.v1.DocumentResult\"\x1d\n\rDocumentChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\xe5\x01\n\x0e\x44ocumentResult\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x10\n\x08replayed\x18\x03 \x01(\x08\x12&\n\x04info\x18\x04 \x01(\x0b\x32\x18.signer.v1.SignatureInfo\x12$\n\x05times\x18\x05 \x01(\x0b\x32\x15.signer.v1.StageTimes\x12\x1a\n\x12\x63ontent_size_bytes\x18\x06 \x01(\x04\x12\x0f\n\x07\x63ontent\x18\x07 \x01(\x0c\x12\r\n\x05index\x18\x08 \x01(\r\"\x1b\n\x0bResultChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\xdc\x01\n\rBatchProgress\x12\x10\n\x08\x65xpected\x18\x01 \x01(\r\x12\x10\n\x08received\x18\x02 \x01(\r\x12\x0e\n\x06signed\x18\x03 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\r\x12\x0e\n\x06queued\x18\x05 \x01(\r\x12*\n\x07\x65lapsed\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\tremaining\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x15signatures_per_second\x18\x08 \x01(\x01\"\xd0\x02\n\x0c\x42\x61tchSummary\x12\x10\n\x08\x65xpected\x18\x01 \x01(\r\x12\x10\n\x08received\x18\x02 \x01(\r\x12\x0e\n\x06signed\x18\x03 \x01(\r\x12\x10\n\x08replayed\x18\x04 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\r\x12\x0f\n\x07pending\x18\x06 \x01(\r\x12\x14\n\x0cnot_received\x18\x07 \x01(\r\x12(\n\x08\x66\x61ilures\x18\x08 \x03(\x0b\x32\x16.signer.v1.ReasonCount\x12*\n\x07\x65lapsed\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x05times\x18\n \x01(\x0b\x32\x15.signer.v1.StageTimes\x12\x1a\n\x12\x65vidence_record_id\x18\x0b \x01(\t\x12+\n\x0f\x65vidence_status\x18\x0c \x01(\x0b\x32\x12.google.rpc.Status\",\n\x0bReasonCount\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,19 +37,23 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'signer.v1.batch_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BATCHHEADER']._serialized_start=167
-  _globals['_BATCHHEADER']._serialized_end=463
-  _globals['_DOCUMENTSTART']._serialized_start=466
-  _globals['_DOCUMENTSTART']._serialized_end=655
-  _globals['_DOCUMENTCHUNK']._serialized_start=657
-  _globals['_DOCUMENTCHUNK']._serialized_end=686
-  _globals['_DOCUMENTRESULT']._serialized_start=689
-  _globals['_DOCUMENTRESULT']._serialized_end=918
-  _globals['_RESULTCHUNK']._serialized_start=920
-  _globals['_RESULTCHUNK']._serialized_end=947
-  _globals['_BATCHPROGRESS']._serialized_start=950
-  _globals['_BATCHPROGRESS']._serialized_end=1170
-  _globals['_BATCHSUMMARY']._serialized_start=1173
-  _globals['_BATCHSUMMARY']._serialized_end=1509
-  _globals['_REASONCOUNT']._serialized_start=1511
-  _globals['_REASONCOUNT']._serialized_end=1555
+  _globals['_BATCHHEADER']._serialized_end=488
+  _globals['_DOCUMENTSTART']._serialized_start=491
+  _globals['_DOCUMENTSTART']._serialized_end=680
+  _globals['_DOCUMENTLOT']._serialized_start=682
+  _globals['_DOCUMENTLOT']._serialized_end=740
+  _globals['_RESULTLOT']._serialized_start=742
+  _globals['_RESULTLOT']._serialized_end=797
+  _globals['_DOCUMENTCHUNK']._serialized_start=799
+  _globals['_DOCUMENTCHUNK']._serialized_end=828
+  _globals['_DOCUMENTRESULT']._serialized_start=831
+  _globals['_DOCUMENTRESULT']._serialized_end=1060
+  _globals['_RESULTCHUNK']._serialized_start=1062
+  _globals['_RESULTCHUNK']._serialized_end=1089
+  _globals['_BATCHPROGRESS']._serialized_start=1092
+  _globals['_BATCHPROGRESS']._serialized_end=1312
+  _globals['_BATCHSUMMARY']._serialized_start=1315
+  _globals['_BATCHSUMMARY']._serialized_end=1651
+  _globals['_REASONCOUNT']._serialized_start=1653
+  _globals['_REASONCOUNT']._serialized_end=1697
 # @@protoc_insertion_point(module_scope)

@@ -38,6 +38,7 @@ class BatchHeader(_message.Message):
     PROGRESS_INTERVAL_FIELD_NUMBER: _builtins.int
     APPROVAL_IDS_FIELD_NUMBER: _builtins.int
     LABEL_FIELD_NUMBER: _builtins.int
+    RESULTS_IN_LOTS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Names the batch; see the service's comment on idempotency."""
     school_id: _builtins.str
@@ -50,6 +51,8 @@ class BatchHeader(_message.Message):
     """The form of the results."""
     label: _builtins.str
     """Words for people, such as a class's name, shown to operators; at most 100 characters, no pupil's name."""
+    results_in_lots: _builtins.bool
+    """The caller takes results that ended together in one message (`lot`), which costs both sides half as much; else each comes in its own."""
     @_builtins.property
     def plan(self) -> _plan_pb2.SigningPlan:
         """Required. How each document is signed."""
@@ -78,10 +81,11 @@ class BatchHeader(_message.Message):
         progress_interval: _duration_pb2.Duration | None = ...,
         approval_ids: _abc.Iterable[_builtins.str] | None = ...,
         label: _builtins.str = ...,
+        results_in_lots: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["activation", b"activation", "plan", b"plan", "progress_interval", b"progress_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation", b"activation", "approval_ids", b"approval_ids", "expected_documents", b"expected_documents", "label", b"label", "plan", b"plan", "progress_interval", b"progress_interval", "request_id", b"request_id", "result_form", b"result_form", "school_id", b"school_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activation", b"activation", "approval_ids", b"approval_ids", "expected_documents", b"expected_documents", "label", b"label", "plan", b"plan", "progress_interval", b"progress_interval", "request_id", b"request_id", "result_form", b"result_form", "results_in_lots", b"results_in_lots", "school_id", b"school_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -142,6 +146,54 @@ class DocumentStart(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DocumentStart: _TypeAlias = DocumentStart  # noqa: Y015
+
+@_typing.final
+class DocumentLot(_message.Message):
+    """Several documents, each whole: both sides spend less than on as many messages. Eight report cards of 50 KB each work well."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentStart]:
+        """Required. As `document`, but each with all of its bytes: one with fewer than `size_bytes` fails with INVALID_ARGUMENT/INVALID_ARGUMENT."""
+
+    def __init__(
+        self,
+        *,
+        documents: _abc.Iterable[Global___DocumentStart] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentLot: _TypeAlias = DocumentLot  # noqa: Y015
+
+@_typing.final
+class ResultLot(_message.Message):
+    """Several outcomes that came together, each with all of its content."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentResult]:
+        """As `result`; never followed by chunks."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___DocumentResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResultLot: _TypeAlias = ResultLot  # noqa: Y015
 
 @_typing.final
 class DocumentChunk(_message.Message):

@@ -329,6 +329,7 @@ class BatchSignDocumentsRequest(_message.Message):
     HEADER_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
     CHUNK_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def header(self) -> _batch_pb2.BatchHeader:
         """The first message of the stream."""
@@ -341,18 +342,23 @@ class BatchSignDocumentsRequest(_message.Message):
     def chunk(self) -> _batch_pb2.DocumentChunk:
         """Continues the document begun last."""
 
+    @_builtins.property
+    def lot(self) -> _batch_pb2.DocumentLot:
+        """Several whole documents at once."""
+
     def __init__(
         self,
         *,
         header: _batch_pb2.BatchHeader | None = ...,
         document: _batch_pb2.DocumentStart | None = ...,
         chunk: _batch_pb2.DocumentChunk | None = ...,
+        lot: _batch_pb2.DocumentLot | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "document", b"document", "header", b"header", "message", b"message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "document", b"document", "header", b"header", "lot", b"lot", "message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "document", b"document", "header", b"header", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "document", b"document", "header", b"header", "lot", b"lot", "message", b"message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["header", "document", "chunk"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["header", "document", "chunk", "lot"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -369,6 +375,7 @@ class BatchSignDocumentsResponse(_message.Message):
     CHUNK_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def accepted(self) -> Global___BatchAccepted:
         """The header was accepted. Sent once, first."""
@@ -389,6 +396,10 @@ class BatchSignDocumentsResponse(_message.Message):
     def summary(self) -> _batch_pb2.BatchSummary:
         """The last message."""
 
+    @_builtins.property
+    def lot(self) -> _batch_pb2.ResultLot:
+        """Several outcomes at once; only if the header allows it."""
+
     def __init__(
         self,
         *,
@@ -397,12 +408,13 @@ class BatchSignDocumentsResponse(_message.Message):
         chunk: _batch_pb2.ResultChunk | None = ...,
         progress: _batch_pb2.BatchProgress | None = ...,
         summary: _batch_pb2.BatchSummary | None = ...,
+        lot: _batch_pb2.ResultLot | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "chunk", b"chunk", "message", b"message", "progress", b"progress", "result", b"result", "summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "chunk", b"chunk", "lot", b"lot", "message", b"message", "progress", b"progress", "result", b"result", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "chunk", b"chunk", "message", b"message", "progress", b"progress", "result", b"result", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "chunk", b"chunk", "lot", b"lot", "message", b"message", "progress", b"progress", "result", b"result", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["accepted", "result", "chunk", "progress", "summary"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["accepted", "result", "chunk", "progress", "summary", "lot"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 

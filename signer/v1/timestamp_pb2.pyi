@@ -195,6 +195,7 @@ class ExtendDocumentsRequest(_message.Message):
     HEADER_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
     CHUNK_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def header(self) -> Global___ExtendHeader:
         """The first message."""
@@ -207,18 +208,23 @@ class ExtendDocumentsRequest(_message.Message):
     def chunk(self) -> _batch_pb2.DocumentChunk:
         """Continues the document begun last."""
 
+    @_builtins.property
+    def lot(self) -> _batch_pb2.DocumentLot:
+        """Several whole documents at once."""
+
     def __init__(
         self,
         *,
         header: Global___ExtendHeader | None = ...,
         document: _batch_pb2.DocumentStart | None = ...,
         chunk: _batch_pb2.DocumentChunk | None = ...,
+        lot: _batch_pb2.DocumentLot | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "document", b"document", "header", b"header", "message", b"message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "document", b"document", "header", b"header", "lot", b"lot", "message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "document", b"document", "header", b"header", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "document", b"document", "header", b"header", "lot", b"lot", "message", b"message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["header", "document", "chunk"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["header", "document", "chunk", "lot"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -234,6 +240,7 @@ class ExtendHeader(_message.Message):
     SCHOOL_ID_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
     EXPECTED_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    RESULTS_IN_LOTS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Names the request."""
     school_id: _builtins.str
@@ -242,6 +249,8 @@ class ExtendHeader(_message.Message):
     """Required. The level to reach, above B_B. A document that has it already gets a further archive timestamp for B_LTA, else comes back as it is."""
     expected_documents: _builtins.int
     """How many documents will come; 0: not known."""
+    results_in_lots: _builtins.bool
+    """The caller takes results that ended together in one message (`lot`)."""
     def __init__(
         self,
         *,
@@ -249,10 +258,11 @@ class ExtendHeader(_message.Message):
         school_id: _builtins.str = ...,
         level: _common_pb2.Level.ValueType = ...,
         expected_documents: _builtins.int = ...,
+        results_in_lots: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_documents", b"expected_documents", "level", b"level", "request_id", b"request_id", "school_id", b"school_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_documents", b"expected_documents", "level", b"level", "request_id", b"request_id", "results_in_lots", b"results_in_lots", "school_id", b"school_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -267,6 +277,7 @@ class ExtendDocumentsResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     CHUNK_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def result(self) -> _batch_pb2.DocumentResult:
         """A document's outcome."""
@@ -279,18 +290,23 @@ class ExtendDocumentsResponse(_message.Message):
     def summary(self) -> _batch_pb2.BatchSummary:
         """The last message."""
 
+    @_builtins.property
+    def lot(self) -> _batch_pb2.ResultLot:
+        """Several outcomes at once; only if the header allows it."""
+
     def __init__(
         self,
         *,
         result: _batch_pb2.DocumentResult | None = ...,
         chunk: _batch_pb2.ResultChunk | None = ...,
         summary: _batch_pb2.BatchSummary | None = ...,
+        lot: _batch_pb2.ResultLot | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "message", b"message", "result", b"result", "summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "lot", b"lot", "message", b"message", "result", b"result", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "message", b"message", "result", b"result", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "lot", b"lot", "message", b"message", "result", b"result", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["result", "chunk", "summary"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["result", "chunk", "summary", "lot"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 

@@ -146,8 +146,8 @@ class Client:
 
         def messages() -> Iterator[bytes]:
             yield orders.header(order, uuid.uuid4().hex)
-            for message in documents.messages(order.batch):
-                sent_s.append(perf_counter())
+            for count, message in documents.messages(order.batch):
+                sent_s.extend([perf_counter()] * count)
                 yield message
 
         for result in self._results(messages(), shift):
@@ -172,9 +172,10 @@ class Client:
             kind = response.WhichOneof("message")
             if kind == "summary":
                 shift.add_stages(response.summary.times)
-            elif kind == "result":
-                require_signed(response.result, response.result.content)
-                yield response.result
+            results = [response.result] if kind == "result" else response.lot.results
+            for result in results:
+                require_signed(result, result.content)
+                yield result
 
 
 def require_signed(result: Any, material: bytes) -> None:

@@ -17,8 +17,11 @@ from signer.model import Level
 from signer.v1 import batch_pb2, common_pb2, plan_pb2, signing_pb2
 
 _LEVELS = {Level.B_B: common_pb2.LEVEL_B_B, Level.B_T: common_pb2.LEVEL_B_T}
-_DOCUMENT_TAG = b"\x12"
-"""Field 2 (document) of BatchSignDocumentsRequest, length-delimited."""
+_LOT_TAG = b"\x22"
+"""Field 4 (lot) of BatchSignDocumentsRequest, length-delimited."""
+_DOCUMENT_TAG = b"\x0a"
+"""Field 1 (documents) of DocumentLot."""
+_LOT_DOCUMENTS = 8
 _VARINT_PART = 0x7F
 
 
@@ -100,6 +103,7 @@ def header(order: Order, request_id: str) -> bytes:
         plan=plan(order),
         expected_documents=order.batch,
         result_form=result_form(order),
+        results_in_lots=True,
     )
     return signing_pb2.BatchSignDocumentsRequest(header=message).SerializeToString()
 
@@ -115,11 +119,15 @@ class Documents:
         self._keep = Path(order.keep) if order.keep else None
         self._full = order.full
 
-    def messages(self, count: int) -> Iterator[bytes]:
-        """count documents, each with an id of its own."""
-        for index in range(count):
-            body = batch_pb2.DocumentStart(document_id=f"{index:05}").SerializeToString() + self._tails[index % len(self._tails)]
-            yield _DOCUMENT_TAG + _varint(len(body)) + body
+    def messages(self, count: int) -> Iterator[tuple[int, bytes]]:
+        """count documents, each with an id of its own, in lots; how many, and the message."""
+        for first in range(0, count, _LOT_DOCUMENTS):
+            lot = [self._document(index) for index in range(first, min(first + _LOT_DOCUMENTS, count))]
+            yield len(lot), _LOT_TAG + _varint(sum(map(len, lot))) + b"".join(lot)
+
+    def _document(self, index: int) -> bytes:
+        body = batch_pb2.DocumentStart(document_id=f"{index:05}").SerializeToString() + self._tails[index % len(self._tails)]
+        return _DOCUMENT_TAG + _varint(len(body)) + body
 
     def keep(self, result: Any) -> None:
         """Writes the signed document where the order wants it, under its original's name."""

@@ -14,9 +14,9 @@ import pikepdf
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from signer.v1 import common_pb2, plan_pb2, signing_pb2, signing_pb2_grpc
+from signer.v1 import batch_pb2, common_pb2, plan_pb2, signing_pb2, signing_pb2_grpc
 from tests.support import pdfs
-from tests.support.calls import Request, chunk, chunked, fresh_id, header, plan, sign_batch, start
+from tests.support.calls import Request, chunk, chunked, fresh_id, header, lot, plan, sign_batch, start
 from tests.support.daemon import World
 
 CLASS = {f"pupil-{number:02}": pdfs.VARIANTS[variant](number) for number, variant in enumerate(list(pdfs.VARIANTS) * 2)}
@@ -173,3 +173,38 @@ def test_a_single_document_is_signed_by_one_call(school: grpc.Channel) -> None:
     assert answer.times.token.ToNanoseconds() > 0
     with_all.result_form = plan_pb2.RESULT_FORM_APPENDED_BYTES
     assert document + signing_pb2_grpc.SigningServiceStub(school).SignDocument(with_all, timeout=60).content == answer.content
+
+
+def test_documents_sent_in_lots_are_signed_as_if_each_had_come_alone(school: grpc.Channel) -> None:
+    answers = sign_batch(school, [lot(CLASS)], results_in_lots=True)
+    assert answers.signed().keys() == CLASS.keys()
+    assert [list(CLASS)[result.index] for result in answers.results] == [result.document_id for result in answers.results]
+    for result in answers.results:
+        assert hashlib.sha256(answers.contents[result.index]).digest() == result.info.signed_sha256
+    assert sum(answers.lots) == len(CLASS)
+    assert max(answers.lots) > 1, "some results came together"
+
+
+def test_results_come_one_by_one_to_a_caller_that_did_not_ask_for_lots(school: grpc.Channel) -> None:
+    answers = sign_batch(school, [lot(CLASS)])
+    assert answers.signed().keys() == CLASS.keys()
+    assert answers.lots == []
+
+
+def test_a_result_too_large_for_a_lot_comes_alone_in_chunks(school: grpc.Channel) -> None:
+    large = pdfs.edited(pdfs.report_card(7), lambda pdf: pdf.Root.__setitem__("/Padding", pdf.make_stream(os.urandom(2 * 1024 * 1024))))
+    answers = sign_batch(school, [lot({"small": CLASS["pupil-00"], "large": large, "last": CLASS["pupil-01"]})], results_in_lots=True)
+    assert answers.signed().keys() == {"small", "large", "last"}
+    assert sum(answers.lots) == 2
+    for result in answers.results:
+        assert hashlib.sha256(answers.contents[result.index]).digest() == result.info.signed_sha256
+
+
+def test_what_is_wrong_with_a_document_of_a_lot_is_its_own_affair(school: grpc.Channel) -> None:
+    short = start("short", CLASS["pupil-00"], size_bytes=len(CLASS["pupil-00"]) + 1).document
+    long = start("long", CLASS["pupil-00"], size_bytes=10).document
+    good = [start(name, CLASS[name]).document for name in ("pupil-01", "pupil-02", "pupil-01")]
+    message = Request(lot=batch_pb2.DocumentLot(documents=[good[0], short, long, *good[1:]]))
+    answers = sign_batch(school, [message, start("after", CLASS["pupil-03"])], results_in_lots=True)
+    assert answers.signed().keys() == {"pupil-01", "pupil-02", "after"}
+    assert answers.reasons() == {1: "INVALID_ARGUMENT", 2: "INVALID_ARGUMENT", 4: "DUPLICATE_DOCUMENT_ID"}

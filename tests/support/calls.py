@@ -54,6 +54,11 @@ def start(document_id: str, content: bytes, **changes: Any) -> Request:
     return Request(document=batch_pb2.DocumentStart(**fields))
 
 
+def lot(documents: Mapping[str, bytes], **changes: Any) -> Request:
+    """Several documents in one message."""
+    return Request(lot=batch_pb2.DocumentLot(documents=[start(name, content, **changes).document for name, content in documents.items()]))
+
+
 def chunk(data: bytes = b"") -> Request:
     """A further piece of the document begun last."""
     return Request(chunk=batch_pb2.DocumentChunk(data=data))
@@ -68,12 +73,13 @@ def chunked(document_id: str, content: bytes, chunk_bytes: int) -> Iterator[Requ
 
 @dataclass
 class Answers:
-    """All that a batch answered, in order. contents: put together from results and chunks, by index."""
+    """All that a batch answered, in order. contents: put together from results and chunks, by index. lots: how many results each held."""
 
     accepted: signing_pb2.BatchAccepted | None = None
     results: list[batch_pb2.DocumentResult] = field(default_factory=list)
     contents: dict[int, bytes] = field(default_factory=dict)
     progress: list[batch_pb2.BatchProgress] = field(default_factory=list)
+    lots: list[int] = field(default_factory=list)
     summary: batch_pb2.BatchSummary | None = None
 
     def take(self, message: signing_pb2.BatchSignDocumentsResponse) -> None:
@@ -88,6 +94,12 @@ class Answers:
                 self._require_whole()
                 self.results.append(message.result)
                 self.contents[message.result.index] = message.result.content
+            case "lot":
+                self.lots.append(len(message.lot.results))
+                for result in message.lot.results:
+                    self._require_whole()
+                    self.results.append(result)
+                    self.contents[result.index] = result.content
             case "chunk":
                 self.contents[self.results[-1].index] += message.chunk.data
             case "progress":
