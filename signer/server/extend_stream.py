@@ -22,7 +22,7 @@ class ExtendStream(DocumentStream[timestamp_pb2.ExtendDocumentsResponse, Extende
     def __init__(
         self, settings: ServerSettings, batch: Batch[ExtendedDocument], work: ExtendingWork, header: timestamp_pb2.ExtendHeader
     ) -> None:
-        super().__init__(settings, batch, placement=_NO_FIELD, expected_documents=header.expected_documents)
+        super().__init__(settings, batch, placement=_NO_FIELD, expected_documents=header.expected_documents, in_lots=header.results_in_lots)
         self._level = convert.LEVEL_NUMBERS[work.level]
 
     def check_start(self, start: batch_pb2.DocumentStart) -> None:
