@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
-from signer.documents.wire import ExamineCall, ExaminedReply, ExtendCall, ExtendedReply, PrepareCall, PreparedReply
+from signer.documents.wire import ExamineCall, ExaminedReply, ExtendCall, ExtendedReply, PrepareCall, PreparedReply, Trust
 from signer.errors import SignerError
 from signer.formats.status.answer import Answer
 from signer.formats.status.question import Question
@@ -40,6 +40,15 @@ class StatusDoor(Protocol):
 
     async def answer(self, question: Question, deadline_s: float) -> Answer:
         """A verified "not revoked", or why there is none (`revocation.StatusSource`). deadline_s: on the loop's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveDoors:
+    """What levels above B-T need. trust: whom to believe."""
+
+    workers: Raiser
+    status: StatusDoor
+    trust: Trust
 
 
 class KeyDoor(Protocol):

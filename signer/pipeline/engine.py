@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from signer.algorithms import SignatureAlgorithm
-from signer.errors import TimestampUnavailable
+from signer.errors import InternalError, TimestampUnavailable
 from signer.formats.cms.template import CmsTemplate
 from signer.model import Credential, SignatureKey
-from signer.pipeline.doors import KeyDoor, Ledger, Preparer, Timestamper
+from signer.pipeline.doors import ArchiveDoors, KeyDoor, Ledger, Preparer, Timestamper
 from signer.telemetry.metrics import Metrics
 from signer.tokens.credentials import CredentialTable
 
@@ -35,6 +35,7 @@ class Engine:
     utc_now: Callable[[], datetime]
     timestamper: Timestamper | None = None
     patience_s: float = 60.0
+    archive: ArchiveDoors | None = None
     _templates: dict[tuple[bytes, tuple[bytes, ...], SignatureAlgorithm], CmsTemplate] = field(default_factory=dict)
     _running: dict[SignatureKey, asyncio.Event] = field(default_factory=dict)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -56,6 +57,12 @@ class Engine:
         if self.timestamper is None:
             raise nobody_stamps()
         return self.timestamper
+
+    def require_archive(self) -> ArchiveDoors:
+        """Who raises documents above B-T."""
+        if self.archive is None:
+            raise InternalError("nobody raises documents")
+        return self.archive
 
     @asynccontextmanager
     async def inside(self, keys: Iterable[SignatureKey]) -> AsyncIterator[None]:

@@ -24,9 +24,9 @@ from signer.documents.pool import DocumentPool
 from signer.documents.wire import Trust
 from signer.journal import EvidenceArchive, Journal
 from signer.pipeline.authorities import Authorities
+from signer.pipeline.doors import ArchiveDoors
 from signer.pipeline.engine import Engine
 from signer.pipeline.evidence import EvidenceKeeping
-from signer.pipeline.extension import Archiving
 from signer.pipeline.imprints import BuiltInStamps, ImprintStamper, OutsideStamps
 from signer.pipeline.outside_tsa import OutsideTimestamper
 from signer.pipeline.timestamping import BuiltInTimestamper
@@ -83,22 +83,20 @@ def furnish(config: Config) -> Rooms:
     engine.patience_s = config.stamping.patience_s
     authorities = Authorities(engine, tsa_client, config.timestamp, None if clock is None else clock.clock.standing)
     web = HttpWeb(config.revocation)
-    archiving = Archiving(engine, documents, StatusSource(config.revocation, web, metrics, engine.utc_now), _trust(config))
-    time = _time(config, archiving, journal, authority, authorities)
+    engine.archive = ArchiveDoors(documents, StatusSource(config.revocation, web, metrics, engine.utc_now), _trust(config))
+    time = _time(config, engine, journal, authority, authorities)
     return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, web, authority, clock, time)
 
 
-def _time(
-    config: Config, archiving: Archiving, journal: Journal, authority: BuiltInTimestamper | None, authorities: Authorities
-) -> TimeRooms:
+def _time(config: Config, engine: Engine, journal: Journal, authority: BuiltInTimestamper | None, authorities: Authorities) -> TimeRooms:
     """What TimestampService stands on; imprints are stamped by whoever stamps signatures."""
     stamps: ImprintStamper | None = None
     if config.stamping.servers:
         stamps = OutsideStamps(authorities.outside)
     elif authority is not None and config.timestamp is not None:
         stamps = BuiltInStamps(authority, config.timestamp)
-    evidence = EvidenceKeeping(archiving.engine, EvidenceArchive(journal), _timestamp_roots(config))
-    return TimeRooms(evidence, stamps, authorities, archiving)
+    evidence = EvidenceKeeping(engine, EvidenceArchive(journal), _timestamp_roots(config))
+    return TimeRooms(evidence, stamps, authorities)
 
 
 def _trust(config: Config) -> Trust:

@@ -19,7 +19,7 @@ from signer.pipeline.engine import nobody_stamps
 from signer.pipeline.evidence import EvidenceKeeping, create_evidence
 from signer.pipeline.evidence_proofs import proofs_of, verify_evidence
 from signer.pipeline.evidence_renewal import renew_by_hash_tree, renew_by_timestamp
-from signer.pipeline.extension import Archiving, ExtendingWork
+from signer.pipeline.extension import ExtendingWork
 from signer.pipeline.imprints import ImprintStamper, stamp_imprints
 from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
@@ -42,7 +42,6 @@ class TimeRooms:
     evidence: EvidenceKeeping
     stamps: ImprintStamper | None
     authorities: Authorities
-    archiving: Archiving
 
 
 class TimestampService(timestamp_pb2_grpc.TimestampServiceServicer):
@@ -95,8 +94,8 @@ class TimestampService(timestamp_pb2_grpc.TimestampServiceServicer):
         )
         if header.level not in convert.LEVELS:
             raise InvalidArgument("header.level is required: LEVEL_B_T, LEVEL_B_LT or LEVEL_B_LTA", field="header.level")
-        work = ExtendingWork(self._rooms.archiving, budget, convert.LEVELS[header.level])
-        engine, limits = self._rooms.archiving.engine, self._settings.limits
+        engine, limits = self._evidence.engine, self._settings.limits
+        work = ExtendingWork(engine, budget, convert.LEVELS[header.level])
         batch = Batch(engine, budget, work, documents_max=limits.batch_in_flight_documents, bytes_max=limits.batch_in_flight_bytes_max)
         with engine.metrics.batches_in_progress.track_inprogress():
             async for response in ExtendStream(self._settings, batch, work, header).run(request_iterator):
