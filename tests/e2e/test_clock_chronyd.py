@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,7 +30,7 @@ class Jumpy:
 
     def __call__(self) -> Reading:
         reading = read_clocks()
-        return replace(reading, wall_ns=reading.wall_ns + round(self.off_s * SECOND_NS))
+        return reading._replace(wall_ns=reading.wall_ns + round(self.off_s * SECOND_NS))
 
 
 @contextlib.asynccontextmanager

@@ -93,8 +93,13 @@ def test_a_chronyd_that_has_not_measured_for_an_hour_or_will_have_vouches_for_no
         judge(parse_tracking(LINE), Movement(), after, after)
 
 
-@given(st.lists(st.sampled_from(["1", "-1", "1e400", "1e99999999", "nan", "", "Normal", "7F000001", "٣", "1795332336.5"]), max_size=16))
-def test_whatever_line_chronyc_prints_is_read_or_refused_by_name(fields: list[str]) -> None:
-    after = reading(NOW_S, 50)
+_ODD = ["", "1", "-1", "0", "1.5", "-2.5", "1e9", "1e99999999", "nan", "-inf", "99999999999.0", "٣.0", "Normal", "7F000001", "0x10", " 1.0"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 14), st.sampled_from(_ODD)), min_size=1, max_size=4))
+def test_whatever_chronyc_prints_is_read_or_refused_by_name(changes: list[tuple[int, str]]) -> None:
+    fields, after = LINE.split(","), reading(NOW_S, 50)
+    for index, text in changes:
+        fields[index : index + 1] = [text]
     with contextlib.suppress(SourceFailed):
         assert judge(parse_tracking(",".join(fields)), Movement(), after, after).doubt_ns >= 0

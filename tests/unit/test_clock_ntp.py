@@ -142,7 +142,7 @@ async def test_the_request_tells_nothing_but_the_exchange() -> None:
 def test_time_goes_on_after_the_seconds_of_ntp_wrap_in_2036(year_s: int) -> None:
     received = Reading(year_s * SECOND_NS, 50 * SECOND_NS, 0)
     packet = HONEST.packet(ntp.request(NONCE), year_s)
-    sample = ntp.judge(packet, ntp.Exchange(NONCE, replace(received, steady_ns=50 * SECOND_NS - 1000), received))
+    sample = ntp.judge(packet, ntp.Exchange(NONCE, received._replace(steady_ns=50 * SECOND_NS - 1000), received))
     assert abs(sample.lead_ns - (year_s - 50) * SECOND_NS) <= sample.doubt_ns
 
 

@@ -38,7 +38,7 @@ class Watched:
 
     def read(self) -> Reading:
         reading = read_clocks()
-        return replace(reading, wall_ns=reading.wall_ns + round(self.off_s * SECOND_NS))
+        return reading._replace(wall_ns=reading.wall_ns + round(self.off_s * SECOND_NS))
 
     @property
     def state(self) -> ClockState:

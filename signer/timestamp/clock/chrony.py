@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from signer.timestamp.clock.readings import Clocks, Reading
 from signer.timestamp.clock.reports import Reports
@@ -22,6 +23,7 @@ from signer.timestamp.clock.settings import ClockSettings
 
 _SOURCE = "chrony"
 _LEAP_FIELD = 13
+_SECONDS = re.compile(r"-?[0-9]{1,10}\.[0-9]{1,12}")
 _ITSELF = "7F7F0101"
 """127.127.1.1, the reference of a clock that nobody disciplines: it would vouch for itself with an error of 0."""
 _LEAPS = {"Normal": Leap.NONE, "Insert second": Leap.INSERT, "Delete second": Leap.DELETE}
@@ -50,8 +52,8 @@ def parse_tracking(line: str) -> Tracking:
     fields = line.strip().split(",")
     try:
         stratum, leap = int(fields[2]), fields[_LEAP_FIELD]
-        updated_ns, slow_ns, delay_ns, dispersion_ns = (int(Decimal(fields[index]) * SECOND_NS) for index in (3, 4, 10, 11))
-    except (IndexError, ValueError, OverflowError, InvalidOperation) as wrong:
+        updated_ns, slow_ns, delay_ns, dispersion_ns = (_as_ns(fields[index]) for index in (3, 4, 10, 11))
+    except (IndexError, ValueError) as wrong:
         raise SourceFailed(Outcome.NONSENSE, f"not chronyc's tracking report: {line[:_OUTPUT_SHOWN]!r}") from wrong
     if fields[0] == _ITSELF:
         raise SourceFailed(Outcome.UNSYNCHRONISED, "chronyd has no source but this very clock (its directive `local`)")
@@ -60,6 +62,12 @@ def parse_tracking(line: str) -> Tracking:
     if delay_ns < 0 or dispersion_ns < 0:
         raise SourceFailed(Outcome.NONSENSE, "chronyd reports a negative root delay or dispersion")
     return Tracking(stratum, updated_ns, slow_ns, delay_ns // 2 + dispersion_ns, _LEAPS[leap])
+
+
+def _as_ns(seconds: str) -> int:
+    if _SECONDS.fullmatch(seconds) is None:
+        raise ValueError(seconds)
+    return int(Decimal(seconds) * SECOND_NS)
 
 
 class Movement:

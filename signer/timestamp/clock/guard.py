@@ -19,9 +19,8 @@ alone exceeds error_max can contradict, but vouches for nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from signer.errors import ClockUntrusted
 from signer.timestamp.clock.readings import Clocks, Reading
@@ -34,8 +33,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER_ASKED = "no time source has been asked yet"
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     state: ClockState
     offset_ns: int | None
     bound_ns: int | None
@@ -123,7 +121,7 @@ class ClockGuard:
         return verdict
 
     def _measure(self, reading: Reading) -> _Verdict:
-        if self._kept is not None:
+        if self._leap_ns is not None and self._kept is not None:
             self._forget_after_leap(reading.steady_ns + self._kept.lead_ns)
         kept = self._kept
         if kept is None:
@@ -190,7 +188,7 @@ class UnguardedClock:
 
 
 def _as_datetime(posix_ns: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=posix_ns // 1000)
+    return datetime.fromtimestamp(posix_ns / SECOND_NS, UTC)
 
 
 def _month_end_ns(true_ns: int) -> int:
