@@ -3,9 +3,8 @@
 Digests come in, no document. What is answered is durable: a crash between timestamp and commit leaves nothing, and the same ids make the
 record anew; one after the commit leaves the record, which the same ids return. A record is kept only if our own verification accepts it.
 
-- `create_evidence`: over what the caller lists. One record a request: other documents under the same ids are refused.
-- `cover_request`: over every signed file of a signing request, of earlier runs too. Covered is a file as it was released; one that was
-  parked has no such file until its timestamp is there and its ids have come again. A run that adds files gets a further record over all.
+Here: over what the caller lists, one record a request. Over what a batch released: `evidence_batch`; renewals: `evidence_renewal`; what
+records are for: `evidence_proofs`.
 """
 
 from __future__ import annotations
@@ -18,28 +17,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from signer.algorithms import DigestAlgorithm
-from signer.errors import (
-    DocumentNotFound,
-    EvidenceRecordNotFound,
-    InvalidArgument,
-    RequestIdReused,
-    SignerError,
-    TimestampInvalid,
-    VerificationFailed,
-)
+from signer.errors import EvidenceRecordNotFound, InvalidArgument, RequestIdReused, TimestampInvalid, VerificationFailed
 from signer.formats.evidence import EvidenceRecord, Proof, SharedChain, SharedEvidence, build, check_timestamps
 from signer.journal import EvidenceArchive, EvidenceHead, KeptChain, NewEvidence, StampedSpan
 from signer.model import SignatureKey
-from signer.pipeline.batch import SigningWork
 from signer.pipeline.engine import Engine
-from signer.pipeline.material import Finished, decode
 from signer.pipeline.request import Request
 from signer.pipeline.stamping import stamp_patiently
 from signer.telemetry.logs import get_logger
 from signer.timestamp.archived import ArchiveJudge
 
 _log = get_logger(__name__)
-_LOOKED_UP_AT_ONCE = 64
 _EVIDENCE = "(evidence)"
 """No document's id: what holds the ids of a record while somebody makes or renews it."""
 
@@ -114,87 +102,23 @@ async def create_evidence(
     """
     if len(set(digests.values())) < len(digests):
         raise InvalidArgument("items: a digest came twice", field="items.digest")
-    return await _made_once(keeping, request, digests, algorithm, is_first_only=True)
+    async with keeping.engine.inside([lock_of(request.school_id, request.request_id)]):
+        return await made_once(keeping, request, digests, algorithm, is_first_only=True)
 
 
-async def cover_request(
-    keeping: EvidenceKeeping, request: Request, digests: Mapping[str, bytes], algorithm: DigestAlgorithm
-) -> EvidenceHead:
-    """The record over all files that were released under a signing request. digests: of those that this run released.
-
-    Raises as `create_evidence`, and DocumentNotFound when there is no such file.
-    """
-    everything = {**await _covered_before(keeping, request, algorithm), **digests}
-    everything |= await _released_before(keeping, request, everything, algorithm)
-    if not everything:
-        raise DocumentNotFound("no document of this request is signed: there is nothing to prove")
-    return await _made_once(keeping, request, everything, algorithm, is_first_only=False)
-
-
-async def cover_batch(keeping: EvidenceKeeping, batch: SigningWork, algorithm: DigestAlgorithm) -> EvidenceHead | SignerError:
-    """The record over what a batch released, once all of it has ended; an error fails no signature.
-
-    Goes on to the archive once its timestamp was given, even if the batch's caller goes away meanwhile.
-    """
-    work = cover_request(keeping, batch.request, batch.covered, algorithm)
-    try:
-        return await asyncio.shield(keeping.engine.start_task(work))
-    except SignerError as error:
-        keeping.engine.metrics.evidence_records.labels(outcome="failed").inc()
-        _log.warning("evidence record not made", request_id=batch.request.request_id, reason=error.reason.value, message=error.message)
-        return error
-
-
-async def _covered_before(keeping: EvidenceKeeping, request: Request, algorithm: DigestAlgorithm) -> dict[str, bytes]:
-    """Digests that the newest record of this request holds, by document id: what was covered once stays covered."""
-    for head in await keeping.archive.of_request(request.school_id, request.request_id):
-        first = (await keeping.archive.chains(head))[0]
-        if first.algorithm is algorithm:
-            return dict(zip(await keeping.archive.document_ids(head), first.leaves, strict=True))
-    return {}
-
-
-async def _released_before(
-    keeping: EvidenceKeeping, request: Request, known: Mapping[str, bytes], algorithm: DigestAlgorithm
-) -> dict[str, bytes]:
-    """Digests of the other files that earlier runs of the request released, by document id."""
-    signed = await keeping.archive.signed_documents(request.school_id, request.request_id)
-    missing = [SignatureKey(request.school_id, request.request_id, document_id) for document_id in signed if document_id not in known]
-    found: dict[str, bytes] = {}
-    for start in range(0, len(missing), _LOOKED_UP_AT_ONCE):
-        request.check()
-        for key, stored in (await keeping.engine.ledger.look_up(missing[start : start + _LOOKED_UP_AT_ONCE])).items():
-            material = decode(stored.material) if stored.material else None
-            if not isinstance(material, Finished) or not material.signed_sha256:
-                _log.info("not covered: its file has not been released, or is forgotten", document_id=key.document_id)
-                continue
-            found[key.document_id] = _digest_of(material, algorithm, key.document_id)
-    return found
-
-
-def _digest_of(material: Finished, algorithm: DigestAlgorithm, document_id: str) -> bytes:
-    digest = material.digest(algorithm)
-    if not digest:
-        raise InvalidArgument(
-            f"document {document_id!r} was signed by an earlier run without a {algorithm.value} digest: send it again, or use sha256",
-            field="plan.evidence.digest_algorithm",
-        )
-    return digest
-
-
-async def _made_once(
+async def made_once(
     keeping: EvidenceKeeping, request: Request, digests: Mapping[str, bytes], algorithm: DigestAlgorithm, *, is_first_only: bool
 ) -> EvidenceHead:
+    """With the request's ids held: the record of these documents, found or made."""
+    request.check()
     fingerprint = fingerprint_of(digests, algorithm)
-    async with keeping.engine.inside([lock_of(request.school_id, request.request_id)]):
-        request.check()
-        known = await keeping.archive.of_request(request.school_id, request.request_id)
-        same = next((head for head in known if head.fingerprint == fingerprint), None)
-        if same is not None:
-            return same
-        if known and is_first_only:
-            raise RequestIdReused("an evidence record of other documents was made under this request_id; use a new one")
-        return await _make(keeping, request, digests, algorithm, fingerprint, is_first_only=is_first_only)
+    known = await keeping.archive.of_request(request.school_id, request.request_id)
+    same = next((head for head in known if head.fingerprint == fingerprint), None)
+    if same is not None:
+        return same
+    if known and is_first_only:
+        raise RequestIdReused("an evidence record of other documents was made under this request_id; use a new one")
+    return await _make(keeping, request, digests, algorithm, fingerprint, is_first_only=is_first_only)
 
 
 async def _make(

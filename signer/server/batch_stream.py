@@ -16,7 +16,8 @@ from signer.errors import SignerError
 from signer.journal import EvidenceHead
 from signer.pipeline.batch import Batch, ItemOutcome, SigningWork
 from signer.pipeline.document import SignedDocument
-from signer.pipeline.evidence import EvidenceKeeping, cover_batch
+from signer.pipeline.evidence import EvidenceKeeping
+from signer.pipeline.evidence_batch import cover_batch
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
 from signer.server.document_stream import DocumentStream
