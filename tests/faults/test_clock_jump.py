@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import signal
 import subprocess
 import threading
 import time
@@ -18,6 +19,7 @@ import grpc
 import pytest
 from asn1crypto import cms, tsp
 from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from signer.algorithms import DigestAlgorithm
 from signer.timestamp.tsp import TimestampRequest, build_request
@@ -28,6 +30,8 @@ from tests.support.rig import FULL, Record, Rig, verified, wait_until
 from tests.support.time_calls import SHA256, call
 from tests.support.wall_clock import WallClock
 
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _DAY_S = 86_400.0
 _ACCURACY_S = 1.0
 _READ_S = 0.01
@@ -126,6 +130,10 @@ def over_http(rig: Rig, folder: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def clock_health(channel: grpc.Channel) -> object:
+    return health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="clock"), timeout=30).status  # type: ignore[attr-defined]
+
+
 @contextlib.contextmanager
 def guarded(rig: Rig, wall: WallClock, server: Chronyd) -> Iterator[None]:
     """A daemon on a clock that a test sets, guarded by a real NTP server in true time."""
@@ -184,6 +192,10 @@ def test_no_timestamp_lies_outside_its_accuracy_whatever_the_clock_does(
             rows.append((fault, begun_s, there_s, back_s, heal_s))
         wall.set_off(2.0)
         refused = over_http(rig, tmp_path)
+        wait_until(lambda: clock_health(channel) == NOT_SERVING, "health tells it")
+        told = call(channel, "ListTimestampAuthorities").authorities[-1]
+        wall.set_off(0.0)
+        wait_until(lambda: clock_health(channel) == SERVING, "health tells that it is over")
         events = [event for event in rig.running.events() if event["event"] == "clock"] if rig.running else []
     books = rig.books()
     for fault, begun_s, there_s, back_s, heal_s in rows:
@@ -204,34 +216,46 @@ def test_no_timestamp_lies_outside_its_accuracy_whatever_the_clock_does(
     assert [end for end in stream.ends if end.is_outside] == []
     assert {end.reason for end in stream.ends} == {"", "CLOCK_UNTRUSTED"}
     assert "time source is not available" in refused
+    assert told.state == timestamp_pb2.TIMESTAMP_AUTHORITY_STATE_CLOCK_UNTRUSTED
+    assert told.clock_offset.ToMilliseconds() == pytest.approx(2000, abs=500)
+    assert "2.0" in told.message
     assert len(events) <= 2 * len(FAULTS) + 4, "told when it changes, not at every stamp"
 
 
-def test_signatures_wait_for_a_clock_that_is_off_parked_or_failed_as_the_caller_chose(
+def test_signatures_wait_for_a_clock_that_is_unknown_or_off_parked_or_failed_as_the_caller_chose(
     rig: Rig, wall: WallClock, server: Chronyd, cards: dict[str, bytes], record: Record
 ) -> None:
     few = dict(itertools.islice(cards.items(), 4))
+    plans = {"unknown": ParkingPlan(), "parked": ParkingPlan(), "failed": Plan()}
+    server.process.send_signal(signal.SIGSTOP)
     with guarded(rig, wall, server), rig.channel() as channel:
+        saw = {"unknown": sign_batch(channel, few, "unknown", plans["unknown"], timeout_s=60)}
+        server.process.send_signal(signal.SIGCONT)
+        known_s = wait_until(lambda: clock_health(channel) == SERVING, "the clock is vouched for")
         wall.set_off(-2.0)
-        parked = sign_batch(channel, few, "parked", ParkingPlan(), timeout_s=60)
-        failed = sign_batch(channel, few, "failed", Plan(), timeout_s=60)
+        saw |= {name: sign_batch(channel, few, name, plans[name], timeout_s=60) for name in ("parked", "failed")}
         wall.set_off(0.0)
         begun_s = time.monotonic()
-        deliveries = [Delivery(name, few) for name in ("parked", "failed")]
-        for delivery, plan in zip(deliveries, (ParkingPlan(), Plan()), strict=True):
-            delivery.add(sign_batch(channel, few, delivery.request_id, plan, timeout_s=60))
+        deliveries = [Delivery(name, few) for name in plans]
+        for delivery in deliveries:
+            delivery.add(sign_batch(channel, few, delivery.request_id, plans[delivery.request_id], timeout_s=60))
         heal_s = time.monotonic() - begun_s
     books = rig.books()
-    record(
-        "the clock is off by -2 s: PARK, FAIL",
-        client_saw=", ".join(sorted({*parked.reasons.values(), *failed.reasons.values()})),
-        lost=sum(delivery.lost for delivery in deliveries),
-        extra_key_uses=books.extra_key_uses(rig.shim),
-        heal_s=round(heal_s, 3),
+    reasons = {name: set(end.reasons.values()) for name, end in saw.items()}
+    rows = (
+        ("no time source answers at start: PARK", known_s, {"unknown"}),
+        ("the clock is off by -2 s: PARK, FAIL", heal_s, {"parked", "failed"}),
     )
+    for fault, healed_s, names in rows:
+        record(
+            fault,
+            client_saw=", ".join(sorted(set().union(*(reasons[name] for name in names)))),
+            lost=sum(delivery.lost for delivery in deliveries if delivery.request_id in names),
+            extra_key_uses=books.extra_key_uses(rig.shim),
+            heal_s=round(healed_s, 3),
+        )
     books.check(rig.shim)
-    assert set(parked.reasons.values()) == {"TIMESTAMP_PENDING"}
-    assert set(failed.reasons.values()) == {"CLOCK_UNTRUSTED"}
-    assert [(delivery.lost, delivery.doubled) for delivery in deliveries] == [(0, 0), (0, 0)]
-    assert books.document_key_uses(rig.shim) == 2 * len(few), "no key is used a second time"
-    assert [verified(delivery, rig.world) for delivery in deliveries] == [[], []]
+    assert reasons == {"unknown": {"TIMESTAMP_PENDING"}, "parked": {"TIMESTAMP_PENDING"}, "failed": {"CLOCK_UNTRUSTED"}}
+    assert {(delivery.lost, delivery.doubled) for delivery in deliveries} == {(0, 0)}
+    assert books.document_key_uses(rig.shim) == len(plans) * len(few), "no key is used a second time"
+    assert [verified(delivery, rig.world) for delivery in deliveries] == [[]] * len(plans)
