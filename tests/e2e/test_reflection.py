@@ -42,6 +42,7 @@ SERVED = {
     "signer.v1.CredentialService.ListCredentials",
     "signer.v1.CredentialService.GetCredential",
     "signer.v1.TimestampService.StampImprints",
+    "signer.v1.TimestampService.ExtendDocuments",
     "signer.v1.TimestampService.ListTimestampAuthorities",
     "signer.v1.TimestampService.CreateEvidenceRecord",
     "signer.v1.TimestampService.GetEvidenceRecord",

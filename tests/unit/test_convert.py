@@ -99,7 +99,6 @@ def test_times_keep_stage_and_unit() -> None:
 
 UNSERVED: dict[str, Any] = {
     "record": plan_pb2.SigningPlan(record=plan_pb2.RecordPlan()),
-    "evidence": plan_pb2.SigningPlan(evidence=plan_pb2.EvidencePlan()),
     "cades": plan_pb2.SigningPlan(cades=plan_pb2.CadesOptions()),
     "pades.appearance": plan_pb2.SigningPlan(pades=plan_pb2.PadesOptions(appearance=plan_pb2.Appearance())),
     "pades.locked_fields": plan_pb2.SigningPlan(pades=plan_pb2.PadesOptions(locked_fields=["x"])),
@@ -127,6 +126,7 @@ def test_messages_that_set_only_what_is_served_pass() -> None:
         level=common_pb2.LEVEL_B_T,
         algorithm=common_pb2.SIGNATURE_ALGORITHM_RSA_PSS_SHA256,
         pades=pades,
+        evidence=plan_pb2.EvidencePlan(create=True, digest_algorithm=common_pb2.DIGEST_ALGORITHM_SHA384),
     )
     require_served(batch_pb2.BatchHeader(request_id="r", school_id="s", plan=plan, expected_documents=3, label="1A"))
     require_served(signing_pb2.SignDocumentRequest(document_id="d", plan=plan, document=b"x", file_name="f"))
