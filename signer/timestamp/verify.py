@@ -37,13 +37,14 @@ from signer.formats import der
 from signer.formats.cms import identifiers as ids
 from signer.formats.cms.certificate import issuer_and_serial_number
 from signer.formats.cms.ess import read_signing_certificate, read_signing_certificate_v2
-from signer.formats.cms.reader import SignedData, SignerInfo, read_signed_data
+from signer.formats.cms.reader import SignedData, read_signed_data
 from signer.formats.der_reader import DerError
 from signer.timestamp.chain import ChainQuestion, check_chain
 from signer.timestamp.tst_info import TstInfo, read_tst_info
 from signer.timestamp.usage import check_timestamping_usage
 
 _REMEMBERED = 64
+_BINDINGS = (ids.ID_SIGNING_CERTIFICATE_V2, ids.ID_SIGNING_CERTIFICATE)
 _HASHES: dict[DigestAlgorithm, hashes.HashAlgorithm] = {
     DigestAlgorithm.SHA256: hashes.SHA256(),
     DigestAlgorithm.SHA384: hashes.SHA384(),
@@ -94,7 +95,7 @@ def verify_timestamp(
     authority = _usable(certificate)
     if not authority.not_before <= tst_info.gen_time <= authority.not_after:
         raise _invalid("certificate", f"its certificate is not valid at gen time {tst_info.gen_time.isoformat()}")
-    _check_binding(signed_data.signer, certificate)
+    _check_binding(certificate, *(signed_data.signer.attributes.get(kind) for kind in _BINDINGS))
     _check_signature(signed_data, authority)
     check_chain(ChainQuestion(certificate, signed_data.certificates, trusted_roots, token, imprint), tst_info.gen_time)
     return VerifiedTimestamp(token, tst_info, certificate)
@@ -162,9 +163,9 @@ def _usable(certificate: bytes) -> _Authority:
     return _Authority(key, parsed.not_valid_before_utc, parsed.not_valid_after_utc)
 
 
-def _check_binding(signer: SignerInfo, certificate: bytes) -> None:
-    version_2 = signer.attributes.get(ids.ID_SIGNING_CERTIFICATE_V2)
-    version_1 = signer.attributes.get(ids.ID_SIGNING_CERTIFICATE)
+@lru_cache(maxsize=_REMEMBERED)
+def _check_binding(certificate: bytes, version_2: bytes | None, version_1: bytes | None) -> None:
+    """The signing-certificate attributes, DER, are an authority's, not a timestamp's: looked into once each."""
     try:
         named = [
             *([read_signing_certificate_v2(version_2)] if version_2 is not None else ()),
@@ -174,7 +175,8 @@ def _check_binding(signer: SignerInfo, certificate: bytes) -> None:
         raise _invalid("binding", f"signing-certificate can't be read: {malformed}") from malformed
     if not named:
         raise _invalid("binding", "neither ESSCertID nor ESSCertIDv2 is signed")
-    if not all(cert_id.names(certificate, signer.issuer, signer.serial_number) for cert_id in named):
+    issuer, serial_number = _names(certificate)
+    if not all(cert_id.names(certificate, issuer, serial_number) for cert_id in named):
         raise _invalid("binding", "ESSCertID names another certificate than the signer's")
 
 
