@@ -20,6 +20,11 @@ class Level(Enum):
     B_LT = "b-lt"
     B_LTA = "b-lta"
 
+    @property
+    def is_long_term(self) -> bool:
+        """Above B-T: with the status of every certificate in the document."""
+        return self in (Level.B_LT, Level.B_LTA)
+
 
 class Profile(Enum):
     """Which kind of signature; the value is its name on the command line."""

@@ -1,4 +1,7 @@
-"""Goes on asking for the timestamps of parked signatures, under their own ids, until each has one."""
+"""Goes on asking for the timestamps of parked signatures, under their own ids, until each has one.
+
+Those of a level above B-T are left to a repeat of their ids, which brings the document they need.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +96,7 @@ class Completer:
         if stored is None or stored.state is not SignatureState.PARKED:
             return False
         material = decode(stored.material)
-        if not isinstance(material, Parked):
+        if not isinstance(material, Parked) or material.is_long_term:
             return False
         deadline_s = asyncio.get_running_loop().time() + _ASK_S_MAX
         stamp = await engine.require_timestamper().stamp(imprint_of(material.signature), DigestAlgorithm.SHA256, deadline_s)

@@ -24,9 +24,10 @@ from signer.model import FieldPlacement, Level, SignatureKey, StageTimes
 from signer.pipeline.doors import KeyDoor, Stamp
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_use import KeyUse, use_key
-from signer.pipeline.material import Finished, Parked, stored_material
+from signer.pipeline.material import Finished, Parked, Stamped, stored_material
 from signer.pipeline.parking import assemble, complete, outcome
 from signer.pipeline.plan import ReadyPlan, fingerprint
+from signer.pipeline.raising import Raising, require_status
 from signer.pipeline.request import Request
 from signer.pipeline.stamping import stamp_signature
 from signer.telemetry.metrics import PreparationPath
@@ -65,7 +66,8 @@ class _Item:
     """One document on its path; each step fills its part.
 
     source: hash state after the whole original, so that no step hashes it again. result: set as soon as the item has ended; an ended item
-    takes no further step.
+    takes no further step. attempt: the intent's number. is_parked: whether the journal holds what a repeat can complete. used: None when an
+    earlier run signed it.
     """
 
     document: IncomingDocument
@@ -78,6 +80,8 @@ class _Item:
     digest: bytes = b""
     document_s: float = 0.0
     used: KeyUse | None = None
+    attempt: int = 0
+    is_parked: bool = False
     parked: Parked | None = None
     stamp: Stamp | None = None
     stamp_s: float = 0.0
@@ -114,10 +118,12 @@ async def sign_documents(
             request.check()
             left = await _answer_stored(lot, items)  # 1
             request.check()
-            left = await _prepare(lot, left)  # 3, 4
-            left = await _use_key(lot, left)  # 5, 6
-            left = await _stamp(lot, left)  # 7
-            await _release(lot, left)  # 8, 9, 10
+            fresh = await _require_status(lot, [item for item in left if item.parked is None])  # 2
+            fresh = await _prepare(lot, fresh)  # 3, 4
+            fresh = await _use_key(lot, fresh)  # 5, 6
+            left = await _stamp(lot, [*fresh, *(item for item in left if item.is_parked)])  # 7
+            left = await _raise(lot, _assemble(lot, left))  # 8
+            await _release(lot, left)  # 9, 10
         except SignerError as error:
             for item in items:
                 item.result = item.result or error.copy()
@@ -145,7 +151,10 @@ def _each(items: Sequence[_Item], step: Callable[[_Item], None]) -> list[_Item]:
 
 
 async def _answer_stored(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
-    """Step 1: ends items with a stored outcome, completes parked ones; leaves those where another attempt is right."""
+    """Step 1: ends items with a stored outcome, completes parked ones; leaves those where another attempt is right.
+
+    Parked ones of a level above B-T are left as well, marked as such: they go on from where they stopped.
+    """
     stored = await lot.engine.ledger.look_up([item.key for item in items])
 
     def look(item: _Item) -> None:
@@ -153,10 +162,15 @@ async def _answer_stored(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
         material = stored_material(found, item.key.document_id, item.fingerprint) if found else None
         if isinstance(material, Finished):
             _replay(lot, item, material)
-        elif isinstance(material, Parked):
-            item.parked = material
+        elif isinstance(material, Parked | Stamped):
+            item.is_parked, item.attempt = True, found.attempts if found else 0
+            item.parked = material if isinstance(material, Parked) else material.parked
+            if isinstance(material, Stamped):
+                item.stamp = Stamp(material.timestamp, material.timestamp_time)
 
     left = _each(items, look)
+    if lot.plan.level.is_long_term:
+        return left
     parked = [item for item in left if item.parked is not None]
     await asyncio.gather(*[_complete(lot, item, stored[item.key]) for item in parked])
     return _left(left)
@@ -199,6 +213,17 @@ def _known(value: _T | None) -> _T:
     if value is None:
         raise InternalError("a step was taken before the one it needs")
     return value
+
+
+async def _require_status(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
+    """Step 2, levels above B-T: nothing is signed with a certificate that is revoked, or whose status nobody can tell."""
+    if lot.plan.level.is_long_term and items:
+        try:
+            await require_status(lot.engine, lot.request, lot.plan.credential)
+        except SignerError as error:
+            for item in items:
+                item.result = error.copy()
+    return _left(items)
 
 
 async def _prepare(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
@@ -250,7 +275,7 @@ async def _use_key(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
         if isinstance(used, SignerError):
             item.result = used
         else:
-            item.used = used
+            item.used, item.attempt = used, used.attempt
             item.parked = _parked(lot, item, used.signature.signature)
     return _left(items)
 
@@ -258,15 +283,17 @@ async def _use_key(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
 async def _stamp(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
     """Step 7: level B-T and above; an item without a timestamp is parked, never lowered."""
     if lot.plan.level is not Level.B_B:
-        await asyncio.gather(*[_stamp_one(lot, item) for item in items])
+        await asyncio.gather(*[_stamp_one(lot, item) for item in items if item.stamp is None])
     return _left(items)
 
 
 async def _stamp_one(lot: _Lot, item: _Item) -> None:
-    parked, used = _known(item.parked), _known(item.used)
+    parked = _known(item.parked)
 
     async def park() -> None:
-        await lot.engine.ledger.settle([outcome(item.key, used.attempt, OutcomeKind.PARKED, parked, parked.signature)])
+        if not item.is_parked:
+            await lot.engine.ledger.settle([outcome(item.key, item.attempt, OutcomeKind.PARKED, parked, parked.signature)])
+            item.is_parked = True
 
     started_s = lot.request.clock_s()
     try:
@@ -276,33 +303,74 @@ async def _stamp_one(lot: _Lot, item: _Item) -> None:
     item.stamp_s = lot.request.clock_s() - started_s
 
 
-async def _release(lot: _Lot, items: Sequence[_Item]) -> None:
-    """Steps 8 to 10."""
+def _assemble(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
+    """Step 8: the CMS into its hole."""
 
     def finish(item: _Item) -> None:
         item.finished = _with_digests(lot, item, assemble(lot.engine, _known(item.parked), item.stamp))
 
-    assembled = _each(items, finish)
-    if not assembled:
+    return _each(items, finish)
+
+
+async def _raise(lot: _Lot, items: Sequence[_Item]) -> list[_Item]:
+    """Step 8, levels above B-T: parked first, because others are waited for; then raised, each by itself."""
+    if not lot.plan.level.is_long_term or not items:
+        return list(items)
+    unparked = [item for item in items if not item.is_parked]
+    if unparked:
+        await lot.engine.ledger.settle([_stamped(item) for item in unparked])
+    await asyncio.gather(*[_raise_one(lot, item) for item in items])
+    return _left(items)
+
+
+async def _raise_one(lot: _Lot, item: _Item) -> None:
+    finished = _known(item.finished)
+    raising = Raising(lot.engine, lot.request, lot.plan.level, item.document.content + finished.appended)
+    try:
+        await raising.run()
+    except SignerError as error:
+        item.result = _kept(error)
+        return
+    item.document_s += raising.document_s
+    item.stamp_s += raising.timestamp_s
+    appended = finished.appended + raising.appended
+    item.finished = _with_digests(lot, item, msgspec.structs.replace(finished, appended=appended, signed_sha256=b"", other_digest=b""))
+
+
+def _kept(error: SignerError) -> SignerError:
+    """The same, for an item whose signature waits in the journal."""
+    kept = error.copy()
+    kept.message = f"signed and kept, but its level is not reached; repeat with the same ids: {error.message}"
+    return kept
+
+
+async def _release(lot: _Lot, items: Sequence[_Item]) -> None:
+    """Steps 9 and 10."""
+    if not items:
         return
     started_s = lot.request.clock_s()
-    await lot.engine.ledger.settle([_released(item) for item in assembled])
-    settle_s = (lot.request.clock_s() - started_s) / len(assembled)
-    for item in assembled:
-        used = _known(item.used)
+    await lot.engine.ledger.settle([_released(item) for item in items])
+    settle_s = (lot.request.clock_s() - started_s) / len(items)
+    for item in items:
+        used = item.used
         times = StageTimes(
-            queue_s=used.signature.queue_s,
+            queue_s=used.signature.queue_s if used else 0.0,
             document_s=item.document_s,
-            token_s=used.signature.token_s,
+            token_s=used.signature.token_s if used else 0.0,
             timestamp_s=item.stamp_s,
-            journal_s=used.journal_s + settle_s,
+            journal_s=(used.journal_s if used else 0.0) + settle_s,
         )
-        item.result = SignedDocument(item.source.digest(), _known(item.finished), times, replayed=False)
+        item.result = SignedDocument(item.source.digest(), _known(item.finished), times, replayed=used is None)
 
 
 def _released(item: _Item) -> Outcome:
-    used = _known(item.used)
-    return outcome(item.key, used.attempt, OutcomeKind.RELEASED, _known(item.finished), used.signature.signature)
+    return outcome(item.key, item.attempt, OutcomeKind.RELEASED, _known(item.finished), _known(item.parked).signature)
+
+
+def _stamped(item: _Item) -> Outcome:
+    parked, stamp = _known(item.parked), _known(item.stamp)
+    material = Stamped(parked, stamp.timestamp, stamp.gen_time)
+    return outcome(item.key, item.attempt, OutcomeKind.PARKED, material, parked.signature)
 
 
 def _intent(lot: _Lot, item: _Item) -> Intent:
@@ -331,4 +399,5 @@ def _parked(lot: _Lot, item: _Item, signature: bytes) -> Parked:
         certificate=lot.plan.credential.certificate,
         chain=lot.plan.credential.chain,
         algorithm=lot.plan.algorithm,
+        is_long_term=lot.plan.level.is_long_term,
     )

@@ -1,7 +1,8 @@
 """What is kept of a signature so that a repeat needs no key: signature material, never a document.
 
-A finished signature is the bytes that were appended to the document, CMS included; a parked one is everything but its timestamp. Of a
-document that was raised to a level it is the timestamps and validation data that were appended.
+A finished signature is the bytes that were appended to the document, CMS included, and what raised it to its level; a parked one is
+everything but its timestamp, a stamped one waits for its document to be raised. Of a document that was raised alone it is the timestamps
+and validation data that were appended.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
 
 
 class Parked(msgspec.Struct, frozen=True, array_like=True, tag="p"):
-    """Signed, timestamp missing. update: with its hole still empty. certificate, chain: DER, as they were at signing."""
+    """Signed, timestamp missing. update: with its hole still empty. certificate, chain: DER, as they were at signing.
+
+    is_long_term: of a level above B-T, so a timestamp alone does not complete it: that takes the document.
+    """
 
     update: bytes
     contents_offset: int
@@ -52,6 +56,15 @@ class Parked(msgspec.Struct, frozen=True, array_like=True, tag="p"):
     certificate: bytes
     chain: tuple[bytes, ...]
     algorithm: SignatureAlgorithm
+    is_long_term: bool = False
+
+
+class Stamped(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+    """Signed and timestamped, of a level above B-T that is not reached yet: to be raised when its document comes again."""
+
+    parked: Parked
+    timestamp: bytes
+    timestamp_time: datetime
 
 
 class Extended(msgspec.Struct, frozen=True, array_like=True, tag="x"):
@@ -66,7 +79,7 @@ class Extended(msgspec.Struct, frozen=True, array_like=True, tag="x"):
     sha256: bytes
 
 
-Material: TypeAlias = Finished | Parked | Extended
+Material: TypeAlias = Finished | Parked | Stamped | Extended
 _decoder: msgspec.msgpack.Decoder[Material] = msgspec.msgpack.Decoder(Material)
 encode = msgspec.msgpack.Encoder().encode
 

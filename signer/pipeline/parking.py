@@ -13,7 +13,7 @@ from signer.journal.model import Outcome, OutcomeKind
 from signer.model import SignatureKey
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
-from signer.pipeline.material import Finished, Parked, decode, encode
+from signer.pipeline.material import Finished, Parked, Stamped, decode, encode
 
 
 def assemble(engine: Engine, parked: Parked, stamp: Stamp | None) -> Finished:
@@ -30,7 +30,7 @@ def assemble(engine: Engine, parked: Parked, stamp: Stamp | None) -> Finished:
     )
 
 
-def outcome(key: SignatureKey, attempt: int, kind: OutcomeKind, material: Finished | Parked, signature: bytes) -> Outcome:
+def outcome(key: SignatureKey, attempt: int, kind: OutcomeKind, material: Finished | Parked | Stamped, signature: bytes) -> Outcome:
     """RELEASED or PARKED, with what a repeat needs."""
     return Outcome(key, attempt, kind, encode(material), hashlib.sha256(signature).digest())
 

@@ -15,6 +15,8 @@ from signer.pipeline.request import Request
 _SERVED = {
     (Profile.PADES, Level.B_B),
     (Profile.PADES, Level.B_T),
+    (Profile.PADES, Level.B_LT),
+    (Profile.PADES, Level.B_LTA),
     (Profile.DIGEST, Level.B_B),
 }
 

@@ -66,7 +66,7 @@ def algorithm(number: int) -> SignatureAlgorithm | None:
 def level(number: int) -> Level:
     """A required level."""
     if number not in LEVELS:
-        raise InvalidArgument("plan.level is required: LEVEL_B_B or LEVEL_B_T", field="plan.level")
+        raise InvalidArgument("plan.level is required: LEVEL_B_B, LEVEL_B_T, LEVEL_B_LT or LEVEL_B_LTA", field="plan.level")
     return LEVELS[number]
 
 
@@ -81,7 +81,14 @@ def shortage(number: int, level: Level) -> Shortage:
     """What follows when no timestamp can be had; unset: FAIL. The number is known to be one of the contract's."""
     if number and level is Level.B_B:
         raise InvalidArgument("plan.timestamp_shortage is for levels that have a timestamp: LEVEL_B_T", field="plan.timestamp_shortage")
-    return Shortage.PARK if number == plan_pb2.TIMESTAMP_SHORTAGE_PARK else Shortage.FAIL
+    if number != plan_pb2.TIMESTAMP_SHORTAGE_PARK:
+        return Shortage.FAIL
+    if level.is_long_term:
+        raise InvalidArgument(
+            "TIMESTAMP_SHORTAGE_PARK is for LEVEL_B_T: what is parked above it can't be completed without its document",
+            field="plan.timestamp_shortage",
+        )
+    return Shortage.PARK
 
 
 def placement(options: plan_pb2.PadesOptions) -> FieldPlacement:

@@ -11,6 +11,8 @@ PROOFS_MAX = 1000
 """In one GetEvidenceRecord call; the contract's number."""
 _STAMP_RESULT_BYTES = 1024
 """Of a TimestampResult beside the timestamp: the serial number, a name of 128, or an error's words."""
+_WORDS_BYTES = 16 * 1024
+"""For what stands around a document in an answer."""
 _DIGEST_RESULT_BYTES = 1024
 """More than a digest's result takes on the wire: document_id and credential_id of 128, a signature of 512 bytes, or an error's words."""
 
@@ -30,6 +32,16 @@ def require_answerable(size_bytes: int, message_bytes_max: int) -> None:
         raise DocumentTooLarge(
             f"the document has {size_bytes} bytes: signed, it does not fit one message. Send it by BatchSignDocuments, or ask for "
             "RESULT_FORM_APPENDED_BYTES",
+            limitBytes=limit_bytes,
+        )
+
+
+def require_sendable(size_bytes: int, message_bytes_max: int) -> None:
+    """DocumentTooLarge for what validation data made longer than one answer; the signature is kept."""
+    limit_bytes = message_bytes_max - _WORDS_BYTES
+    if size_bytes > limit_bytes:
+        raise DocumentTooLarge(
+            f"signed and kept, but {size_bytes} bytes do not fit one message: fetch it by BatchSignDocuments with the same ids",
             limitBytes=limit_bytes,
         )
 

@@ -24,7 +24,7 @@ from signer.rpc_status import to_rpc_status
 from signer.server import convert, convert_time
 from signer.server.batch_stream import BatchStream
 from signer.server.door import current_visit
-from signer.server.limits import duplicate, require_answerable, require_digest_count, require_size
+from signer.server.limits import duplicate, require_answerable, require_digest_count, require_sendable, require_size
 from signer.server.served import require_all_served, require_served
 from signer.v1 import plan_pb2, signing_pb2, signing_pb2_grpc
 
@@ -104,8 +104,10 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         Observer(self._engine.metrics, plan).observe(signed)
         if isinstance(signed, SignerError):
             raise signed
+        content = request.document + signed.appended if full else signed.appended
+        require_sendable(len(content), self._settings.message_bytes_max)
         return signing_pb2.SignDocumentResponse(
-            content=request.document + signed.appended if full else signed.appended,
+            content=content,
             info=convert.document_info(plan, signed, plan.placement.field_name),
             replayed=signed.replayed,
             times=convert.stage_times(signed.times),

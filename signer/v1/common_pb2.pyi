@@ -202,7 +202,9 @@ class _LevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Level.ValueType
     """B-LT and an archive timestamp over the document."""
 
 class Level(_Level, metaclass=_LevelEnumTypeWrapper):
-    """ETSI baseline level. The level asked for is given, or the item fails: it is never lowered silently."""
+    """ETSI baseline level. The level asked for is given, or the item fails: it is never lowered silently. From B_LT on, no key is used unless every
+    certificate of the signer is known not to be revoked; and an item whose level can't be reached after its signature is kept: repeat to complete it.
+    """
 
 LEVEL_UNSPECIFIED: Level.ValueType  # 0
 """Not set; refused."""

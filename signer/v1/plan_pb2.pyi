@@ -33,7 +33,9 @@ class _TimestampShortageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tim
     completes it without a second key use.
     """
     TIMESTAMP_SHORTAGE_PARK: _TimestampShortage.ValueType  # 2
-    """The item is parked with TIMESTAMP_PENDING: the appliance goes on asking, and the same ids fetch the completed document later."""
+    """The item is parked with TIMESTAMP_PENDING: the appliance goes on asking, and the same ids fetch the completed document later. LEVEL_B_T only:
+    above it the appliance needs the document itself.
+    """
 
 class TimestampShortage(_TimestampShortage, metaclass=_TimestampShortageEnumTypeWrapper):
     """What happens to an item whose timestamp can't be had. Its key has been used by then."""
@@ -45,7 +47,9 @@ TIMESTAMP_SHORTAGE_FAIL: TimestampShortage.ValueType  # 1
 completes it without a second key use.
 """
 TIMESTAMP_SHORTAGE_PARK: TimestampShortage.ValueType  # 2
-"""The item is parked with TIMESTAMP_PENDING: the appliance goes on asking, and the same ids fetch the completed document later."""
+"""The item is parked with TIMESTAMP_PENDING: the appliance goes on asking, and the same ids fetch the completed document later. LEVEL_B_T only:
+above it the appliance needs the document itself.
+"""
 Global___TimestampShortage: _TypeAlias = TimestampShortage  # noqa: Y015
 
 class _ResultForm:

@@ -220,7 +220,6 @@ def test_a_connection_that_breaks_is_made_anew_and_told_in_one_line(world: World
         (["--credential", "expired"], 4, "CERTIFICATE_EXPIRED"),
         (["--server", "localhost:1", "--connect-timeout", "0.2"], 3, "SERVICE_UNREACHABLE"),
         (["--algorithm", "md5"], 2, "INVALID_ARGUMENT"),
-        (["--level", "b-lta"], 4, "NOT_SERVED_YET"),
     ],
 )
 def test_a_request_refused_as_a_whole_has_a_code_of_its_own_and_writes_nothing(
