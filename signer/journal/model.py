@@ -39,6 +39,7 @@ class NoteKind(Enum):
     TOKEN_RESTORED = "token-restored"
     WORKER_LOST = "worker-lost"
     PIN_HELD = "pin-held"
+    CLOCK_CHANGED = "clock-changed"
     MATERIAL_FORGOTTEN = "material-forgotten"
     EVIDENCE_MADE = "evidence-made"
     EVIDENCE_RENEWED = "evidence-renewed"

@@ -77,7 +77,7 @@ def furnish(config: Config) -> Rooms:
     tsa_client = TimestampClient(config.stamping.servers, metrics, engine.utc_now)
     authority = clock = None
     if config.timestamp is not None:
-        clock = ClockWatch(config.timestamp.clock, config.timestamp.clock_error_max, metrics)
+        clock = ClockWatch(config.timestamp.clock, config.timestamp.clock_error_max, metrics, watch.clock_changed)
         authority = BuiltInTimestamper(engine, config.timestamp, journal, clock.clock.now)
     engine.timestamper = OutsideTimestamper(tsa_client) if config.stamping.servers else authority
     engine.patience_s = config.stamping.patience_s

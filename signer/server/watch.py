@@ -1,4 +1,4 @@
-"""What the pools report, passed on to journal, metrics and logs."""
+"""What the pools and the clock report, passed on to journal, metrics and logs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from signer.errors import JournalUnavailable, PinHeld, PinLocked, PinSourceUnrea
 from signer.journal import Journal, NoteKind
 from signer.telemetry.logs import get_logger
 from signer.telemetry.metrics import Metrics, PinState
+from signer.timestamp.clock import ClockStanding
 from signer.tokens.credentials import CredentialTable
 from signer.tokens.pool import TokenPool
 from signer.tokens.wire import Ready
@@ -20,7 +21,7 @@ _PIN_STATES: dict[type, PinState] = {PinHeld: PinState.HELD, PinLocked: PinState
 
 
 class Watch:
-    """The pools' events, and gauges that are read from them once a second."""
+    """The pools' and the clock's events, and gauges that are read from them once a second."""
 
     def __init__(self, journal: Journal, metrics: Metrics, credentials: CredentialTable) -> None:
         self._journal = journal
@@ -50,6 +51,13 @@ class Watch:
         """No worker of the token will try its PIN again before an operator acts."""
         self._credentials.hold(token, fault)
         self._note(NoteKind.PIN_HELD, token, {"reason": fault.reason.value})
+
+    def clock_changed(self, standing: ClockStanding) -> None:
+        """The built-in authority's clock came to be trusted, or ceased to be (EN 319 421 §7.12 wants it on record)."""
+        detail: dict[str, str | int] = {"state": standing.state.name.lower(), "message": standing.message}
+        if standing.offset_s is not None and standing.bound_s is not None:
+            detail |= {"offset_us": round(standing.offset_s * 1e6), "bound_us": round(standing.bound_s * 1e6)}
+        self._note(NoteKind.CLOCK_CHANGED, "clock", detail)
 
     async def run(self, pools: Mapping[str, TokenPool]) -> None:
         """Keeps the gauges true, until cancelled."""

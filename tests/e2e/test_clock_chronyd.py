@@ -35,7 +35,7 @@ class Jumpy:
 
 @contextlib.asynccontextmanager
 async def watch(settings: ClockSettings, jumpy: Jumpy | None = None) -> AsyncIterator[ClockWatch]:
-    made = ClockWatch(settings, timedelta(seconds=1), Metrics.on(CollectorRegistry()), jumpy or read_clocks)
+    made = ClockWatch(settings, timedelta(seconds=1), Metrics.on(CollectorRegistry()), lambda _told: None, jumpy or read_clocks)
     task = asyncio.create_task(made.run())
     try:
         await made.settled.wait()

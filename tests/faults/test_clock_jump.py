@@ -196,7 +196,7 @@ def test_no_timestamp_lies_outside_its_accuracy_whatever_the_clock_does(
         told = call(channel, "ListTimestampAuthorities").authorities[-1]
         wall.set_off(0.0)
         wait_until(lambda: clock_health(channel) == SERVING, "health tells that it is over")
-        events = [event for event in rig.running.events() if event["event"] == "clock"] if rig.running else []
+    events = [event for event in rig.running.events() if event["event"] == "clock"] if rig.running else []
     books = rig.books()
     for fault, begun_s, there_s, back_s, heal_s in rows:
         ends = [end for end in stream.since(begun_s) if end.answered_s <= back_s]
@@ -220,6 +220,7 @@ def test_no_timestamp_lies_outside_its_accuracy_whatever_the_clock_does(
     assert told.clock_offset.ToMilliseconds() == pytest.approx(2000, abs=500)
     assert "2.0" in told.message
     assert len(events) <= 2 * len(FAULTS) + 4, "told when it changes, not at every stamp"
+    assert books.notes["clock-changed"] == len(events), "and journalled"
 
 
 def test_signatures_wait_for_a_clock_that_is_unknown_or_off_parked_or_failed_as_the_caller_chose(

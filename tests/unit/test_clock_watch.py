@@ -17,7 +17,7 @@ from signer.telemetry.metrics import Metrics
 from signer.timestamp.clock.readings import Reading, read_clocks
 from signer.timestamp.clock.sample import SECOND_NS
 from signer.timestamp.clock.settings import ClockSettings, GuardKind
-from signer.timestamp.clock.standing import ClockState
+from signer.timestamp.clock.standing import ClockStanding, ClockState
 from signer.timestamp.clock.watch import ClockWatch
 from tests.support.ntp import HONEST, NtpServer, ntp_servers
 from tests.support.waiting import WITHIN_S
@@ -34,7 +34,8 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.watch = ClockWatch(self.settings, timedelta(seconds=1), Metrics.on(self.registry), self.read)
+        self.told: list[ClockStanding] = []
+        self.watch = ClockWatch(self.settings, timedelta(seconds=1), Metrics.on(self.registry), self.told.append, self.read)
 
     def read(self) -> Reading:
         reading = read_clocks()
@@ -151,8 +152,8 @@ async def test_a_jump_stops_stamps_at_once_is_checked_at_once_and_heals_by_itsel
         await found.becomes(ClockState.TRUSTED)
         found.watch.clock.now()
         await found.until(lambda: found.gauge("state") == 0, "the metric")
-    lines = [line for line in capfd.readouterr().out.splitlines() if "offset_s" in line]
-    assert len(lines) == 3
+    assert [standing.state for standing in found.told] == [ClockState.TRUSTED, ClockState.OFF, ClockState.TRUSTED]
+    assert len([line for line in capfd.readouterr().out.splitlines() if "offset_s" in line]) == 3
 
 
 async def test_a_jump_is_found_without_any_stamp() -> None:

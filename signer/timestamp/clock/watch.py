@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -25,6 +26,9 @@ _SPACING_S = 2.0
 _UNKNOWN = float("nan")
 
 
+OnTold = Callable[[ClockStanding], None]
+
+
 class TimeSource(Protocol):
     """Whoever says what time it is."""
 
@@ -35,13 +39,17 @@ class TimeSource(Protocol):
 class ClockWatch:
     """The clock of the built-in authority, as `clock`, and what keeps it informed. Owned by the event loop.
 
-    error_max: how far the clock may be off. settled: the sources have been asked once, whatever they said.
+    error_max: how far the clock may be off. on_told: hears of each change that is logged. settled: the sources have been asked once,
+    whatever they said.
     """
 
-    def __init__(self, settings: ClockSettings, error_max: timedelta, metrics: Metrics, clocks: Clocks = read_clocks) -> None:
+    def __init__(
+        self, settings: ClockSettings, error_max: timedelta, metrics: Metrics, on_told: OnTold, clocks: Clocks = read_clocks
+    ) -> None:
         self._interval_s = settings.interval_s
         self._spacing_s = min(_SPACING_S, settings.interval_s)
         self._metrics = metrics
+        self._on_told = on_told
         self._alarmed = asyncio.Event()
         self._told: ClockState | None = None
         self.settled = asyncio.Event()
@@ -101,6 +109,7 @@ class ClockWatch:
                 bound_s=standing.bound_s,
                 message=standing.message,
             )
+            self._on_told(standing)
         return standing
 
 
