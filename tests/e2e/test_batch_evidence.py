@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,21 @@ def test_a_run_that_adds_files_gets_a_further_record_over_all_and_the_first_one_
     assert covered(school, first).document_count == 2
     require_proofs(school, covered(school, second), first.signed() | second.signed())
     assert covered(school, third) == covered(school, second), "a run without documents gives the record over all"
+
+
+def test_parallel_runs_of_one_request_end_with_a_record_over_all_their_files(school: grpc.Channel) -> None:
+    ids: dict[str, Any] = {"request_id": fresh_id(), "plan": with_evidence()}
+    names = list(CLASS)
+    with ThreadPoolExecutor(3) as threads:
+        runs = list(
+            threads.map(
+                lambda part: sign_batch(school, {name: CLASS[name] for name in part}, **ids), (names[::3], names[1::3], names[2::3])
+            )
+        )
+    largest = max((covered(school, run) for run in runs), key=lambda record: record.document_count)
+    released = {name: content for run in runs for name, content in run.signed().items()}
+    require_proofs(school, largest, released)
+    assert covered(school, sign_batch(school, [], **ids)) == largest
 
 
 def test_evidence_can_be_asked_for_after_a_class_was_signed(school: grpc.Channel) -> None:
