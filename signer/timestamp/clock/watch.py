@@ -1,4 +1,4 @@
-"""Keeps the guard informed: asks the sources in time, and at once when the clock's state changes; tells people about changes."""
+"""Keeps the guard informed: asks the sources in time, and soon when the clock is not trusted; tells people about changes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ _LOOK_S = 0.5
 _SPACING_S = 2.0
 """Between two questions at the least, as NTP's bursts do (RFC 5905 §13)."""
 _UNKNOWN = float("nan")
-
-
 OnTold = Callable[[ClockStanding], None]
 
 
@@ -63,17 +61,18 @@ class ClockWatch:
 
     async def run(self) -> None:
         """Asks and tells, until cancelled. Returns at once when nobody guards."""
-        clock_s, asked, pause_s = asyncio.get_running_loop().time, self._asked, self._spacing_s
+        clock_s, asked, impatience_s = asyncio.get_running_loop().time, self._asked, self._spacing_s
         while asked is not None:
             last_s = clock_s()
             await asked.ask()
-            is_trusted = self._tell().state is ClockState.TRUSTED
+            if self._tell().state is ClockState.TRUSTED:
+                pause_s, impatience_s = self._interval_s, self._spacing_s
+            else:  # soon again, but sources that are away for hours are not to be pestered meanwhile
+                pause_s, impatience_s = impatience_s, min(self._interval_s, 2 * impatience_s)
             self.settled.set()
-            # Sources that are away for hours are not to be pestered meanwhile.
-            pause_s = self._interval_s if is_trusted else min(self._interval_s, 2 * pause_s)
             if await self._wait(last_s + pause_s):
-                pause_s = self._spacing_s
-                await asyncio.sleep(last_s + pause_s - clock_s())
+                impatience_s = self._spacing_s
+                await asyncio.sleep(last_s + self._spacing_s - clock_s())
         self._tell()
         self.settled.set()
 
