@@ -35,7 +35,13 @@ def check(found: SectionsFound) -> list[Problem]:
 
 def advise(config: Config) -> list[Problem]:
     """What is allowed but probably not meant: to be logged at start and shown by `signer config check`."""
-    return [*_advise_schools(config), *_advise_timestamp(config), *_advise_clock(config), *_advise_files(config)]
+    return [
+        *_advise_schools(config),
+        *_advise_timestamp(config),
+        *_advise_timestamp_http(config),
+        *_advise_clock(config),
+        *_advise_files(config),
+    ]
 
 
 def _check_server(server: ServerSettings) -> Iterator[Problem]:
@@ -224,6 +230,19 @@ def _advise_timestamp(config: Config) -> Iterator[Problem]:
             yield Problem(
                 f"credentials[{credential.id}].school", "the timestamp authority's key should be of no school, so that no client may use it"
             )
+
+
+def _advise_timestamp_http(config: Config) -> Iterator[Problem]:
+    http = config.timestamp.http if config.timestamp is not None else None
+    if http is None or is_loopback(http.listen):
+        return
+    knows_its_clients = http.tls_client_ca is not None or http.basic_password is not None or http.bearer_token is not None
+    if not (knows_its_clients or http.per_second_max or http.address_per_second_max):
+        yield Problem(
+            "timestamp.http",
+            "whoever reaches it may use the authority's key, and fill the journal, as fast as the token signs: give "
+            "address_per_second_max or per_second_max, or say who may with tls_client_ca, basic_user or bearer_token",
+        )
 
 
 def _advise_clock(config: Config) -> Iterator[Problem]:

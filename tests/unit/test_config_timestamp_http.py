@@ -72,3 +72,18 @@ def test_a_private_key_that_others_may_read_is_told(file: Path) -> None:
     (file.parent / "open.pem").touch(0o644)
     config = load(written(file, 'tls_certificate = "f.pem"\ntls_private_key = "open.pem"'))
     assert [problem for problem in map(str, advise(config)) if problem.startswith("timestamp.http.tls_private_key: others may read")]
+
+
+@pytest.mark.parametrize(
+    ("more", "listen", "is_advised"),
+    [
+        ("", "0.0.0.0:3161", True),
+        ("", "127.0.0.1:3161", False),
+        ("address_per_second_max = 5.0", "0.0.0.0:3161", False),
+        (f'{TLS}\nbearer_token = "env:P"', "0.0.0.0:3161", False),
+        (TLS, "0.0.0.0:3161", True),
+    ],
+)
+def test_a_door_open_to_everybody_without_a_limit_is_told(file: Path, more: str, listen: str, is_advised: bool) -> None:
+    told = [problem for problem in map(str, advise(load(written(file, more, listen)))) if "whoever reaches it" in problem]
+    assert bool(told) is is_advised
