@@ -1,17 +1,17 @@
 """The path of a document, written once, in order. The only room that knows the order.
 
  1. same ids before?      a stored outcome is returned, a parked one completed; other content is refused     `document`
- 2. credential usable?    certificate valid now, algorithm fits the key                                       `plan`
+ 2. credential usable?    certificate valid now, algorithm fits the key; above B-T: not revoked               `plan`, `raising`
  3. prepare               a document worker proposes the update; we check it                                  `document`
  4. digest                byte range → signed attributes → the digest the key will sign                       `document`
  5. intent, durable       from here the key may be used                                                       `key_use`
  6. sign                  the token's fair queue; the worker verifies before it answers                       `key_use`
  7. timestamp             over the signature, verified; else the item is parked                               `stamping`
- 8. assemble              the CMS into its hole                                                               `parking`
- 9. outcome, durable      with the material a repeat is answered from                                         `document`, `parking`
+ 8. assemble              the CMS into its hole; above B-T: parked, then raised to its level                  `parking`, `raising`
+ 9. outcome, durable      with the material a repeat is answered from                                         `finishing`, `parking`
 10. release
 
-Beside the path: timestamps for what callers bring (`imprints`), who gives them (`authorities`), and evidence records (RFC 4998) over many
+Beside the path: signed documents raised to a level (`extension`), timestamps for what callers bring (`imprints`), who gives them (`authorities`), and evidence records (RFC 4998) over many
 documents at once (`evidence`, `evidence_batch`, `evidence_renewal`, `evidence_proofs`).
 
 Rules of the room:

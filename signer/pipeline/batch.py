@@ -19,8 +19,9 @@ from typing import Generic, Protocol, TypeVar
 
 from signer.errors import InternalError, SignerError, TimestampPending
 from signer.model import StageTimes
-from signer.pipeline.document import IncomingDocument, SignedDocument, sign_documents
+from signer.pipeline.document import sign_documents
 from signer.pipeline.engine import Engine
+from signer.pipeline.lot import IncomingDocument, SignedDocument
 from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan
 from signer.pipeline.request import Request

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from signer.errors import InvalidArgument, JournalUnavailable, SignerError
 from signer.journal.model import Intent, Outcome, OutcomeKind
 from signer.model import Level, SignatureKey, StageTimes
-from signer.pipeline.document import IncomingDocument
 from signer.pipeline.engine import Engine
+from signer.pipeline.lot import IncomingDocument
 from signer.pipeline.material import Extended, encode, stored_material
 from signer.pipeline.raising import Raising
 from signer.pipeline.request import Request

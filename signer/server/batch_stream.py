@@ -15,9 +15,9 @@ from signer.config.server import ServerSettings
 from signer.errors import SignerError
 from signer.journal import EvidenceHead
 from signer.pipeline.batch import Batch, ItemOutcome, SigningWork
-from signer.pipeline.document import SignedDocument
 from signer.pipeline.evidence import EvidenceKeeping
 from signer.pipeline.evidence_batch import cover_batch
+from signer.pipeline.lot import SignedDocument
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
 from signer.server.document_stream import DocumentStream

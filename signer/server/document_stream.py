@@ -18,7 +18,7 @@ from signer.config.server import ServerSettings
 from signer.errors import BatchTooLarge, DocumentDigestMismatch, InvalidArgument, SignerError
 from signer.model import FieldPlacement
 from signer.pipeline.batch import Batch, DoneT, ItemOutcome
-from signer.pipeline.document import IncomingDocument
+from signer.pipeline.lot import IncomingDocument
 from signer.pipeline.request import shutting_down
 from signer.rpc_status import to_rpc_status
 from signer.server import convert

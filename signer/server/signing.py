@@ -14,9 +14,10 @@ from signer.errors import DocumentDigestMismatch, InvalidArgument, SignerError
 from signer.model import Level, Profile
 from signer.pipeline.batch import Batch, SigningWork
 from signer.pipeline.digests import NO_FIELD, DigestResult, IncomingDigest, SignedDigest, sign_digests
-from signer.pipeline.document import IncomingDocument, sign_documents
+from signer.pipeline.document import sign_documents
 from signer.pipeline.engine import Engine
 from signer.pipeline.evidence import EvidenceKeeping
+from signer.pipeline.lot import IncomingDocument
 from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan, make_ready
 from signer.pipeline.request import Request

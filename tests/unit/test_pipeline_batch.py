@@ -17,8 +17,8 @@ from signer.errors import DocumentNotPdf, InvalidArgument, SignerError
 from signer.journal import Journal
 from signer.model import Credential, FieldPlacement, Level, Profile
 from signer.pipeline.batch import Batch, ItemOutcome, SigningWork
-from signer.pipeline.document import IncomingDocument, SignedDocument
 from signer.pipeline.engine import Engine
+from signer.pipeline.lot import IncomingDocument, SignedDocument
 from signer.pipeline.plan import ReadyPlan
 from signer.pipeline.request import Request
 from signer.telemetry.metrics import Metrics
