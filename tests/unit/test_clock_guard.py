@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from signer.errors import ClockUntrusted
 from signer.timestamp.clock.guard import ClockGuard, UnguardedClock
-from signer.timestamp.clock.readings import Reading, read_clocks
+from signer.timestamp.clock.readings import Reading
 from signer.timestamp.clock.sample import SECOND_NS, Leap, TimeSample
 from signer.timestamp.clock.standing import ClockState
 
@@ -239,7 +239,7 @@ def test_a_timestamp_costs_one_reading_of_the_clocks(world: World) -> None:
 
 
 def test_an_unguarded_clock_says_so() -> None:
-    clock = UnguardedClock(read_clocks)
+    clock = UnguardedClock()
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=30)
     assert clock.standing().state is ClockState.UNGUARDED
     assert {state for state in ClockState if state.issues} == {ClockState.TRUSTED, ClockState.UNGUARDED}

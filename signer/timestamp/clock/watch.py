@@ -53,7 +53,7 @@ class ClockWatch:
         self.settled = asyncio.Event()
         self.clock: Clock
         if settings.guard is GuardKind.UNGUARDED:
-            self.clock, self._asked = UnguardedClock(clocks), None
+            self.clock, self._asked = UnguardedClock(), None
         else:
             guard = ClockGuard(clocks, error_max=error_max, drift_ppm=settings.drift_ppm, on_change=self._on_change)
             source = (NtpServers if settings.guard is GuardKind.NTP else Chronyd)(settings, clocks, Reports(metrics))
