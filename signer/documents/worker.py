@@ -131,9 +131,10 @@ def run(channel: WorkerChannel) -> None:
     limit_memory(start.memory_bytes_max)
     channel.send(Kind.READY, 0)
     while (frame := channel.receive()) is not None:
-        for call in _decode_calls(frame.body).documents:
+        *calls, last = _decode_calls(frame.body).documents
+        for call in calls:
             channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call)))
-        channel.send(Kind.DONE, frame.call_id)
+        channel.finish(frame.call_id, _encode(_reply(last)))
 
 
 def _reply(call: Call) -> Reply | RefusedReply:

@@ -1,6 +1,6 @@
 """How a worker works its calls off: on one thread, or on one thread a session.
 
-Answers go back as they become ready, at most every 5 ms a call, so a fast token costs few messages and a slow one shows honest progress.
+Answers go back as they become ready, at most every 10 ms a call, so a fast token costs few messages and a slow one shows honest progress.
 On `Broken` every item of the worker is answered as certainly not signed (those in other threads' hands are finished first), and it is
 raised again for the program to end with.
 """
@@ -19,7 +19,7 @@ from signer.tokens.login import Broken, SessionSigner, refusal
 from signer.tokens.wire import SignAnswer, SignCall, SignItem, SignReply
 from signer.workers.frames import Kind, WorkerChannel
 
-_FLUSH_S = 0.005
+_FLUSH_S = 0.01
 _decode_call = msgspec.msgpack.Decoder(SignCall).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -39,11 +39,11 @@ class _OpenCall:
         with self.send_lock:
             self.answers.append(answer)
             self.left -= 1
-            if self.left == 0 or perf_counter() - self.flushed_s > _FLUSH_S:
+            if self.left == 0:
+                self.channel.finish(self.call_id, _encode(SignReply(self.answers)))
+            elif perf_counter() - self.flushed_s > _FLUSH_S:
                 self.channel.send(Kind.REPLY, self.call_id, _encode(SignReply(self.answers)))
                 self.answers, self.flushed_s = [], perf_counter()
-            if self.left == 0:
-                self.channel.send(Kind.DONE, self.call_id)
 
 
 class Crew:
