@@ -11,8 +11,9 @@
  9. outcome, durable      with the material a repeat is answered from                                         `finishing`, `parking`
 10. release
 
-Beside the path: signed documents raised to a level (`extension`), timestamps for what callers bring (`imprints`), who gives them (`authorities`), and evidence records (RFC 4998) over many
-documents at once (`evidence`, `evidence_batch`, `evidence_renewal`, `evidence_proofs`).
+Beside the path: signed documents raised to a level (`extension`), timestamps for what callers bring (`imprints`), who gives them
+(`authorities`), and evidence records (RFC 4998) over many documents at once (`evidence`, `evidence_batch`, `evidence_renewal`,
+`evidence_proofs`).
 
 Rules of the room:
 - Up to step 5 an item can be cancelled at any moment; from there on it runs to its journalled outcome, and only the queue of step 6
