@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -16,6 +16,7 @@ from signer.timestamp.client.health import TsaState
 from signer.timestamp.client.tsa import Tsa
 from signer.timestamp.clock import ClockStanding
 from signer.timestamp.settings import TimestampSettings
+from signer.tokens.pool import TokenPool
 
 _APPLIANCES_OWN = ""
 
@@ -52,9 +53,10 @@ class AuthorityStanding:
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """built_in: None when there is none. clock: how the built-in one's clock stands."""
+    """built_in: None when there is none. clock: how the built-in one's clock stands. pools: the tokens, by name."""
 
     engine: Engine
+    pools: Mapping[str, TokenPool]
     outside: TimestampClient
     built_in: TimestampSettings | None
     clock: Callable[[], ClockStanding] | None
@@ -72,6 +74,8 @@ class Authorities:
             credential = self.engine.credentials.resolve(settings.credential, _APPLIANCES_OWN)
             certificate = credential.certificate
             self.engine.credentials.require_usable(credential, now)
+            message = self.pools[credential.token_name].problem
+            state = AuthorityState.OPEN if message else AuthorityState.READY
         except SignerError as error:
             state, message = AuthorityState.OPEN, error.message
         clock = self.clock() if self.clock is not None else None

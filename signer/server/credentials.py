@@ -15,7 +15,6 @@ from signer.server import convert
 from signer.server.door import current_visit
 from signer.tokens.pool import TokenPool
 from signer.v1 import common_pb2, credential_pb2, credential_pb2_grpc
-from signer.workers.supervisor import PlaceState
 
 _PROBLEMS: dict[ProblemKind, Any] = {
     kind: credential_pb2.CredentialProblem.Value(f"CREDENTIAL_PROBLEM_{kind.name}") for kind in ProblemKind
@@ -71,9 +70,8 @@ class CredentialService(credential_pb2_grpc.CredentialServiceServicer):
     def _message(self, credential: Credential) -> credential_pb2.Credential:
         findings = self._engine.credentials.findings(credential, self._engine.utc_now())
         pool = self._pools[credential.token_name]
-        if not any(place.state is PlaceState.READY for place in pool.places):
-            why = pool.fault.message if pool.fault else f"token {pool.name} is not ready; it is tried again by itself"
-            findings.append(Problem(ProblemKind.TOKEN_NOT_READY, why))
+        if pool.problem:
+            findings.append(Problem(ProblemKind.TOKEN_NOT_READY, pool.problem))
         message = credential_pb2.Credential(
             credential_id=credential.id,
             school_id=credential.school_id,

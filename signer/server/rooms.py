@@ -81,7 +81,7 @@ def furnish(config: Config) -> Rooms:
         authority = BuiltInTimestamper(engine, config.timestamp, journal, clock.clock.now)
     engine.timestamper = OutsideTimestamper(tsa_client) if config.stamping.servers else authority
     engine.patience_s = config.stamping.patience_s
-    authorities = Authorities(engine, tsa_client, config.timestamp, None if clock is None else clock.clock.standing)
+    authorities = Authorities(engine, pools, tsa_client, config.timestamp, None if clock is None else clock.clock.standing)
     web = HttpWeb(config.revocation)
     engine.archive = ArchiveDoors(documents, StatusSource(config.revocation, web, metrics, engine.utc_now), _trust(config))
     time = _time(config, engine, journal, authority, authorities)

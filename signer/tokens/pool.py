@@ -100,6 +100,13 @@ class TokenPool:
         """Why a worker last failed to start, if one has not recovered since."""
         return next((place.fault for place in self.places if place.fault is not None), None)
 
+    @property
+    def problem(self) -> str:
+        """Why nothing is signed now, in words; empty while one worker is ready."""
+        if any(place.state is PlaceState.READY for place in self.places):
+            return ""
+        return self.fault.message if self.fault else f"token {self.name} is not ready; it is tried again by itself"
+
     async def start(self) -> None:
         """Starts the workers, one after the other; returns without waiting for them."""
         self._tasks = [asyncio.create_task(self._run_place(place), name=place.spec.name) for place in self.places]

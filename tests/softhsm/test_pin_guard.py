@@ -14,11 +14,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pkcs11 import TokenFlag
 
 from signer.errors import PinHeld, PinLocked, PinSourceUnreadable
-from signer.v1 import admin_pb2_grpc, admin_tokens_pb2, credential_pb2, credential_pb2_grpc
+from signer.v1 import admin_pb2_grpc, admin_tokens_pb2, credential_pb2, credential_pb2_grpc, timestamp_pb2
 from signer.workers.process import WorkerProcess
 from tests.support.calls import metric, reason_of, refused, sign_digests
 from tests.support.daemon import SCHOOL, Running, World, running_daemon
 from tests.support.shim import Action, Ckr, Door, Shim, build
+from tests.support.time_calls import call
 from tests.support.token_worker import spec_of
 from tests.support.waiting import until
 
@@ -82,6 +83,9 @@ def test_a_pin_that_turns_wrong_while_the_daemon_runs_costs_one_try(guarded: tup
         found = {one.credential_id: one for one in credential_pb2_grpc.CredentialServiceStub(school).ListCredentials(request).credentials}
         assert not found["gvcn"].usable
         assert [finding.problem for finding in found["gvcn"].findings] == [credential_pb2.CREDENTIAL_PROBLEM_TOKEN_NOT_READY]
+        [authority] = call(school, "ListTimestampAuthorities").authorities
+        assert authority.state == timestamp_pb2.TIMESTAMP_AUTHORITY_STATE_OPEN, "its key is on that token"
+        assert "PIN" in authority.message
         assert shim.calls(Door.LOGIN) == before + 1
 
 
