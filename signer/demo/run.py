@@ -34,6 +34,7 @@ class Served:
     process: subprocess.Popen[bytes]
     port: int
     metrics_port: int
+    timestamp_port: int
 
 
 def run(folder: Path, *, keep_serving: bool, console: Console) -> int:
@@ -91,7 +92,7 @@ def _await_ready(process: subprocess.Popen[bytes], ready: Path, log: Path, stage
     facts: dict[str, Any] = json.loads(ready.read_text(encoding="utf-8"))
     client = stage.client_config
     client.write_text(client.read_text(encoding="utf-8").replace("@PORT@", str(facts["port"])), encoding="utf-8")
-    return Served(process, facts["port"], facts["metrics_port"])
+    return Served(process, facts["port"], facts["metrics_port"], facts["timestamp_port"])
 
 
 def _sign(stage: Stage, index: int, each: Round, console: Console) -> Signed:
@@ -112,6 +113,13 @@ def _sign(stage: Stage, index: int, each: Round, console: Console) -> Signed:
 def _keep(stage: Stage, daemon: Served, console: Console) -> None:
     console.print(
         f"\nThe daemon goes on serving (pid {daemon.process.pid}); Ctrl-C stops it. Its clients' settings: {_shown(stage.client_config)}"
+    )
+    console.print(
+        f"Its timestamps for any software (RFC 3161), here by OpenSSL and curl:\n"
+        f"   openssl ts -query -data README.md -sha256 -cert | curl -s -H Content-Type:application/timestamp-query --data-binary @- "
+        f"http://127.0.0.1:{daemon.timestamp_port}/tsa | openssl ts -reply -in /dev/stdin -text",
+        soft_wrap=True,
+        highlight=False,
     )
     try:
         daemon.process.wait()

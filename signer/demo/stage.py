@@ -162,6 +162,9 @@ policy_oid = "{POLICY_OID}"
 [timestamp.clock]
 guard = "unguarded"                    # a trial may believe its clock
 
+[timestamp.http]
+listen = "127.0.0.1:0"
+
 [[tokens]]
 name = "demo-school"
 module = "{token.module_path}"
