@@ -151,6 +151,8 @@ def verified_path(chain: Chain, trust: Trust) -> Path:
         at = datetime.fromisoformat(chain.at)
     except ValueError as error:
         raise InternalError("a document worker's chain can't be read") from error
+    if at.utcoffset() is None:
+        raise InternalError("a document worker's chain has a time without a zone")
     anchors = trust.timestamping if chain.is_timestamp else trust.signing
     last = [certificate for certificate, encoded in zip(certificates, chain.certificates, strict=True) if encoded in anchors]
     if not certificates or not last:

@@ -6,12 +6,20 @@ import hashlib
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
+from typing import Any
 
 import pytest
+from asn1crypto.keys import PrivateKeyInfo
+from asn1crypto.x509 import Certificate
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, SigFieldSpec, append_signature_field
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
 from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from signer.algorithms import DigestAlgorithm
 from signer.errors import DocumentDamaged, DocumentEncrypted, DocumentError
@@ -113,6 +121,38 @@ def test_the_update_holds_nothing_of_the_documents_metadata() -> None:
     assert pdfs.PUPIL.encode("utf-16-be") not in update
     assert b"/Title" not in update
     assert b"/Author" not in update
+
+
+def by_others(**how: Any) -> PdfSigner:
+    """pyHanko's own signer with the teacher's key."""
+    key = PrivateKeyInfo.load(teacher().key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+    chain = SimpleCertificateStore.from_certs([Certificate.load(pki.authority().der)])  # type: ignore[no-untyped-call]
+    signer = SimpleSigner(signing_cert=Certificate.load(teacher().der), signing_key=key, cert_registry=chain)
+    return PdfSigner(PdfSignatureMetadata(field_name="Certified", **how), signer)
+
+
+def test_a_document_certified_against_every_change_can_be_raised() -> None:
+    writer = IncrementalPdfFileWriter(BytesIO(pdfs.report_card(5)))
+    lock = FieldMDPSpec(FieldMDPAction.ALL)
+    append_signature_field(writer, SigFieldSpec("Certified", field_mdp_spec=lock, doc_mdp_update_value=MDPPerm.NO_CHANGES))
+    original = by_others(certify=True, docmdp_permissions=MDPPerm.NO_CHANGES).sign_pdf(writer).getvalue()
+    for document in (original + extend(original, data(), contents_bytes=0).update, stamped(stamped(original), data())):
+        report = verify_pdf(document, trust())
+        assert report.indication is Indication.TOTAL_PASSED, report
+
+
+def test_what_another_archivist_stored_is_kept_with_its_keys() -> None:
+    stream = BytesIO(signed())
+    (embedded,) = PdfFileReader(stream).embedded_signatures
+    contents = embedded.pkcs7_content.hex().encode("ascii")
+    DocumentSecurityStore.add_dss(stream, contents, certs=[Certificate.load(teacher().der)])
+    theirs = stream.getvalue()
+    document = stamped(theirs, data())
+    store = DocumentSecurityStore.read_dss(PdfFileReader(BytesIO(document)))
+    assert list(store.vri_entries) == [DocumentSecurityStore.sig_content_identifier(contents)]
+    assert set(stored(document).certificates) >= set(data().certificates)
+    report = verify_pdf(document, trust())
+    assert report.indication is Indication.TOTAL_PASSED, report
 
 
 @pytest.mark.parametrize("at", [0.2, 0.5, 0.9])
