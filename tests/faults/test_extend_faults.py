@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import sqlite3
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +17,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from signer.errors import RemoteError, SignerError
 from tests.support import archive, long_term, pdfs, pki
 from tests.support.archive import Archive, Extended, header, start, stream
-from tests.support.calls import fresh_id
+from tests.support.calls import Answers, fresh_id, intents, plan, sign_batch
 from tests.support.daemon import Running, start_daemon
-from tests.support.rig import Books, Record, kill, workers
+from tests.support.rig import Books, Record, kill, wait_until, workers
 from tests.support.tsa import TsaProcess, write_identity
 
 COUNT = 12
@@ -61,7 +65,11 @@ class Rig:
         server = {"name": "outside", "url": tsa.url, "ca_files": [str(place.world.root_file)], "timeout_s": 1.0, "pause_s_max": 1.0}
         self.journal = f"sqlite:///{place.world.folder / fresh_id().replace('/', '-')}.db"
         self.config = place.world.config(
-            "faults.toml", tsas=[server], stamping={"patience_s": 0.2}, journal={"url": self.journal}, revocation={"pause_s": 0.0}
+            "faults.toml",
+            tsas=[server],
+            stamping={"patience_s": 0.2},
+            journal={"url": self.journal},
+            revocation={"pause_s": 0.0, "cache_s_max": 0.0},
         )
         self.running: Running = start_daemon(self.config)
 
@@ -132,6 +140,43 @@ def test_the_daemon_dies_midway_and_a_repeat_completes_the_rest(rig: Rig, docume
     assert done.summary.replayed >= 3
     record("the daemon dies while a class is archived", client_saw=seen.value.reason.value, lost=0, extra_key_uses=0)
     check(rig, documents, done)
+
+
+def test_the_daemon_dies_between_signature_and_level_and_no_key_is_used_twice(rig: Rig, record: Record) -> None:
+    """CAs answer so slowly that the class is caught signed, parked, and waiting for its validation data."""
+    request_id, cards = fresh_id(), {f"d{number}": pdfs.report_card(number, pages=1) for number in range(4)}
+    journal = Path(rig.journal.removeprefix("sqlite:///"))
+    rig.place.responder.stop()
+    rig.place.shelf.delay_s = 1.0
+
+    def sign() -> Answers:
+        with rig.place.world.channel(rig.running.port) as channel:
+            return sign_batch(channel, cards, plan=plan("gvcn", archive.LTA), request_id=request_id)
+
+    def broken() -> None:
+        with pytest.raises(SignerError):
+            sign()
+
+    signing = threading.Thread(target=broken)
+    signing.start()
+    wait_until(lambda: parked(journal) == len(cards), "the class is parked")
+    rig.running.process.send_signal(signal.SIGKILL)
+    signing.join()
+    rig.running.process.wait()
+    rig.place.shelf.delay_s = 0.0
+    rig.place.serve()
+    rig.running = start_daemon(rig.config)
+    done = sign()
+    assert done.reasons() == {}
+    assert sorted(intents(journal, request_id)) == sorted(cards), "one intent a document: one key use"
+    for content in done.contents.values():
+        assert long_term.valid_now(content, pki.root().der) == [True, True]
+    record("the daemon dies between signature and level", client_saw="SERVICE_UNREACHABLE", lost=0, extra_key_uses=0)
+
+
+def parked(journal: Path) -> int:
+    with contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as database:
+        return int(database.execute("SELECT count(*) FROM signature WHERE state = 'parked'").fetchone()[0])
 
 
 def test_document_workers_die_midway_and_nobody_notices(rig: Rig, documents: dict[str, bytes], record: Record) -> None:
