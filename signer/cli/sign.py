@@ -46,7 +46,12 @@ _STOPPED = Text("signer: stopped: {why}. Next: {step}", "signer: dừng: {why}. 
 @click.argument("source", type=click.Path(exists=True, path_type=Path), metavar="FILE_OR_FOLDER")
 @click.option("--school", envvar="SIGNER_SCHOOL", metavar="ID", help="The school in whose name is signed.")
 @click.option("--credential", envvar="SIGNER_CREDENTIAL", metavar="ID", help="Whose key signs; `signer credentials` lists them.")
-@click.option("--level", envvar="SIGNER_LEVEL", type=click.Choice(_LEVELS), help="Baseline level: b-t adds a timestamp.  [default: b-t]")
+@click.option(
+    "--level",
+    envvar="SIGNER_LEVEL",
+    type=click.Choice(_LEVELS),
+    help="Baseline level: b-t adds a timestamp, b-lt and b-lta what verifies it years later.  [default: b-t]",
+)
 @click.option("--profile", envvar="SIGNER_PROFILE", type=click.Choice(_PROFILES), help="Kind of signature.  [default: pades]")
 @click.option("--algorithm", envvar="SIGNER_ALGORITHM", metavar="NAME", help="Such as rsa-pss-sha256. Default: the credential's.")
 @click.option("--field", default="", metavar="NAME", help="The PDF signature field to fill or make. Default: the daemon's choice.")

@@ -194,7 +194,8 @@ class Metrics:
         Gauge,
         Spec(
             "signer_clock_state",
-            "Whether the built-in authority issues: 0 trusted, 1 unguarded; or not: 2 unknown, 3 off, 4 contradicted, 5 leap second.",
+            "1 for the state that the built-in authority's clock is in, 0 for the others. It issues in trusted and unguarded.",
+            (("state", "trusted, unguarded, unknown, off, contradicted, leap-second"),),
         ),
     ]
     clock_offset_seconds: Annotated[
@@ -241,7 +242,10 @@ class Metrics:
         ),
     ]
     authority_connections: Annotated[Gauge, Spec("signer_authority_connections", "HTTP connections open to the built-in authority now.")]
-    parked_signatures: Annotated[Gauge, Spec("signer_parked_signatures", "Signatures in the journal that wait for their timestamp.")]
+    parked_signatures: Annotated[
+        Gauge,
+        Spec("signer_parked_signatures", "Signatures in the journal that wait for their timestamp, or for a repeat to reach their level."),
+    ]
     parked_completed: Annotated[
         Counter, Spec("signer_parked_completed_total", "Parked signatures that got their timestamp without being asked for again.")
     ]
