@@ -54,7 +54,7 @@ class Watch:
 
     def clock_changed(self, standing: ClockStanding) -> None:
         """The built-in authority's clock came to be trusted, or ceased to be (EN 319 421 §7.12 wants it on record)."""
-        detail: dict[str, str | int] = {"state": standing.state.name.lower(), "message": standing.message}
+        detail: dict[str, str | int] = {"state": standing.state.value, "message": standing.message}
         if standing.offset_s is not None and standing.bound_s is not None:
             detail |= {"offset_us": round(standing.offset_s * 1e6), "bound_us": round(standing.bound_s * 1e6)}
         self._note(NoteKind.CLOCK_CHANGED, "clock", detail)

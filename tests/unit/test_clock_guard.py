@@ -66,7 +66,7 @@ class World:
     def refuses(self, state: ClockState) -> str:
         with pytest.raises(ClockUntrusted) as refused:
             self.guard.now()
-        assert refused.value.metadata["state"] == state.name
+        assert refused.value.metadata["state"] == state.value
         assert self.state is state
         return refused.value.message
 

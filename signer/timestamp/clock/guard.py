@@ -63,7 +63,7 @@ class ClockGuard:
         reading = self._clocks()
         verdict = self._judge(reading)
         if verdict.state is not ClockState.TRUSTED:
-            raise ClockUntrusted(f"no timestamp is issued: {self._explain(verdict)}", state=verdict.state.name)
+            raise ClockUntrusted(f"no timestamp is issued: {self._explain(verdict)}", state=verdict.state.value)
         return _as_datetime(reading.wall_ns)
 
     def standing(self) -> ClockStanding:

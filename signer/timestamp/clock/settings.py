@@ -48,7 +48,10 @@ def _server(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClockSettings:
-    """`[timestamp.clock]`: who vouches for the system clock. Beyond accuracy_ms, or when nobody does, no timestamp is issued."""
+    """`[timestamp.clock]`: who vouches for the system clock. Beyond accuracy_ms, or when nobody does, no timestamp is issued.
+
+    Nor from two seconds before an announced leap second to the first check after it.
+    """
 
     guard: Annotated[
         GuardKind,

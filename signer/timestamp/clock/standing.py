@@ -2,23 +2,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
+from enum import Enum
 
 
-class ClockState(IntEnum):
-    """Value of `signer_clock_state`. Timestamps are issued in TRUSTED and UNGUARDED only."""
+class ClockState(Enum):
+    """The value is a label of `signer_clock_state`. Timestamps are issued in TRUSTED and UNGUARDED only."""
 
-    TRUSTED = 0
+    TRUSTED = "trusted"
     """Its error is known and within the accuracy."""
-    UNGUARDED = 1
+    UNGUARDED = "unguarded"
     """Nobody looks, as the configuration says."""
-    UNKNOWN = 2
+    UNKNOWN = "unknown"
     """The time sources have not vouched for it yet, or too long ago, or too vaguely."""
-    OFF = 3
+    OFF = "off"
     """Its error is known and may exceed the accuracy."""
-    CONTRADICTED = 4
+    CONTRADICTED = "contradicted"
     """The time sources and the steady clock disagree on how much time has passed."""
-    LEAP_SECOND = 5
+    LEAP_SECOND = "leap-second"
     """Within a few seconds of an announced leap second."""
 
     @property

@@ -93,7 +93,8 @@ class ClockWatch:
     def _tell(self) -> ClockStanding:
         """Metrics every time, a line when the state is another one than last time."""
         standing, metrics = self.clock.standing(), self._metrics
-        metrics.clock_state.set(standing.state)
+        for state in ClockState:
+            metrics.clock_state.labels(state=state.value).set(standing.state is state)
         metrics.clock_offset_seconds.set(_UNKNOWN if standing.offset_s is None else standing.offset_s)
         metrics.clock_error_bound_seconds.set(_UNKNOWN if standing.bound_s is None else standing.bound_s)
         metrics.clock_check_age_seconds.set(_UNKNOWN if standing.age_s is None else standing.age_s)
@@ -102,7 +103,7 @@ class ClockWatch:
             log = _log.info if standing.state is ClockState.TRUSTED else _log.warning
             log(
                 "clock",
-                state=standing.state.name.lower(),
+                state=standing.state.value,
                 issuing=standing.state.issues,
                 offset_s=standing.offset_s,
                 bound_s=standing.bound_s,
