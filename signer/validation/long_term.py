@@ -89,7 +89,7 @@ def examine(document: bytes, trust: TrustAnchors, now: datetime, *, with_chains:
         found = _Found(open_to_verify(document), now)
         if not with_chains:
             return Examination(found.lacks_timestamp, (), is_complete=False)
-        chains = tuple(_chain(found, each, trust, now, allow_sha1=allow_sha1) for each in found.signers())
+        chains = tuple(_chain(found, each, trust, now, allow_sha1=allow_sha1) for each in found.signers)
     held = found.certificates
     needed = {link for chain in chains for link in chain.path.certificates[:-1]}
     return Examination(found.lacks_timestamp, chains, needed <= held and all(all(chain.covered) for chain in chains))
@@ -135,12 +135,14 @@ class _Found:
         """Whether a signature has neither a timestamp of its own nor a document timestamp after it."""
         return any(self._time(each) is None for each in self.signatures)
 
-    def signers(self) -> Iterator[_Signer]:
+    @cached_property
+    def signers(self) -> tuple[_Signer, ...]:
         """All signers and timestamp authorities."""
+        found = []
         for each in self.signatures:
-            yield _signer(each.signed_data, is_timestamp=_is_timestamp(each), at=self._time(each) or self.now)
-            for token in _tokens(each):
-                yield _signer(token, is_timestamp=True, at=_gen_time(token))
+            found.append(_signer(each.signed_data, is_timestamp=_is_timestamp(each), at=self._time(each) or self.now))
+            found += [_signer(token, is_timestamp=True, at=_gen_time(token)) for token in _tokens(each)]
+        return tuple(found)
 
     def _time(self, signature: EmbeddedPdfSignature) -> datetime | None:
         if _is_timestamp(signature):
@@ -165,7 +167,7 @@ class _Found:
     @cached_property
     def certificates(self) -> frozenset[x509.Certificate]:
         """All that the document holds."""
-        return frozenset((*self.stored_certificates, *(link for each in self.signers() for link in (each.certificate, *each.others))))
+        return frozenset((*self.stored_certificates, *(link for each in self.signers for link in (each.certificate, *each.others))))
 
     @cached_property
     def ocsps(self) -> tuple[bytes, ...]:

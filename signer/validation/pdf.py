@@ -29,11 +29,14 @@ from signer.errors import DocumentTooCostly, InvalidArgument
 from signer.formats.pades.reading import open_to_verify
 from signer.formats.pades.refusal import refusals
 from signer.model import Level
+from signer.validation import names
 from signer.validation.hole import leaves_out_only_itself
 from signer.validation.indication import INDICATIONS, Status, changes, coverage, findings, is_trusted, path
 from signer.validation.policy import SIGNATURES, SIGNER_KEY_USAGE, context
 from signer.validation.report import Coverage, Indication, PdfReport, SignatureKind, SignatureReport, TimestampReport
 from signer.validation.trust import TrustAnchors
+
+names.install()
 
 SIGNATURES_MAX: Final = 100
 """More than any record has (about 15); the work grows with the square of it."""
