@@ -18,6 +18,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -26,10 +27,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.algorithms import DigestAlgorithm
 from signer.documents.wire import Chain, ExamineCall, ExaminedReply, ExtendCall, Trust
-from signer.errors import InternalError, VerificationFailed
+from signer.errors import InternalError
 from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check, splice
 from signer.formats.status.answer import Answer, AnswerKind
-from signer.formats.status.path import Path, find_path
+from signer.formats.status.path import Path, find_path, verified_path
 from signer.formats.status.question import Question
 from signer.model import Credential, Level
 from signer.pipeline.engine import Engine
@@ -46,9 +47,13 @@ async def require_status(engine: Engine, request: Request, credential: Credentia
     Raises VerificationFailed, CertificateRevoked, CertificateStatusUnavailable or DeadlineExceeded.
     """
     doors = engine.require_archive()
-    others = [x509.load_der_x509_certificate(each) for each in (*credential.chain, *doors.trust.intermediates)]
-    anchors = [x509.load_der_x509_certificate(each) for each in doors.trust.signing]
-    path = find_path(x509.load_der_x509_certificate(credential.certificate), others, anchors, engine.utc_now())
+    path = find_path(
+        x509.load_der_x509_certificate(credential.certificate),
+        _configured(credential.chain),
+        _configured(doors.trust.signing),
+        engine.utc_now(),
+        configured=_configured(doors.trust.intermediates),
+    )
     await asyncio.gather(*(doors.status.answer(question, answer_by_s(request)) for question in path.questions))
 
 
@@ -106,7 +111,7 @@ class Raising:
         certificates: dict[bytes, None] = {}
         missing: dict[tuple[bytes, bytes], Question] = {}
         for chain in found.chains:
-            path = verified_path(chain, self._doors.trust)
+            path = path_of(chain, self._doors.trust)
             certificates.update(dict.fromkeys(each.public_bytes(Encoding.DER) for each in path.certificates))
             missing |= {asked.key: asked for asked, has in zip(path.questions, chain.covered, strict=True) if not has}
         self._request.check()
@@ -144,23 +149,22 @@ class Raising:
         return splice(prepared, stamp.timestamp)
 
 
-def verified_path(chain: Chain, trust: Trust) -> Path:
+def path_of(chain: Chain, trust: Trust) -> Path:
     """A worker's chain, verified anew; VerificationFailed unless it leads to an anchor."""
     try:
         certificates = [x509.load_der_x509_certificate(each) for each in chain.certificates]
         at = datetime.fromisoformat(chain.at)
     except ValueError as error:
         raise InternalError("a document worker's chain can't be read") from error
-    if at.utcoffset() is None:
-        raise InternalError("a document worker's chain has a time without a zone")
+    if at.utcoffset() is None or len(chain.covered) != len(certificates) - 1:
+        raise InternalError("a document worker's chain has a time without a zone, or another number of answers than questions")
     anchors = trust.timestamping if chain.is_timestamp else trust.signing
-    last = [certificate for certificate, encoded in zip(certificates, chain.certificates, strict=True) if encoded in anchors]
-    if not certificates or not last:
-        raise VerificationFailed("a chain of the document leads to no configured CA; it was left as it is")
-    path = find_path(certificates[0], certificates[1:], last, at)
-    if path.certificates != tuple(certificates) or len(chain.covered) != len(path.questions):
-        raise VerificationFailed("a chain of the document is not what it seemed; it was left as it is")
-    return path
+    return verified_path(certificates, _configured(anchors), at, configured=_configured(trust.intermediates))
+
+
+@lru_cache(maxsize=64)
+def _configured(certificates: tuple[bytes, ...]) -> tuple[x509.Certificate, ...]:
+    return tuple(x509.load_der_x509_certificate(each) for each in certificates)
 
 
 def _encoded(answers: Sequence[Answer], kind: AnswerKind) -> tuple[bytes, ...]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from asn1crypto import cms
@@ -206,9 +206,9 @@ class _Found:
 
 
 def _chain(found: _Found, signer: _Signer, trust: TrustAnchors, now: datetime, *, allow_sha1: bool) -> Chain:
-    anchors = trust.timestamping if signer.is_timestamp else trust.signing
-    others = (*signer.others, *found.stored_certificates, *(x509.load_der_x509_certificate(each) for each in trust.intermediates))
-    path = find_path(signer.certificate, others, [x509.load_der_x509_certificate(each) for each in anchors], signer.at)
+    anchors = _loaded_der(trust.timestamping if signer.is_timestamp else trust.signing)
+    others = (*signer.others, *found.stored_certificates)
+    path = find_path(signer.certificate, others, anchors, signer.at, configured=_loaded_der(trust.intermediates))
     terms = Terms(at=signer.at, now=now, allow_sha1=allow_sha1)
     return Chain(path, signer.is_timestamp, signer.at, tuple(found.covers(question, terms) for question in path.questions))
 
@@ -217,6 +217,12 @@ def _signer(signed_data: cms.SignedData, *, is_timestamp: bool, at: datetime) ->
     found = extract_certificate_info(signed_data)
     (certificate,) = _loaded([found.signer_cert])
     return _Signer(certificate, _loaded(found.other_certs[:_CERTIFICATES_MAX]), is_timestamp, at)
+
+
+@lru_cache(maxsize=8)
+def _loaded_der(certificates: tuple[bytes, ...]) -> tuple[x509.Certificate, ...]:
+    """The configured ones: the same for every document."""
+    return tuple(x509.load_der_x509_certificate(each) for each in certificates)
 
 
 def _loaded(certificates: Iterable[asn1_x509.Certificate]) -> tuple[x509.Certificate, ...]:

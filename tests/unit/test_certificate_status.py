@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import ocsp as x509_ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signer.errors import CertificateRevoked, VerificationFailed
 from signer.formats.status import crl, ocsp
 from signer.formats.status.answer import AnswerKind, AnswerRefused, Terms
-from signer.formats.status.path import find_path
+from signer.formats.status.path import find_path, verified_path
 from signer.formats.status.question import Question
 from tests.support import cas, pki
 
@@ -181,6 +183,27 @@ def test_a_path_leads_over_what_came_along_to_an_anchor() -> None:
     path = find_path(leaf().x509, [leaf(2).x509, pki.authority().x509], [pki.root().x509], NOW)
     assert path.certificates == (leaf().x509, pki.authority().x509, pki.root().x509)
     assert [each.certificate for each in path.questions] == [leaf().x509, pki.authority().x509]
+
+
+def test_sha1_is_taken_on_a_certificate_that_the_configuration_names_alone(tmp_path: Path) -> None:
+    """The government's first generation: a CA certificate that its root signed with SHA-1."""
+    commands = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -sha1 -keyout root.key -out root.pem -subj /CN=G1-Root -days 30",
+        "openssl req -newkey rsa:2048 -nodes -keyout ca.key -out ca.csr -subj /CN=G1-CA -addext basicConstraints=critical,CA:true",
+        "openssl x509 -req -in ca.csr -CA root.pem -CAkey root.key -sha1 -out ca.pem -days 20 -copy_extensions copy",
+    )
+    for command in commands:
+        subprocess.run(command.split(), cwd=tmp_path, capture_output=True, check=True)
+    root, ca = (x509.load_pem_x509_certificate((tmp_path / name).read_bytes()) for name in ("root.pem", "ca.pem"))
+    key = load_pem_private_key((tmp_path / "ca.key").read_bytes(), None)
+    teacher = pki.issue("Teacher", pki.rsa_key(1), pki.Issued(ca, key))  # type: ignore[arg-type]
+    now = datetime.now(UTC)
+    assert find_path(teacher.x509, [], [root], now, configured=[ca]).certificates == (teacher.x509, ca, root)
+    assert verified_path([teacher.x509, ca, root], [root], now, configured=[ca]).questions
+    with pytest.raises(VerificationFailed):
+        find_path(teacher.x509, [ca], [root], now)
+    with pytest.raises(VerificationFailed):
+        verified_path([teacher.x509, ca, root], [root], now)
 
 
 def test_an_anchor_itself_has_nothing_to_be_asked() -> None:

@@ -1,18 +1,22 @@
 """From a certificate up to a trust anchor, every link verified (RFC 5280 §6.1, the part that names and signatures make).
 
 What a full validation adds (policies, name constraints, usages of the leaf) is the validator's business; here it must be certain that an
-anchor vouches for each certificate, and with it for the addresses that stand in it.
+anchor vouches for each certificate, and with it for the addresses that stand in it. SHA-1 is taken on certificates that the configuration
+names (the government's first generation of CAs), on no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from signer.errors import VerificationFailed
 from signer.formats.status.question import Question
@@ -30,15 +34,23 @@ class Path:
     @property
     def questions(self) -> tuple[Question, ...]:
         """What has to be asked about: every certificate but the anchor."""
-        return tuple(Question(*pair) for pair in zip(self.certificates, self.certificates[1:], strict=False))
+        return tuple(Question(*pair) for pair in pairwise(self.certificates))
 
 
-def find_path(leaf: x509.Certificate, others: Iterable[x509.Certificate], anchors: Iterable[x509.Certificate], at: datetime) -> Path:
-    """A path from `leaf` over some of `others` to one of `anchors`, all of it valid at `at` (aware).
+def find_path(
+    leaf: x509.Certificate,
+    others: Iterable[x509.Certificate],
+    anchors: Iterable[x509.Certificate],
+    at: datetime,
+    *,
+    configured: Iterable[x509.Certificate] = (),
+) -> Path:
+    """A path from `leaf` over some of `others` and `configured` to one of `anchors`, all of it valid at `at` (aware).
 
-    VerificationFailed when there is none.
+    configured: intermediates that the configuration names. VerificationFailed when there is no path.
     """
-    search = _Search(_by_subject(others), _by_subject(anchors), at)
+    named = frozenset(configured)
+    search = _Search(_by_subject((*others, *named)), _by_subject(anchors), at, named)
     found = search.up((leaf,))
     if found is None:
         raise VerificationFailed(
@@ -53,11 +65,16 @@ class _Search:
     """Depth first; tries are counted, so that crossing certificates can't make it long."""
 
     def __init__(
-        self, others: dict[x509.Name, list[x509.Certificate]], anchors: dict[x509.Name, list[x509.Certificate]], at: datetime
+        self,
+        others: dict[x509.Name, list[x509.Certificate]],
+        anchors: dict[x509.Name, list[x509.Certificate]],
+        at: datetime,
+        named: frozenset[x509.Certificate],
     ) -> None:
         self._others = others
         self._anchors = anchors
         self._at = at
+        self._named = named
         self._tries = _TRIES_MAX
 
     def up(self, path: tuple[x509.Certificate, ...]) -> tuple[x509.Certificate, ...] | None:
@@ -79,7 +96,43 @@ class _Search:
 
     def _issued(self, issuer: x509.Certificate, certificate: x509.Certificate, length: int) -> bool:
         self._tries -= 1
-        return self._tries >= 0 and _may_issue(issuer, length - 1) and is_issued_by(certificate, issuer)
+        return self._tries >= 0 and _may_issue(issuer, length - 1) and _links(certificate, issuer, self._named)
+
+
+def verified_path(
+    certificates: Sequence[x509.Certificate],
+    anchors: Iterable[x509.Certificate],
+    at: datetime,
+    *,
+    configured: Iterable[x509.Certificate] = (),
+) -> Path:
+    """The path that these certificates are said to be, leaf first; VerificationFailed unless they are.
+
+    From the anchor down, so that no key is used to verify with before an anchor vouches for it: a stranger's may cost seconds.
+    """
+    named = frozenset(configured)
+    is_path = 0 < len(certificates) <= _LENGTH_MAX + 1 and certificates[-1] in anchors
+    is_path = is_path and all(each.not_valid_before_utc <= at <= each.not_valid_after_utc for each in certificates)
+    pairs = reversed(list(enumerate(pairwise(certificates))))
+    if not is_path or not all(_may_issue(issuer, index) and _links(certificate, issuer, named) for index, (certificate, issuer) in pairs):
+        raise VerificationFailed("a chain of the document leads to no configured CA, or is not what it seemed; it was left as it is")
+    return Path(tuple(certificates))
+
+
+def _links(certificate: x509.Certificate, issuer: x509.Certificate, named: frozenset[x509.Certificate]) -> bool:
+    return is_issued_by(certificate, issuer) or (certificate in named and _is_issued_with_sha1(certificate, issuer))
+
+
+def _is_issued_with_sha1(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """What `verify_directly_issued_by` does, for a digest that it does not take any more."""
+    key, digest = issuer.public_key(), certificate.signature_hash_algorithm
+    if certificate.issuer != issuer.subject or not isinstance(key, rsa.RSAPublicKey) or not isinstance(digest, hashes.SHA1):
+        return False
+    try:
+        key.verify(certificate.signature, certificate.tbs_certificate_bytes, padding.PKCS1v15(), digest)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
