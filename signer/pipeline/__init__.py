@@ -4,7 +4,7 @@
  2. credential usable?    certificate valid now, algorithm fits the key; above B-T: not revoked               `plan`, `raising`
  3. prepare               a document worker proposes the update; we check it                                  `document`
  4. digest                byte range → signed attributes → the digest the key will sign                       `document`
- 5. intent, durable       from here the key may be used                                                       `key_use`
+ 5. intent, durable       from here the key may be used; ids that were taken for new and are not: back to 1    `key_use`
  6. sign                  the token's fair queue; the worker verifies before it answers                       `key_use`
  7. timestamp             over the signature, verified; else the item is parked                               `stamping`
  8. assemble              the CMS into its hole; above B-T: parked, then raised to its level                  `parking`, `raising`

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from signer.errors import InternalError, InvalidArgument, SignerError
+from signer.errors import InternalError, InvalidArgument, RequestIdReused, SignatureSettled, SignerError
 from signer.journal.model import Intent, Outcome, OutcomeKind, Stored
 from signer.model import FieldPlacement, SignatureKey, StageTimes
 from signer.pipeline.engine import Engine
@@ -46,11 +47,26 @@ async def sign_digests(engine: Engine, request: Request, plan: ReadyPlan, items:
     request.check()
     keys = {item.document_id: SignatureKey(request.school_id, request.request_id, item.document_id) for item in items}
     async with engine.inside(keys.values()):
+        if request.is_new:  # as `document` takes ids for new
+            with contextlib.suppress(SignatureSettled, RequestIdReused):
+                return await _sign(engine, request, plan, items, keys, {})
+            request.is_new = False
         stored = await engine.ledger.look_up(list(keys.values()))
-        results = {item.document_id: _before_signing(plan, item, stored.get(keys[item.document_id])) for item in items}
-        fresh = [item for item in items if results[item.document_id] is None]
-        if fresh:
-            await _sign_fresh(engine, request, plan, [(keys[item.document_id], item) for item in fresh], results)
+        return await _sign(engine, request, plan, items, keys, stored)
+
+
+async def _sign(
+    engine: Engine,
+    request: Request,
+    plan: ReadyPlan,
+    items: Sequence[IncomingDigest],
+    keys: Mapping[str, SignatureKey],
+    stored: Mapping[SignatureKey, Stored],
+) -> list[DigestResult]:
+    results = {item.document_id: _before_signing(plan, item, stored.get(keys[item.document_id])) for item in items}
+    fresh = [item for item in items if results[item.document_id] is None]
+    if fresh:
+        await _sign_fresh(engine, request, plan, [(keys[item.document_id], item) for item in fresh], results)
     return [results[item.document_id] or InternalError("an item was left without a result") for item in items]
 
 

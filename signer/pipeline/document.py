@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import timedelta, timezone
 
 from signer.documents.wire import PrepareCall, PreparedReply
-from signer.errors import InternalError, SignerError
+from signer.errors import InternalError, RequestIdReused, SignatureSettled, SignerError
 from signer.formats.cms.template import CmsTemplate
 from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check
 from signer.journal.model import Intent, Stored
@@ -47,18 +47,45 @@ async def sign_documents(
     async with engine.inside([item.key for item in items]):
         try:
             request.check()
-            left = await _answer_stored(lot, items)  # 1
-            request.check()
-            fresh = await _require_status(lot, [item for item in left if item.parked is None])  # 2
-            fresh = await _prepare(lot, fresh)  # 3, 4
-            fresh = await _use_key(lot, fresh)  # 5, 6
-            left = await stamp_lot(lot, [*fresh, *(item for item in left if item.is_parked)])  # 7
+            left = await (_sign_new(lot, items) if request.is_new else _sign_unless_stored(lot, items))  # 1 to 6
+            left = await stamp_lot(lot, left)  # 7
             left = await raise_lot(lot, assemble_lot(lot, left))  # 8
             await release_lot(lot, left)  # 9, 10
         except SignerError as error:
             for item in items:
                 item.result = item.result or error.copy()
     return [item.result or InternalError("an item was left without a result") for item in items]
+
+
+async def _sign_unless_stored(lot: Lot, items: Sequence[Item]) -> list[Item]:
+    """Steps 1 to 6 for ids that may have come before. Returns what is to be stamped: the signed, and parked ones of a level above B-T."""
+    left = await _answer_stored(lot, items)
+    lot.request.check()
+    signed = await _use_key(lot, await _make_digests(lot, [item for item in left if not item.is_parked]))
+    return [*signed, *(item for item in left if item.is_parked)]
+
+
+async def _sign_new(lot: Lot, items: Sequence[Item]) -> list[Item]:
+    """The same for ids taken for new, which saves a way to the journal: step 5 finds out if they are not, before a key is used.
+
+    Then they are looked up after all; so is what was refused before that step, because a stored outcome counts more.
+    """
+    prepared = await _make_digests(lot, items)
+    refused = [item for item in items if item.result is not None]
+    left = await _answer_stored(lot, refused) if refused else []
+    try:
+        return [*await _use_key(lot, prepared), *left]
+    except (SignatureSettled, RequestIdReused):
+        lot.request.is_new = False
+    left += await _answer_stored(lot, prepared)
+    lot.request.check()
+    signed = await _use_key(lot, [item for item in left if not item.is_parked])
+    return [*signed, *(item for item in left if item.is_parked)]
+
+
+async def _make_digests(lot: Lot, items: Sequence[Item]) -> list[Item]:
+    """Steps 2 to 4."""
+    return await _prepare(lot, await _require_status(lot, items))
 
 
 async def _answer_stored(lot: Lot, items: Sequence[Item]) -> list[Item]:
@@ -74,6 +101,7 @@ async def _answer_stored(lot: Lot, items: Sequence[Item]) -> list[Item]:
         if isinstance(material, Finished):
             _replay(lot, item, material)
         elif isinstance(material, Parked | Stamped):
+            item.result = None
             item.is_parked, item.attempt = True, found.attempts if found else 0
             item.parked = material if isinstance(material, Parked) else material.parked
             if isinstance(material, Stamped):

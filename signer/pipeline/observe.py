@@ -34,4 +34,5 @@ class Observer:
             times = result.times
             spent_s = (times.queue_s, times.token_s, times.document_s, times.timestamp_s, times.journal_s)
             for stage, seconds in zip(self._stages, spent_s, strict=True):
-                stage.observe(seconds)
+                if seconds:  # a stage that had no part in it says nothing about how long such a stage takes
+                    stage.observe(seconds)

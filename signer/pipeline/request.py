@@ -13,7 +13,8 @@ from signer.errors import Cancelled, DeadlineExceeded, ShuttingDown
 class Request:
     """One RPC's right to work. deadline_s: on the loop's clock. Cancelled by the door when the caller goes away or the daemon drains.
 
-    drained: set when the daemon is stopping and its patience has ended: nothing more is begun.
+    drained: set when the daemon is stopping and its patience has ended: nothing more is begun. is_new: no ids of it were met in the journal
+    so far.
     """
 
     client_id: str
@@ -22,6 +23,7 @@ class Request:
     deadline_s: float
     clock_s: Callable[[], float]
     is_cancelled: bool = False
+    is_new: bool = True
     drained: asyncio.Event = field(default_factory=asyncio.Event)
 
     def cancel(self) -> None:
