@@ -71,5 +71,6 @@ def test_any_bytes_on_a_connection_leave_the_door_as_it_was(pieces: list[bytes])
                 said = await one.ended()
             assert all(part.startswith(b" 200") or part[:2] in {b" 4", b" 1"} for part in said.split(b"HTTP/1.1")[1:])
             assert (await asked(here.port, post())).failure == ""
+            assert here.counted("http-500") == 0
 
     asyncio.run(meet())

@@ -187,6 +187,7 @@ async def test_only_those_who_know_the_password_or_the_token_are_let_in(tmp_path
         for refused in ("X: y", basic("vnedu:mat khau"), basic("vnedu:"), "Authorization: Bearer mật khẩu", "Authorization: Bearer"):
             answer = await asked(here.port, post(QUERY, refused))
             assert (answer.status, answer.headers["www-authenticate"][:5]) == (401, "Basic")
+        assert (await asked(here.port, post(QUERY, "Authorization: Bearer any").replace(b"any", b"\xff\xfe"))).status == 401
         assert len(here.stamper.clients) == 3
 
 
