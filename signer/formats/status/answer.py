@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
+
+from signer.errors import CertificateRevoked
 
 CLOCKS_APART_MAX: Final = timedelta(minutes=5)
 """How far a CA's clock may be from ours."""
@@ -57,6 +61,17 @@ class AnswerRefused(Exception):
         super().__init__(text)
         self.check = check
         self.text = text
+
+
+@contextmanager
+def refusing_what_is_no(kind: str) -> Iterator[None]:
+    """A block that reads an answer. The parser is lazy and its errors differ by the field that is broken: all mean AnswerRefused."""
+    try:
+        yield
+    except (AnswerRefused, CertificateRevoked):
+        raise
+    except Exception as unreadable:
+        raise AnswerRefused("encoding", f"no {kind} in DER: {type(unreadable).__name__}") from unreadable
 
 
 def check_time(this_update: datetime, good_until: datetime, terms: Terms) -> None:

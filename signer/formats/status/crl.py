@@ -8,9 +8,9 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from signer.formats.status.answer import Answer, AnswerKind, AnswerRefused, Terms, check_digest, check_time
+from signer.formats.status.answer import Answer, AnswerKind, AnswerRefused, Terms, check_digest, check_time, refusing_what_is_no
 from signer.formats.status.ocsp import revoked
-from signer.formats.status.question import Question
+from signer.formats.status.question import UNREADABLE, Question
 
 _KNOWN_CRITICAL: Final = frozenset({x509.IssuingDistributionPoint.oid})
 
@@ -25,12 +25,8 @@ class Crl:
     @classmethod
     def read(cls, encoded: bytes) -> Crl:
         """AnswerRefused for what is no CRL in DER."""
-        try:
-            parsed = x509.load_der_x509_crl(encoded)
-            parsed.extensions  # noqa: B018  # parsed when asked
-        except Exception as unreadable:  # the loader's errors differ by the field that is broken
-            raise AnswerRefused("encoding", f"no CRL in DER: {type(unreadable).__name__}") from unreadable
-        return cls(encoded, parsed)
+        with refusing_what_is_no("CRL"):
+            return cls(encoded, x509.load_der_x509_crl(encoded))
 
 
 def judge(crl: Crl, question: Question, terms: Terms) -> Answer:
@@ -40,6 +36,11 @@ def judge(crl: Crl, question: Question, terms: Terms) -> Answer:
         AnswerRefused: it can't be relied on, or is not about the certificate.
         CertificateRevoked: it names the certificate, and can be relied on.
     """
+    with refusing_what_is_no("CRL"):
+        return _judge(crl, question, terms)
+
+
+def _judge(crl: Crl, question: Question, terms: Terms) -> Answer:
     parsed = crl.parsed
     if parsed.issuer != question.certificate.issuer:
         raise AnswerRefused("certificate", "it is another CA's")
@@ -93,7 +94,7 @@ def _check_scope(parsed: x509.CertificateRevocationList, question: Question) -> 
 def _is_ca(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except UNREADABLE:
         return False
 
 
@@ -107,5 +108,5 @@ def _digest(parsed: x509.CertificateRevocationList) -> hashes.HashAlgorithm | No
 def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:
     try:
         return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
-    except (x509.ExtensionNotFound, ValueError):
+    except UNREADABLE:
         return None

@@ -19,9 +19,18 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signer.errors import CertificateRevoked
-from signer.formats.status.answer import CLOCKS_APART_MAX, Answer, AnswerKind, AnswerRefused, Terms, check_digest, check_time
+from signer.formats.status.answer import (
+    CLOCKS_APART_MAX,
+    Answer,
+    AnswerKind,
+    AnswerRefused,
+    Terms,
+    check_digest,
+    check_time,
+    refusing_what_is_no,
+)
 from signer.formats.status.path import is_issued_by
-from signer.formats.status.question import Question
+from signer.formats.status.question import UNREADABLE, Question
 
 _PSS: Final = "1.2.840.113549.1.1.10"
 _CERT_ID_HASHES: Final = frozenset({"sha1", "sha256", "sha384", "sha512"})
@@ -40,6 +49,11 @@ def judge(encoded: bytes, question: Question, terms: Terms) -> Answer:
         AnswerRefused: it can't be relied on.
         CertificateRevoked: it says so, and can be relied on.
     """
+    with refusing_what_is_no("OCSP response"):
+        return _judge(encoded, question, terms)
+
+
+def _judge(encoded: bytes, question: Question, terms: Terms) -> Answer:
     response, single = _read(encoded)
     _check_subject(single, question)
     good_until = single.next_update_utc or single.this_update_utc + terms.age_max
@@ -65,18 +79,12 @@ def revoked(question: Question, at: datetime | None, reason: x509.ReasonFlags | 
 
 
 def _read(encoded: bytes) -> tuple[ocsp.OCSPResponse, ocsp.OCSPSingleResponse]:
-    try:
-        response = ocsp.load_der_ocsp_response(encoded)
-        status = response.response_status
-        is_answer = status is ocsp.OCSPResponseStatus.SUCCESSFUL
-        singles = list(response.responses) if is_answer else []
-        is_known = not is_answer or not any(extension.critical for extension in response.extensions)
-    except Exception as unreadable:  # the loader's errors differ by the field that is broken
-        raise AnswerRefused("encoding", f"no OCSP response: {type(unreadable).__name__}") from unreadable
-    if not is_answer:
-        raise AnswerRefused("refused", f"the responder answered {status.name}")
-    if not is_known:
+    response = ocsp.load_der_ocsp_response(encoded)
+    if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+        raise AnswerRefused("refused", f"the responder answered {response.response_status.name}")
+    if any(extension.critical for extension in response.extensions):
         raise AnswerRefused("encoding", "it has a critical extension that is not known here")
+    singles = list(response.responses)
     if len(singles) != 1:
         raise AnswerRefused("certificate", f"it is about {len(singles)} certificates instead of the one asked about")
     return response, singles[0]
@@ -111,7 +119,7 @@ def _check_delegate(signer: x509.Certificate, question: Question, produced_at: d
     try:
         usages = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         signer.extensions.get_extension_for_class(x509.OCSPNoCheck)
-    except (x509.ExtensionNotFound, ValueError) as absent:
+    except UNREADABLE as absent:
         raise AnswerRefused("signer", f"its responder's certificate does not allow it without a further question: {absent}") from absent
     if ExtendedKeyUsageOID.OCSP_SIGNING not in usages:
         raise AnswerRefused("signer", "its responder's certificate is not for signing OCSP answers")

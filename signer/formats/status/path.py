@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from signer.errors import VerificationFailed
-from signer.formats.status.question import Question
+from signer.formats.status.question import UNREADABLE, Question
 
 _LENGTH_MAX: Final = 8
 _TRIES_MAX: Final = 64
@@ -155,7 +155,7 @@ def _may_issue(issuer: x509.Certificate, cas_below: int) -> bool:
         return issuer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
     except x509.ExtensionNotFound as absent:
         return absent.oid == x509.KeyUsage.oid
-    except ValueError:
+    except UNREADABLE:
         return False
 
 

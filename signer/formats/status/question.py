@@ -10,6 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
+UNREADABLE: Final = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError)
+"""What reading a certificate's extension raises where it is not there, or not well-formed."""
 _URLS_MAX: Final = 4
 _URL_LENGTH_MAX: Final = 1024
 
@@ -36,7 +38,7 @@ class Question:
         """Where OCSP is asked (RFC 5280 §4.2.2.1); http alone, a few at most."""
         try:
             access = self.certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-        except (x509.ExtensionNotFound, ValueError):
+        except UNREADABLE:
             return ()
         places = [each.access_location for each in access if each.access_method == AuthorityInformationAccessOID.OCSP]
         return _http(places)
@@ -50,7 +52,7 @@ class Question:
     def _points(self) -> Iterator[x509.DistributionPoint]:
         try:
             yield from self.certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-        except (x509.ExtensionNotFound, ValueError):
+        except UNREADABLE:
             return
 
 
