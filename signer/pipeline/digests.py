@@ -45,29 +45,28 @@ async def sign_digests(engine: Engine, request: Request, plan: ReadyPlan, items:
     Raises only what stops all of them before any key was used: JournalUnavailable, Cancelled, DeadlineExceeded.
     """
     request.check()
-    keys = {item.document_id: SignatureKey(request.school_id, request.request_id, item.document_id) for item in items}
-    async with engine.inside(keys.values()):
+    keyed = [(SignatureKey(request.school_id, request.request_id, item.document_id), item) for item in items]
+    keys = [key for key, _item in keyed]
+    async with engine.inside(keys):
         if request.is_new:  # as `document` takes ids for new
             with contextlib.suppress(SignatureSettled, RequestIdReused):
-                return await _sign(engine, request, plan, items, keys, {})
+                return await _sign(engine, request, plan, keyed, {})
             request.is_new = False
-        stored = await engine.ledger.look_up(list(keys.values()))
-        return await _sign(engine, request, plan, items, keys, stored)
+        return await _sign(engine, request, plan, keyed, await engine.ledger.look_up(keys))
 
 
 async def _sign(
     engine: Engine,
     request: Request,
     plan: ReadyPlan,
-    items: Sequence[IncomingDigest],
-    keys: Mapping[str, SignatureKey],
+    keyed: Sequence[tuple[SignatureKey, IncomingDigest]],
     stored: Mapping[SignatureKey, Stored],
 ) -> list[DigestResult]:
-    results = {item.document_id: _before_signing(plan, item, stored.get(keys[item.document_id])) for item in items}
-    fresh = [item for item in items if results[item.document_id] is None]
+    results = {item.document_id: _before_signing(plan, item, stored.get(key)) for key, item in keyed}
+    fresh = [(key, item) for key, item in keyed if results[item.document_id] is None]
     if fresh:
-        await _sign_fresh(engine, request, plan, [(keys[item.document_id], item) for item in fresh], results)
-    return [results[item.document_id] or InternalError("an item was left without a result") for item in items]
+        await _sign_fresh(engine, request, plan, fresh, results)
+    return [results[item.document_id] or InternalError("an item was left without a result") for _key, item in keyed]
 
 
 def _before_signing(plan: ReadyPlan, item: IncomingDigest, stored: Stored | None) -> DigestResult | None:
