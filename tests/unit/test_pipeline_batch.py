@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,14 @@ from prometheus_client import CollectorRegistry
 from signer.algorithms import SignatureAlgorithm
 from signer.documents.wire import PrepareCall, PreparedReply
 from signer.errors import DocumentNotPdf, InvalidArgument, SignerError
-from signer.journal import Journal
-from signer.model import Credential, FieldPlacement, Level, Profile
+from signer.journal import Intent, Journal, Outcome, OutcomeKind
+from signer.model import Credential, FieldPlacement, Level, Profile, SignatureKey
 from signer.pipeline.batch import Batch, ItemOutcome, SigningWork
+from signer.pipeline.document import sign_documents
 from signer.pipeline.engine import Engine
 from signer.pipeline.lot import IncomingDocument, SignedDocument
-from signer.pipeline.plan import ReadyPlan
+from signer.pipeline.material import Finished, encode
+from signer.pipeline.plan import ReadyPlan, fingerprint
 from signer.pipeline.request import Request
 from signer.telemetry.metrics import Metrics
 from signer.tokens.chains import Issuers
@@ -76,7 +79,8 @@ class Bench:
         plan = ReadyPlan(Profile.PADES, Level.B_B, credential, ALGORITHM, FIELD, "1f")
         clock_s = asyncio.get_running_loop().time
         request = Request("client", "1", "r", clock_s() + 60, clock_s)
-        self.batch = Batch(self.engine, request, SigningWork(self.engine, request, plan), documents_max=4, bytes_max=1000)
+        self.work = SigningWork(self.engine, request, plan)
+        self.batch = Batch(self.engine, request, self.work, documents_max=4, bytes_max=1000)
 
     async def submit(self, first: int, count: int, size_bytes: int = 10) -> None:
         for number in range(first, first + count):
@@ -183,3 +187,20 @@ async def test_a_bug_ends_its_documents_with_a_reference_and_no_detail(count: in
         assert outcome.result.reason.value == "INTERNAL"
         assert "pupil" not in outcome.result.message + str(outcome.result.metadata)
         assert outcome.result.metadata["reference"]
+
+
+async def test_a_stored_outcome_counts_although_its_document_can_be_prepared_no_more(bench: Bench) -> None:
+    """Here the refuser refuses all; one of them was signed before."""
+    request, plan = bench.batch.request, bench.work.plan
+    stored = IncomingDocument("d1", b"signed before", FIELD)
+    content_sha256 = sha256(stored.content).digest()
+    key = SignatureKey(request.school_id, request.request_id, stored.document_id)
+    intent = Intent(key, fingerprint(plan, FIELD, content_sha256), "client", "gvcn", "1f", ALGORITHM, b"d" * 32, plan.name)
+    material = Finished(b"update", datetime.now(UTC), None, "1f", ALGORITHM, b"w" * 32)
+    journal = bench.engine.ledger
+    (attempt,) = await journal.intend([intent])
+    await journal.settle([Outcome(key, attempt, OutcomeKind.RELEASED, encode(material), b"s" * 32)])
+    new, replayed = await sign_documents(bench.engine, request, plan, [IncomingDocument("d0", b"new", FIELD), stored])
+    assert isinstance(new, DocumentNotPdf)
+    assert isinstance(replayed, SignedDocument)
+    assert (replayed.material, replayed.replayed, replayed.source_sha256) == (material, True, content_sha256)
