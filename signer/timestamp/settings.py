@@ -44,7 +44,12 @@ class TimestampHttpSettings:
     ] = 0.0
     connections_max: Annotated[int, Field(ge=1, le=100_000, description="Connections open at once; one more is closed at once.")] = 1024
     address_connections_max: Annotated[
-        int, Field(ge=1, le=100_000, description="Connections of one client address; raise it for a proxy that stands in front.")
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="Connections of one client address; with TLS also new ones a second. Raise it for a proxy in front.",
+        ),
     ] = 128
     idle_s: Annotated[
         float,

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from signer.demo.pem import write_certificates
 from signer.demo.tls_pki import TlsPki
 from signer.errors import ConfigError
 from signer.server.timestamp_http.allowance import Allowance, Allowances
@@ -163,6 +165,22 @@ async def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path) 
         async with line(here.port) as one:
             await one.ended()
         await until_true(lambda: here.connections == 0, "the connection to be given back")
+
+
+async def test_handshakes_of_one_client_are_bounded_in_number_a_second_because_each_costs_a_signature(tmp_path: Path) -> None:
+    pki = TlsPki.create()
+    pki.server().write_pem(tmp_path, "server")
+    write_certificates(tmp_path / "ca.crt", pki.certificate)
+    settings: dict[str, Any] = {"tls_certificate": tmp_path / "server.crt", "tls_private_key": tmp_path / "server.key"}
+    trust = ssl.create_default_context(cafile=tmp_path / "ca.crt")
+    refused = 0
+    async with opened(address_connections_max=2, idle_s=30, **settings) as here:
+        for _ in range(20):
+            try:
+                await asked(here.port, post(), ssl=trust, server_hostname="localhost")
+            except (OSError, asyncio.IncompleteReadError):
+                refused += 1
+    assert refused > 0
 
 
 def test_an_allowance_is_a_seconds_worth_at_once_and_then_evenly() -> None:

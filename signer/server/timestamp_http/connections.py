@@ -14,6 +14,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from signer.errors import ConfigError
+from signer.server.timestamp_http.allowance import Allowances
 from signer.settings import split_listen
 from signer.telemetry.logs import get_logger
 from signer.timestamp.settings import TimestampHttpSettings
@@ -96,6 +97,7 @@ class Connections:
         self._handler = handler
         self._open: set[Connection] = set()
         self._taken: Counter[str] = Counter()
+        self._handshakes_of = Allowances(settings.address_connections_max)
         self._handshakes: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._socket: socket.socket | None = None
@@ -156,7 +158,7 @@ class Connections:
                 await asyncio.sleep(_ACCEPT_PAUSE_S)
                 continue
             connection = protocols.connection(address[0])
-            if len(self) >= self._settings.connections_max or self._taken[connection.account] >= self._settings.address_connections_max:
+            if not self._has_room(connection.account):
                 self._refuse(accepted)
                 continue
             self._taken[connection.account] += 1
@@ -164,6 +166,11 @@ class Connections:
             task = asyncio.create_task(self._greet(accepted, connection))
             self._handshakes.add(task)
             task.add_done_callback(self._handshakes.discard)
+
+    def _has_room(self, account: str) -> bool:
+        if len(self) >= self._settings.connections_max or self._taken[account] >= self._settings.address_connections_max:
+            return False
+        return self._tls is None or not self._handshakes_of.take(account, asyncio.get_running_loop().time())
 
     def _refuse(self, accepted: socket.socket) -> None:
         with accepted:
