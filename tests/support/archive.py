@@ -33,7 +33,7 @@ class _OnToken:
         return self.public
 
 
-@dataclass(frozen=True)
+@dataclass
 class Archive:
     """The world and its CAs. leaves: the certificates on the token, by label."""
 
@@ -42,9 +42,16 @@ class Archive:
     shelf: Shelf
     responder: OpensslOcsp
     leaves: dict[str, pki.Issued]
+    revoked: tuple[pki.Issued, ...] = ()
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether both CAs answer, and nobody is revoked."""
+        return self.responder.process is not None and self.shelf.status == 200 and not self.revoked
 
     def serve(self, *revoked: pki.Issued) -> None:
         """Both CAs answer, from now on; these are revoked."""
+        self.revoked = revoked
         issued = tuple(each.x509 for each in self.leaves.values())
         self.responder.start(issued, tuple(each.x509 for each in revoked))
         self.shelf.status = 200
