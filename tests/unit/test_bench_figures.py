@@ -31,7 +31,9 @@ def folder(tmp_path: Path) -> Path:
 
 def test_bench_batch_messages_carry_every_document_under_an_id_of_its_own(folder: Path) -> None:
     documents = orders.Documents(order(Work.BATCH, folder=str(folder)))
-    parsed = [signing_pb2.BatchSignDocumentsRequest.FromString(message).document for message in documents.messages(7)]
+    lots = [(count, signing_pb2.BatchSignDocumentsRequest.FromString(message).lot.documents) for count, message in documents.messages(7)]
+    assert [count for count, _ in lots] == [len(lot) for _, lot in lots]
+    parsed = [document for _, lot in lots for document in lot]
     assert [len(document.data) for document in parsed] == [*SIZES_BYTES, *SIZES_BYTES, SIZES_BYTES[0]]
     assert [document.size_bytes for document in parsed] == [len(document.data) for document in parsed]
     assert len({document.document_id for document in parsed}) == 7
