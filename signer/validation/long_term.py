@@ -3,7 +3,7 @@
 One document, in this order:
 1. every signature and timestamp is verified as `pdf` does: one that fails is not worth keeping, and refuses the document. One that is
    merely not provable any more (its certificate has expired since) goes on: that is what archiving is for;
-2. a signature has its time when a timestamp of its own or a document timestamp after it says so;
+2. a signature has its time when a timestamp of its own or a document timestamp after it says so, by an authority with a path to an anchor;
 3. each signer and each timestamp authority gets a path to an anchor, valid at that time, over certificates of the signature, of the DSS and
    of the configuration;
 4. each certificate on it is covered when the DSS holds a verified answer that was good at that time or made later.
@@ -86,10 +86,10 @@ def examine(document: bytes, trust: TrustAnchors, now: datetime, *, with_chains:
     """
     _require_standing(verify_pdf(document, trust, now))
     with refusals():
-        found = _Found(open_to_verify(document), now)
+        found = _Found(open_to_verify(document), trust, now)
         if not with_chains:
             return Examination(found.lacks_timestamp, (), is_complete=False)
-        chains = tuple(_chain(found, each, trust, now, allow_sha1=allow_sha1) for each in found.signers)
+        chains = tuple(_chain(found, each, allow_sha1=allow_sha1) for each in found.signers)
     held = found.certificates
     needed = {link for chain in chains for link in chain.path.certificates[:-1]}
     return Examination(found.lacks_timestamp, chains, needed <= held and all(all(chain.covered) for chain in chains))
@@ -122,34 +122,67 @@ class _Found:
     """A verified document taken apart. now: what counts as the time of a signature without a timestamp."""
 
     reader: PdfFileReader
+    trust: TrustAnchors
     now: datetime
     _known: dict[tuple[tuple[bytes, bytes], datetime], bool] = field(default_factory=dict)
+    _paths: dict[_Signer, Path] = field(default_factory=dict)
 
     @cached_property
     def signatures(self) -> tuple[EmbeddedPdfSignature, ...]:
         """Signatures and document timestamps, oldest first."""
         return tuple(sorted(self.reader.embedded_signatures, key=lambda each: each.signed_revision))
 
+    @cached_property
+    def stamps(self) -> tuple[tuple[_Signer, ...], ...]:
+        """Who stamped each: the authority of a document timestamp, or those of the timestamps over a signature's value."""
+        return tuple(
+            tuple(
+                _signer(token, is_timestamp=True, at=_gen_time(token))
+                for token in ([each.signed_data] if _is_timestamp(each) else extract_tst_data_iter(each.signer_info, signed=False))
+            )
+            for each in self.signatures
+        )
+
     @property
     def lacks_timestamp(self) -> bool:
-        """Whether a signature has neither a timestamp of its own nor a document timestamp after it."""
-        return any(self._time(each) is None for each in self.signatures)
+        """Whether a signature has neither a timestamp of its own nor a document timestamp after it, by an authority that is believed."""
+        return any(self._time(index) is None for index, each in enumerate(self.signatures) if not _is_timestamp(each))
 
     @cached_property
     def signers(self) -> tuple[_Signer, ...]:
         """All signers and timestamp authorities."""
-        found = []
-        for each in self.signatures:
-            found.append(_signer(each.signed_data, is_timestamp=_is_timestamp(each), at=self._time(each) or self.now))
-            found += [_signer(token, is_timestamp=True, at=_gen_time(token)) for token in _tokens(each)]
+        found: list[_Signer] = []
+        for index, each in enumerate(self.signatures):
+            if not _is_timestamp(each):
+                found.append(_signer(each.signed_data, is_timestamp=False, at=self._time(index) or self.now))
+            found += self.stamps[index]
         return tuple(found)
 
-    def _time(self, signature: EmbeddedPdfSignature) -> datetime | None:
-        if _is_timestamp(signature):
-            return _gen_time(signature.signed_data)
-        own = [_gen_time(token) for token in _tokens(signature)]
-        later = [_gen_time(each.signed_data) for each in self.signatures if _is_timestamp(each) and _is_after(each, signature)]
-        return min((*own, *later), default=None)
+    def _time(self, index: int) -> datetime | None:
+        """The first moment that a believed timestamp proves for a signature."""
+        revision = self.signatures[index].signed_revision
+        later = [
+            stamps[0]
+            for each, stamps in zip(self.signatures, self.stamps, strict=True)
+            if _is_timestamp(each) and each.signed_revision > revision
+        ]
+        return min((each.at for each in (*self.stamps[index], *later) if self._is_believed(each)), default=None)
+
+    def _is_believed(self, stamp: _Signer) -> bool:
+        try:
+            self.path(stamp)
+        except VerificationFailed:
+            return False
+        return True
+
+    def path(self, signer: _Signer) -> Path:
+        """To an anchor; VerificationFailed when there is none."""
+        if signer not in self._paths:
+            anchors = _loaded_der(self.trust.timestamping if signer.is_timestamp else self.trust.signing)
+            others = (*signer.others, *self.stored_certificates)
+            configured = _loaded_der(self.trust.intermediates)
+            self._paths[signer] = find_path(signer.certificate, others, anchors, signer.at, configured=configured)
+        return self._paths[signer]
 
     @cached_property
     def store(self) -> DocumentSecurityStore | None:
@@ -205,11 +238,9 @@ class _Found:
                 continue
 
 
-def _chain(found: _Found, signer: _Signer, trust: TrustAnchors, now: datetime, *, allow_sha1: bool) -> Chain:
-    anchors = _loaded_der(trust.timestamping if signer.is_timestamp else trust.signing)
-    others = (*signer.others, *found.stored_certificates)
-    path = find_path(signer.certificate, others, anchors, signer.at, configured=_loaded_der(trust.intermediates))
-    terms = Terms(at=signer.at, now=now, allow_sha1=allow_sha1)
+def _chain(found: _Found, signer: _Signer, *, allow_sha1: bool) -> Chain:
+    path = found.path(signer)
+    terms = Terms(at=signer.at, now=found.now, allow_sha1=allow_sha1)
     return Chain(path, signer.is_timestamp, signer.at, tuple(found.covers(question, terms) for question in path.questions))
 
 
@@ -241,15 +272,6 @@ def _contents(references: list[object], purpose: DecodePurpose) -> Iterator[byte
 
 def _is_timestamp(signature: EmbeddedPdfSignature) -> bool:
     return bool(signature.sig_object_type == _TIMESTAMP)
-
-
-def _is_after(timestamp: EmbeddedPdfSignature, signature: EmbeddedPdfSignature) -> bool:
-    return bool(timestamp.signed_revision > signature.signed_revision)
-
-
-def _tokens(signature: EmbeddedPdfSignature) -> list[cms.SignedData]:
-    """The timestamps over a signature's value."""
-    return [] if _is_timestamp(signature) else list(extract_tst_data_iter(signature.signer_info, signed=False))
 
 
 def _gen_time(token: cms.SignedData) -> datetime:

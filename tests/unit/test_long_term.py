@@ -111,6 +111,14 @@ def test_a_signer_whose_certificate_has_expired_since_has_its_path_of_then() -> 
         look(signed(None, expired))
 
 
+def test_a_timestamp_of_an_authority_that_is_not_believed_proves_no_time() -> None:
+    nobody = TrustAnchors((pki.root().der,), (), (pki.authority().der,))
+    assert examine(signed(), nobody, NOW, with_chains=False).lacks_timestamp
+    assert not examine(signed(), trust(), NOW, with_chains=False).lacks_timestamp
+    with pytest.raises(VerificationFailed, match="no chain"):
+        examine(signed(), nobody, NOW, with_chains=True)
+
+
 def _other_imprint() -> bytes:
     return pdfs.signed(
         pdfs.report_card(1, pages=1),
