@@ -45,18 +45,58 @@ class SignatureKey:
     document_id: str
 
 
+class AppearanceStyle(Enum):
+    """The look of a visible signature after Decree 30/2020; the value is its name in the configuration and on the command line."""
+
+    PERSON = "person"
+    ORGANISATION = "organisation"
+    ANNEX = "annex"
+    CERTIFIED_COPY = "certified-copy"
+
+    @property
+    def takes_image(self) -> bool:
+        """A signature image or a seal; the others are text alone."""
+        return self in (AppearanceStyle.PERSON, AppearanceStyle.ORGANISATION)
+
+
+@dataclass(frozen=True, slots=True)
+class PageRectangle:
+    """A place on a page. page: from 1, negative from the last (-1). The rest: points from the page's lower left corner, before rotation."""
+
+    page: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """What a visible signature is asked to look like, and where.
+
+    lines: empty for the style's own wording. image_id: empty for the one enrolled for the credential. rectangle: None for the existing
+    field's own, or the style's place.
+    """
+
+    style: AppearanceStyle
+    lines: tuple[str, ...] = ()
+    image_id: str = ""
+    rectangle: PageRectangle | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class FieldPlacement:
     """Which signature field of a PDF is filled, and what its dictionary says (ISO 32000-2 12.8.1).
 
-    field_name: an existing empty field, or the name of a new invisible one. name, reason, location: /Name, /Reason and /Location,
-    left out when empty.
+    field_name: an existing empty field, or the name of a new one. name, reason, location: /Name, /Reason and /Location, left out when
+    empty. appearance: None for an invisible signature.
     """
 
     field_name: str
     name: str = ""
     reason: str = ""
     location: str = ""
+    appearance: Appearance | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from signer.access.settings import ClientSettings
 from signer.config.problems import Problem, did_you_mean
 from signer.config.server import ServerSettings
 from signer.config.tree import Config, TrustSettings
+from signer.documents.settings import AppearanceSettings
+from signer.errors import InvalidArgument
+from signer.formats.pades.appearance.png import size_of
 from signer.secrets import PinSource
 from signer.settings import is_loopback
 from signer.timestamp.clock.settings import GuardKind, split_server
@@ -97,6 +100,30 @@ def _check_credential_tokens(credentials: tuple[CredentialSettings, ...], tokens
     for credential in credentials:
         if credential.token not in names:
             yield Problem(f"credentials[{credential.id}].token", f"no token '{credential.token}'{did_you_mean(credential.token, names)}")
+
+
+def _check_appearance(appearance: AppearanceSettings, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
+    """The font is not looked for: who shows no text needs none."""
+    schools = {credential.id: credential.school for credential in credentials}
+    yield from _unique("appearance.images", "id", (f"{image.id}@{school}" for image in appearance.images for school in image.schools))
+    yield from _unique("appearance.images", "credential", (image.credential for image in appearance.images if image.credential))
+    for image in appearance.images:
+        path = f"appearance.images[{image.id}]"
+        if image.credential and image.credential not in schools:
+            yield Problem(f"{path}.credential", f"no credential '{image.credential}'{did_you_mean(image.credential, schools)}")
+        elif image.credential and schools[image.credential] not in image.schools:
+            yield Problem(
+                f"{path}.credential", f"'{image.credential}' is of school '{schools[image.credential]}', which is none of `schools`"
+            )
+        missing = list(_file(f"{path}.file", image.file, "export it, or correct the path"))
+        yield from missing or _check_png(f"{path}.file", image.file)
+
+
+def _check_png(key: str, file: Path) -> Iterator[Problem]:
+    try:
+        size_of(file.read_bytes())
+    except InvalidArgument as error:
+        yield Problem(key, error.message)
 
 
 def _check_clients(clients: tuple[ClientSettings, ...]) -> Iterator[Problem]:
@@ -186,6 +213,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("tokens",), _check_tokens),
     (("credentials",), _check_credentials),
     (("credentials", "tokens"), _check_credential_tokens),
+    (("appearance", "credentials"), _check_appearance),
     (("clients",), _check_clients),
     (("trust",), _check_trust),
     (("timestamp", "credentials"), _check_timestamp),

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from signer.access.settings import ClientSettings
 from signer.config.server import ServerSettings
-from signer.documents.settings import DocumentSettings
+from signer.documents.settings import AppearanceSettings, DocumentSettings
 from signer.journal.settings import JournalSettings
 from signer.revocation.settings import RevocationSettings
 from signer.telemetry.settings import LogSettings, MetricsSettings
@@ -41,6 +41,9 @@ class Config:
         default_factory=JournalSettings
     )
     documents: Annotated[DocumentSettings, Field(description="The document workers.")] = field(default_factory=DocumentSettings)
+    appearance: Annotated[AppearanceSettings, Field(description="What visible signatures are made of.")] = field(
+        default_factory=AppearanceSettings
+    )
     tokens: Annotated[tuple[TokenSettings, ...], Field(description="The PKCS#11 tokens.")] = ()
     credentials: Annotated[tuple[CredentialSettings, ...], Field(description="The keys callers may name.")] = ()
     clients: Annotated[tuple[ClientSettings, ...], Field(description="The school software that is let in.")] = ()

@@ -44,6 +44,7 @@ from signer.errors import (
     WorkerUnavailable,
     leaves,
 )
+from signer.formats.pades.appearance.artwork import Artwork
 from signer.workers.gathering import Gathering
 from signer.workers.process import INHERITED, WorkerLost, WorkerProcess, WorkerSpec
 from signer.workers.supervisor import Place
@@ -67,6 +68,7 @@ class _Job:
     call: Call
     results: Gathering[Any]
     index: int
+    artwork: Artwork | None = None
     tries: int = 0
 
     def settle(self, result: Reply | SignerError) -> None:
@@ -104,13 +106,13 @@ class DocumentPool:
             job.settle(WorkerUnavailable("the daemon is stopping"))
         self._jobs.clear()
 
-    async def prepare(self, calls: Sequence[PrepareCall]) -> list[PreparedReply | SignerError]:
-        """Prepares documents; a reply or an error for each, in order, when all have ended.
+    async def prepare(self, calls: Sequence[PrepareCall], artwork: Artwork | None = None) -> list[PreparedReply | SignerError]:
+        """Prepares documents; a reply or an error for each, in order, when all have ended. artwork: what their appearances show.
 
         Errors: a leaf of DocumentError; DocumentTooCostly when a document exceeded its time or memory or killed its worker twice. May be
         cancelled at any time: no key is near.
         """
-        return await self._ask(calls)
+        return await self._ask(calls, artwork)
 
     async def examine(self, call: ExamineCall) -> ExaminedReply:
         """What a signed document lacks. Raises as `prepare` returns, and DocumentUnsigned, VerificationFailed or CertificateRevoked."""
@@ -126,9 +128,9 @@ class DocumentPool:
             return reply
         raise reply
 
-    async def _ask(self, calls: Sequence[Call]) -> list[Any]:
+    async def _ask(self, calls: Sequence[Call], artwork: Artwork | None = None) -> list[Any]:
         results: Gathering[Any] = Gathering(len(calls))
-        self._jobs.extend(_Job(call, results, index) for index, call in enumerate(calls))
+        self._jobs.extend(_Job(call, results, index, artwork) for index, call in enumerate(calls))
         self.feed_soon()
         return await results.future
 
@@ -162,21 +164,21 @@ class DocumentPool:
         while self._jobs and (worker := self._idlest()) is not None:
             jobs = self._next_jobs()
             if jobs:
-                worker.open_call(_encode(Calls([job.call for job in jobs])), _Frame(self, jobs))
+                worker.open_call(_encode(Calls([job.call for job in jobs], jobs[0].artwork)), _Frame(self, jobs))
 
     def _idlest(self) -> WorkerProcess | None:
         with_room = [worker for worker in self._workers if worker.calls_open < _FRAMES_IN_HAND and not worker.is_lost]
         return min(with_room, key=lambda worker: worker.calls_open, default=None)
 
     def _next_jobs(self) -> list[_Job]:
-        """The next frame's documents: few enough to spread over the workers, and a suspect alone."""
+        """The next frame's documents: few enough to spread over the workers, with one artwork at most, and a suspect alone."""
         count_max = max(1, min(_FRAME_DOCUMENTS_MAX, -(-len(self._jobs) // max(1, len(self._workers)))))
         jobs: list[_Job] = []
         size_bytes = 0
         while self._jobs and len(jobs) < count_max:
             job = self._jobs[0]
             size_bytes += len(job.call.document)
-            if jobs and (size_bytes > _FRAME_BYTES_MAX or job.tries or jobs[0].tries):
+            if jobs and (size_bytes > _FRAME_BYTES_MAX or job.tries or jobs[0].tries or job.artwork is not jobs[0].artwork):
                 break
             self._jobs.popleft()
             if job.results.is_wanted:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from signer.algorithms import DigestAlgorithm
+from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.fast.fallback import FallbackReason
 from signer.model import FieldPlacement
 
@@ -64,9 +65,13 @@ Call: TypeAlias = PrepareCall | ExamineCall | ExtendCall
 
 
 class Calls(msgspec.Struct, frozen=True):
-    """CALL: answer these, in order; a REPLY for each, as it is ready."""
+    """CALL: answer these, in order; a REPLY for each, as it is ready.
+
+    artwork: what the visible signatures among them show, once for all of them; None where there is none.
+    """
 
     documents: list[Call]
+    artwork: Artwork | None = None
 
 
 class PreparedReply(msgspec.Struct, frozen=True, kw_only=True, tag="prepared"):

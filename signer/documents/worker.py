@@ -33,6 +33,7 @@ from signer.documents.wire import (
     Trust,
 )
 from signer.errors import DocumentTooCostly, SignerError
+from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.extend import ValidationData, extend
 from signer.formats.pades.fast.fallback import FallbackReason
 from signer.formats.pades.prepare import prepare
@@ -53,12 +54,15 @@ def limit_memory(bytes_max: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def answer(call: Call) -> Reply:
-    """Does what is asked with one document; raises a leaf of DocumentError, or what `validation.long_term` refuses with."""
+def answer(call: Call, artwork: Artwork | None = None) -> Reply:
+    """Does what is asked with one document; raises a leaf of DocumentError, or what `validation.long_term` refuses with.
+
+    artwork: what its visible signature shows.
+    """
     try:
         match call:
             case PrepareCall():
-                return _prepare(call)
+                return _prepare(call, artwork)
             case ExamineCall():
                 return _examine(call)
             case ExtendCall():
@@ -67,7 +71,7 @@ def answer(call: Call) -> Reply:
         raise DocumentTooCostly("the document needs more memory than one document may use; simplify or shrink it") from error
 
 
-def _prepare(call: PrepareCall) -> PreparedReply:
+def _prepare(call: PrepareCall, artwork: Artwork | None) -> PreparedReply:
     started_s = perf_counter()
     preparation = prepare(
         call.document,
@@ -75,6 +79,7 @@ def _prepare(call: PrepareCall) -> PreparedReply:
         signing_time=datetime.fromisoformat(call.signing_time),
         contents_bytes=call.contents_bytes,
         digest_algorithm=call.digest_algorithm,
+        artwork=artwork,
     )
     return PreparedReply(
         update=preparation.update.update,
@@ -131,15 +136,16 @@ def run(channel: WorkerChannel) -> None:
     limit_memory(start.memory_bytes_max)
     channel.send(Kind.READY, 0)
     while (frame := channel.receive()) is not None:
-        *calls, last = _decode_calls(frame.body).documents
-        for call in calls:
-            channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call)))
-        channel.finish(frame.call_id, _encode(_reply(last)))
+        calls = _decode_calls(frame.body)
+        *first, last = calls.documents
+        for call in first:
+            channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call, calls.artwork)))
+        channel.finish(frame.call_id, _encode(_reply(last, calls.artwork)))
 
 
-def _reply(call: Call) -> Reply | RefusedReply:
+def _reply(call: Call, artwork: Artwork | None) -> Reply | RefusedReply:
     try:
-        return answer(call)
+        return answer(call, artwork)
     except SignerError as error:
         return RefusedReply(reason=error.reason.value, message=error.message, metadata=error.metadata)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta, timezone
 
 from signer.documents.wire import PrepareCall, PreparedReply
 from signer.errors import InternalError, RequestIdReused, SignatureSettled, SignerError
@@ -24,14 +23,11 @@ from signer.pipeline.key_use import use_key
 from signer.pipeline.lot import IncomingDocument, Item, Lot, SignedDocument, known, new_item, still_going, take_step, with_digests
 from signer.pipeline.material import Finished, Parked, Stamped, stored_material
 from signer.pipeline.parking import complete
-from signer.pipeline.plan import ReadyPlan
+from signer.pipeline.plan import VIETNAM_TIME, ReadyPlan
 from signer.pipeline.raising import require_status
 from signer.pipeline.request import Request
 from signer.pipeline.stamping import stamp_signature
 from signer.telemetry.metrics import PreparationPath
-
-VIETNAM_TIME = timezone(timedelta(hours=7))
-"""What /M shows people; the country has one zone without summer time."""
 
 
 async def sign_documents(
@@ -161,7 +157,7 @@ async def _prepare(lot: Lot, items: Sequence[Item]) -> list[Item]:
         )
         for item in items
     ]
-    replies = dict(zip((item.key for item in items), await lot.engine.preparer.prepare(calls), strict=True))
+    replies = dict(zip((item.key for item in items), await lot.engine.preparer.prepare(calls, lot.plan.artwork), strict=True))
 
     def digest(item: Item) -> None:
         reply = replies[item.key]

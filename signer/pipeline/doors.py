@@ -11,6 +11,7 @@ from typing import Protocol
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.documents.wire import ExamineCall, ExaminedReply, ExtendCall, ExtendedReply, PrepareCall, PreparedReply, Trust
 from signer.errors import SignerError
+from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.status.answer import Answer
 from signer.formats.status.question import Question
 from signer.journal.model import Intent, Outcome, Stored
@@ -21,8 +22,8 @@ from signer.tokens.jobs import TokenSignature
 class Preparer(Protocol):
     """Document workers."""
 
-    async def prepare(self, calls: Sequence[PrepareCall]) -> list[PreparedReply | SignerError]:
-        """The proposed update of each document, or a leaf of DocumentError."""
+    async def prepare(self, calls: Sequence[PrepareCall], artwork: Artwork | None = None) -> list[PreparedReply | SignerError]:
+        """The proposed update of each document, or a leaf of DocumentError. artwork: what their appearances show."""
 
 
 class Raiser(Protocol):

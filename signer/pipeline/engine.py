@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from signer.algorithms import SignatureAlgorithm
+from signer.documents.appearances import Appearances
 from signer.errors import InternalError, TimestampUnavailable
 from signer.formats.cms.template import CmsTemplate
 from signer.model import Credential, SignatureKey
@@ -36,6 +37,7 @@ class Engine:
     timestamper: Timestamper | None = None
     patience_s: float = 60.0
     archive: ArchiveDoors | None = None
+    appearances: Appearances | None = None
     _templates: dict[tuple[bytes, tuple[bytes, ...], SignatureAlgorithm], CmsTemplate] = field(default_factory=dict)
     _running: dict[SignatureKey, asyncio.Event] = field(default_factory=dict)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta, timezone
 from enum import Enum
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
-from signer.errors import NotServedYet
-from signer.model import Credential, FieldPlacement, Level, Profile
+from signer.errors import InternalError, NotServedYet
+from signer.formats.pades.appearance.artwork import Artwork
+from signer.model import Appearance, Credential, FieldPlacement, Level, Profile
 from signer.pipeline.engine import Engine
 from signer.pipeline.request import Request
 
+VIETNAM_TIME = timezone(timedelta(hours=7))
+"""What /M shows people; the country has one zone without summer time."""
 _SERVED = {
     (Profile.PADES, Level.B_B),
     (Profile.PADES, Level.B_T),
@@ -37,7 +41,7 @@ class ReadyPlan:
     """What is the same for all items of a request.
 
     certificate_serial: lower-case hex. shortage: for levels above B-B. evidence: digest of the evidence record to make over a batch; None
-    for none. Both are no part of what makes two requests the same.
+    for none. artwork: what the placement's appearance shows. These three are no part of what makes two requests the same.
     """
 
     profile: Profile
@@ -48,6 +52,7 @@ class ReadyPlan:
     certificate_serial: str
     shortage: Shortage = Shortage.FAIL
     evidence: DigestAlgorithm | None = None
+    artwork: Artwork | None = None
 
     @property
     def name(self) -> str:
@@ -82,10 +87,25 @@ def make_ready(
     return ReadyPlan(profile, level, credential, chosen, placement, validity.serial, shortage, evidence)
 
 
+async def with_artwork(engine: Engine, request: Request, plan: ReadyPlan) -> ReadyPlan:
+    """The same with what its visible signature shows; as it is without one.
+
+    Raises InvalidArgument or ConfigError (`documents.appearances`). No key was used.
+    """
+    wanted = plan.placement.appearance
+    if wanted is None:
+        return plan
+    if engine.appearances is None:
+        raise InternalError("nobody makes appearances")
+    moment = engine.utc_now().astimezone(VIETNAM_TIME)
+    return replace(plan, artwork=await engine.appearances.prepare(wanted, plan.credential, request.school_id, moment))
+
+
 def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: bytes) -> bytes:
     """What makes two requests of the same ids the same: content, credential and how it is signed. 32 bytes.
 
-    The certificate is left out: a renewed one must not make a repeat of an old request look like other content.
+    The certificate is left out: a renewed one must not make a repeat of an old request look like other content. So are the image behind an
+    image_id, and the time in a style's own wording: a visible signature is what was asked for.
     """
     parts = (
         plan.name,
@@ -95,9 +115,19 @@ def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: byte
         placement.name,
         placement.reason,
         placement.location,
+        *_asked_look(placement.appearance),
     )
     digest = hashlib.sha256(content_sha256)
     for part in parts:
         encoded = part.encode()
         digest.update(len(encoded).to_bytes(4) + encoded)
     return digest.digest()
+
+
+def _asked_look(appearance: Appearance | None) -> tuple[str, ...]:
+    """Nothing for an invisible signature, so that those of earlier releases stay the same."""
+    if appearance is None:
+        return ()
+    place = appearance.rectangle
+    where = () if place is None else (str(place.page), *(repr(float(each)) for each in (place.x, place.y, place.width, place.height)))
+    return (appearance.style.value, appearance.image_id, str(len(appearance.lines)), *appearance.lines, *where)

@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import InvalidArgument
-from signer.model import FieldPlacement, Level, Profile, StageTimes
+from signer.model import Appearance, AppearanceStyle, FieldPlacement, Level, PageRectangle, Profile, StageTimes
 from signer.pipeline.lot import SignedDocument
 from signer.pipeline.material import Finished
 from signer.pipeline.plan import ReadyPlan, Shortage
@@ -29,6 +29,10 @@ _LABEL_MAX = 100
 _SHA256_BYTES = 32
 _NANOSECONDS = 1_000_000_000
 _DEFAULT_FIELD = "Signature"
+_APPEARANCE = "plan.pades.appearance"
+_COORDINATE_PT_MAX = 14_400.0
+"""Readers show no larger pages (ISO 32000-2 annex C)."""
+_SIDE_PT_MIN = 1.0
 
 ALGORITHMS: dict[int, SignatureAlgorithm] = {
     common_pb2.SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{algorithm.name}"): algorithm for algorithm in SignatureAlgorithm
@@ -39,6 +43,7 @@ LEVEL_NUMBERS: dict[Level, Any] = {level: number for number, level in LEVELS.ite
 PROFILES: dict[int, Profile] = {
     common_pb2.Profile.Value(f"PROFILE_{profile.name}"): profile for profile in Profile if profile is not Profile.DIGEST
 }
+STYLES: dict[int, AppearanceStyle] = {plan_pb2.AppearanceStyle.Value(f"APPEARANCE_STYLE_{style.name}"): style for style in AppearanceStyle}
 PROFILE_NUMBERS: dict[Profile, Any] = {profile: number for number, profile in PROFILES.items()}
 
 
@@ -98,7 +103,33 @@ def placement(options: plan_pb2.PadesOptions) -> FieldPlacement:
     for name, value in (("name", options.name), ("reason", options.reason), ("location", options.location)):
         if len(value) > _TEXT_MAX:
             raise InvalidArgument(f"plan.pades.{name} is longer than {_TEXT_MAX} characters", field=f"plan.pades.{name}")
-    return FieldPlacement(field_name(options.field_name) or _DEFAULT_FIELD, options.name, options.reason, options.location)
+    look = appearance(options.appearance) if options.HasField("appearance") else None
+    return FieldPlacement(field_name(options.field_name) or _DEFAULT_FIELD, options.name, options.reason, options.location, look)
+
+
+def appearance(message: plan_pb2.Appearance) -> Appearance:
+    """A visible signature; its text and image are looked at when it is made (`documents.appearances`)."""
+    if message.style not in STYLES:
+        raise InvalidArgument(
+            f"{_APPEARANCE}.style is required: PERSON, ORGANISATION, ANNEX or CERTIFIED_COPY", field=f"{_APPEARANCE}.style"
+        )
+    if message.image_id:
+        identifier(message.image_id, f"{_APPEARANCE}.image_id")
+    place = rectangle(message.rectangle) if message.HasField("rectangle") else None
+    return Appearance(STYLES[message.style], tuple(message.lines), message.image_id, place)
+
+
+def rectangle(message: plan_pb2.PageRectangle) -> PageRectangle:
+    """A rectangle that some page could have; whether the document's does is seen there."""
+    for name in ("x", "y", "width", "height"):
+        value = getattr(message, name)
+        low = _SIDE_PT_MIN if name in {"width", "height"} else -_COORDINATE_PT_MAX
+        if not low <= value <= _COORDINATE_PT_MAX:  # NaN is in no range
+            field = f"{_APPEARANCE}.rectangle.{name}"
+            raise InvalidArgument(f"{field} must be {low:g} to {_COORDINATE_PT_MAX:g} points", field=field)
+    if message.page == 0:
+        raise InvalidArgument("pages count from 1, or from -1 for the last", field=f"{_APPEARANCE}.rectangle.page")
+    return PageRectangle(message.page, *(round(getattr(message, name), 3) for name in ("x", "y", "width", "height")))
 
 
 def field_name(value: str) -> str:

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from signer import __version__
 from signer.config import Config
+from signer.documents.appearances import Appearances
 from signer.documents.pool import DocumentPool
 from signer.documents.wire import Trust
 from signer.journal import EvidenceArchive, Journal
@@ -82,6 +83,7 @@ def furnish(config: Config) -> Rooms:
     engine.timestamper = OutsideTimestamper(tsa_client) if config.stamping.servers else authority
     engine.patience_s = config.stamping.patience_s
     authorities = Authorities(engine, pools, tsa_client, config.timestamp, None if clock is None else clock.clock.standing)
+    engine.appearances = Appearances(config.appearance)
     web = HttpWeb(config.revocation)
     engine.archive = ArchiveDoors(documents, StatusSource(config.revocation, web, metrics, engine.utc_now), _trust(config))
     time = _time(config, engine, journal, authority, authorities)

@@ -20,7 +20,8 @@ _SERVED: dict[Descriptor, frozenset[str]] = {
         {"credential_id", "profile", "level", "algorithm", "timestamp_shortage", "pades", "evidence"}
     ),
     plan_pb2.EvidencePlan.DESCRIPTOR: frozenset({"create", "digest_algorithm"}),
-    plan_pb2.PadesOptions.DESCRIPTOR: frozenset({"field_name", "name", "reason", "location"}),
+    plan_pb2.PadesOptions.DESCRIPTOR: frozenset({"field_name", "name", "reason", "location", "appearance"}),
+    plan_pb2.Appearance.DESCRIPTOR: frozenset({"style", "image_id", "lines", "rectangle"}),
     batch_pb2.BatchHeader.DESCRIPTOR: frozenset(
         {"request_id", "school_id", "plan", "expected_documents", "result_form", "progress_interval", "label", "results_in_lots"}
     ),
@@ -51,7 +52,7 @@ def require_served(message: Message, path: str = "") -> None:
             raise NotServedYet(f"{path}{name} is part of the contract, but not served by this release; leave it unset", field=path + name)
     for field, values in _enums(message.DESCRIPTOR):
         _require_value(message, field, values, path)
-    for inner in ("plan", "pades", "evidence"):
+    for inner in ("plan", "pades", "appearance", "evidence"):
         if inner in message.DESCRIPTOR.fields_by_name and message.HasField(inner):
             require_served(getattr(message, inner), f"{path}{inner}.")
 

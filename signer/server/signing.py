@@ -19,7 +19,7 @@ from signer.pipeline.engine import Engine
 from signer.pipeline.evidence import EvidenceKeeping
 from signer.pipeline.lot import IncomingDocument
 from signer.pipeline.observe import Observer
-from signer.pipeline.plan import ReadyPlan, make_ready
+from signer.pipeline.plan import ReadyPlan, make_ready, with_artwork
 from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
 from signer.server import convert, convert_time
@@ -32,10 +32,10 @@ from signer.v1 import plan_pb2, signing_pb2, signing_pb2_grpc
 _T = TypeVar("_T")
 
 
-def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPlan) -> ReadyPlan:
+async def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPlan) -> ReadyPlan:
     """The plan of a message, checked; raises what stops the whole request."""
     profile, level = convert.profile(plan.profile), convert.level(plan.level)
-    return make_ready(
+    ready = make_ready(
         engine,
         request,
         profile=profile,
@@ -46,6 +46,7 @@ def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPlan) -> 
         shortage=convert.shortage(plan.timestamp_shortage, level),
         evidence=convert_time.wanted_evidence(plan),
     )
+    return await with_artwork(engine, request, ready)
 
 
 class SigningService(signing_pb2_grpc.SigningServiceServicer):
@@ -99,7 +100,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         announced = convert.sha256(request.sha256, "sha256")
         if announced and hashlib.sha256(request.document).digest() != announced:
             raise DocumentDigestMismatch("the document's bytes do not have the SHA-256 announced; it was damaged on its way")
-        plan = ready_plan(self._engine, budget, request.plan)
+        plan = await ready_plan(self._engine, budget, request.plan)
         document = IncomingDocument(convert.identifier(request.document_id, "document_id"), request.document, plan.placement)
         (signed,) = await self._run(sign_documents(self._engine, budget, plan, [document]))
         Observer(self._engine.metrics, plan).observe(signed)
@@ -130,7 +131,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         )
         require_served(header)
         convert.label(header.label)
-        plan = ready_plan(self._engine, budget, header.plan)
+        plan = await ready_plan(self._engine, budget, header.plan)
         limits = self._settings.limits
         work = SigningWork(self._engine, budget, plan)
         batch = Batch(

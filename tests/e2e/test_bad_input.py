@@ -168,7 +168,6 @@ def test_a_header_that_cannot_be_kept_fails_before_any_document(school: grpc.Cha
 @pytest.mark.parametrize(
     "options",
     [
-        {"appearance": plan_pb2.Appearance(style=plan_pb2.APPEARANCE_STYLE_PERSON)},
         {"doc_mdp": plan_pb2.DOC_MDP_NO_CHANGES},
         {"field_lock": plan_pb2.FIELD_LOCK_ALL},
         {"locked_fields": ["GVCN"]},

@@ -100,7 +100,9 @@ def test_times_keep_stage_and_unit() -> None:
 UNSERVED: dict[str, Any] = {
     "record": plan_pb2.SigningPlan(record=plan_pb2.RecordPlan()),
     "cades": plan_pb2.SigningPlan(cades=plan_pb2.CadesOptions()),
-    "pades.appearance": plan_pb2.SigningPlan(pades=plan_pb2.PadesOptions(appearance=plan_pb2.Appearance())),
+    "pades.appearance.anchor": plan_pb2.SigningPlan(
+        pades=plan_pb2.PadesOptions(appearance=plan_pb2.Appearance(anchor=plan_pb2.TextAnchor(text="x")))
+    ),
     "pades.locked_fields": plan_pb2.SigningPlan(pades=plan_pb2.PadesOptions(locked_fields=["x"])),
     "plan.pades.doc_mdp": batch_pb2.BatchHeader(
         plan=plan_pb2.SigningPlan(pades=plan_pb2.PadesOptions(doc_mdp=plan_pb2.DOC_MDP_FILL_FORMS))

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from signer.algorithms import SignatureAlgorithm
 from signer.documents.wire import PrepareCall, PreparedReply
 from signer.errors import DocumentNotPdf, InvalidArgument, SignerError
+from signer.formats.pades.appearance.artwork import Artwork
 from signer.journal import Intent, Journal, Outcome, OutcomeKind
 from signer.model import Credential, FieldPlacement, Level, Profile, SignatureKey
 from signer.pipeline.batch import Batch, ItemOutcome, SigningWork
@@ -43,7 +44,7 @@ class Refuser:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def prepare(self, calls: Sequence[PrepareCall]) -> list[PreparedReply | SignerError]:
+    async def prepare(self, calls: Sequence[PrepareCall], artwork: Artwork | None = None) -> list[PreparedReply | SignerError]:  # noqa: ARG002
         self.lots.append(len(calls))
         await self.gate.wait()
         return [DocumentNotPdf("no PDF") for _ in calls]
@@ -62,7 +63,7 @@ class Unused:
 class Stumbler:
     """Has a bug."""
 
-    async def prepare(self, calls: Sequence[PrepareCall]) -> list[PreparedReply | SignerError]:
+    async def prepare(self, calls: Sequence[PrepareCall], artwork: Artwork | None = None) -> list[PreparedReply | SignerError]:  # noqa: ARG002
         raise RuntimeError(f"a pupil's name, {len(calls)} times")
 
 

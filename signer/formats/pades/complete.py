@@ -4,10 +4,12 @@ One document, in this order; each step may refuse:
 1. the request: field name and texts can be written into a PDF;
 2. open: header, end, cross-reference, encryption (`reading`);
 3. ask whether the document may take a signature in this field (`signable`);
-4. let pyHanko's signing session make or find the field, keep its seed values and lock, and write the update with a hole for the CMS;
-5. take the update off the end of what it wrote, and make sure that the original stands before it byte for byte.
+4. find the place of a visible signature (`visible`);
+5. let pyHanko's signing session make or find the field, keep its seed values and lock, and write the update with a hole for the CMS;
+6. take the update off the end of what it wrote, and make sure that the original stands before it byte for byte.
 
-SubFilter ETSI.CAdES.detached, /M, /Name, /Reason, /Location as in EN 319 142-1 6.3; a new field is invisible and on page 1. No key, no
+SubFilter ETSI.CAdES.detached, /M, /Name, /Reason, /Location as in EN 319 142-1 6.3; a new field without an
+appearance is invisible and on page 1. No key, no
 certificate and no dry run: the CMS is made elsewhere and only its size is known here.
 """
 
@@ -16,20 +18,19 @@ from __future__ import annotations
 from datetime import datetime
 from io import BytesIO
 
-from pyhanko.pdf_utils.layout import BoxConstraints
-from pyhanko.pdf_utils.writer import BasePdfFileWriter
-from pyhanko.sign.fields import SigSeedSubFilter
+from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers import ExternalSigner, PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.signers.pdf_signer import PdfSigningSession
-from pyhanko.stamp import BaseStampStyle
 
 from signer.algorithms import DigestAlgorithm
 from signer.errors import InvalidArgument
+from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.incremental import UpdateWriter, update_of
 from signer.formats.pades.reading import open_to_sign
 from signer.formats.pades.refusal import refusals
 from signer.formats.pades.signable import check_signable
 from signer.formats.pades.update import PreparedUpdate, check
+from signer.formats.pades.visible import ArtworkStyle, place
 from signer.model import FieldPlacement
 
 
@@ -40,6 +41,7 @@ def prepare(
     signing_time: datetime,
     contents_bytes: int,
     digest_algorithm: DigestAlgorithm,
+    artwork: Artwork | None = None,
 ) -> PreparedUpdate:
     """Make the update that signs `document`, complete but for the CMS.
 
@@ -49,6 +51,7 @@ def prepare(
         signing_time: written to /M with its offset; must be aware.
         contents_bytes: bytes reserved for the CMS (the hole has twice as many hex digits).
         digest_algorithm: the signature's digest, for fields whose seed values or locks name one.
+        artwork: what the placement's appearance shows; None for an invisible signature.
 
     Raises:
         InvalidArgument: the placement can't be written into a PDF.
@@ -58,12 +61,15 @@ def prepare(
     with refusals():
         reader = open_to_sign(document)
         check_signable(reader, placement.field_name)
-        session = _signer(placement, digest_algorithm).init_signing_session(UpdateWriter.from_reader(reader))
+        placed = None if artwork is None else place(reader, placement, artwork)
+        style = ArtworkStyle(artwork=artwork, placed=placed.box if placed else None)
+        signer = _signer(placement, digest_algorithm, style, placed.new_field if placed else None)
+        session = signer.init_signing_session(UpdateWriter.from_reader(reader))
         session.system_time = signing_time
         return _write_update(document, session, 2 * contents_bytes)
 
 
-def _signer(placement: FieldPlacement, digest_algorithm: DigestAlgorithm) -> PdfSigner:
+def _signer(placement: FieldPlacement, digest_algorithm: DigestAlgorithm, style: ArtworkStyle, new_field: SigFieldSpec | None) -> PdfSigner:
     metadata = PdfSignatureMetadata(
         field_name=placement.field_name,
         md_algorithm=digest_algorithm.value,
@@ -72,7 +78,7 @@ def _signer(placement: FieldPlacement, digest_algorithm: DigestAlgorithm) -> Pdf
         reason=placement.reason or None,
         location=placement.location or None,
     )
-    return PdfSigner(metadata, ExternalSigner(None, None), stamp_style=_NoStamp())
+    return PdfSigner(metadata, ExternalSigner(None, None), stamp_style=style, new_field_spec=new_field)
 
 
 def _write_update(document: bytes, session: PdfSigningSession, contents_digits: int) -> PreparedUpdate:
@@ -86,13 +92,6 @@ def _write_update(document: bytes, session: PdfSigningSession, contents_digits: 
     )
     check(len(document), prepared)
     return prepared
-
-
-class _NoStamp(BaseStampStyle):
-    """An existing visible field stays blank: appearances are not this path's matter."""
-
-    def create_stamp(self, writer: BasePdfFileWriter, box: BoxConstraints, text_params: dict[str, object]) -> None:
-        """No stamp."""
 
 
 def _check_placement(placement: FieldPlacement) -> None:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from signer.algorithms import DigestAlgorithm
 from signer.formats.pades import complete
+from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 from signer.formats.pades.fast.path import prepare_fast
 from signer.formats.pades.update import PreparedUpdate
@@ -33,6 +34,7 @@ def prepare(
     signing_time: datetime,
     contents_bytes: int,
     digest_algorithm: DigestAlgorithm,
+    artwork: Artwork | None = None,
 ) -> Preparation:
     """Make the update that signs `document`, complete but for the CMS.
 
@@ -42,13 +44,14 @@ def prepare(
         signing_time: written to /M with its offset; must be aware.
         contents_bytes: bytes reserved for the CMS (the hole has twice as many hex digits).
         digest_algorithm: the signature's digest, for fields whose seed values or locks name one.
+        artwork: what the placement's appearance shows; None for an invisible signature.
 
     Raises:
         InvalidArgument: the placement can't be written into a PDF.
         DocumentError: one of its leaves. Both come from the complete path alone: the fast one refuses nothing by itself.
     """
     try:
-        update = prepare_fast(document, placement, signing_time=signing_time, contents_bytes=contents_bytes)
+        update = prepare_fast(document, placement, signing_time=signing_time, contents_bytes=contents_bytes, artwork=artwork)
     except HandOver as handed_over:
         reason = handed_over.reason
     except MemoryError:
@@ -58,6 +61,11 @@ def prepare(
     else:
         return Preparation(update, "fast", "")
     update = complete.prepare(
-        document, placement, signing_time=signing_time, contents_bytes=contents_bytes, digest_algorithm=digest_algorithm
+        document,
+        placement,
+        signing_time=signing_time,
+        contents_bytes=contents_bytes,
+        digest_algorithm=digest_algorithm,
+        artwork=artwork,
     )
     return Preparation(update, "complete", reason.value)

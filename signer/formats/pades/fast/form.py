@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from signer.formats.pades.appearance.artwork import Box
+from signer.formats.pades.appearance.place import box_of
 from signer.formats.pades.fast.changes import Changes
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 from signer.formats.pades.fast.objects import Objects
@@ -90,10 +92,32 @@ def _check_field(objects: Objects, field: Dictionary) -> bool | None:
     return number is not None
 
 
-def check_rectangle(field: Dictionary) -> None:
-    """HandOver when an existing field's /Rect is not four numbers: the complete path reads it, so it must be readable."""
-    if b"Rect" in field.values and _rectangle(field.values[b"Rect"]) is None:
+def read_rectangle(field: Dictionary) -> Box | None:
+    """An existing field's place, None where it has no extent. HandOver when its /Rect is not four numbers, or it is no widget by itself."""
+    value = field.values.get(b"Rect")
+    if value is None:
+        return None
+    if _rectangle(value) is None:
         raise HandOver(FallbackReason.FORM)
+    return read_box(value)
+
+
+def read_flags(field: Dictionary) -> int:
+    """A widget's /F, 0 where it has none. HandOver when the field has its widget elsewhere."""
+    if field.values.get(b"Subtype") != b"/Widget":
+        raise HandOver(FallbackReason.FORM)
+    return field.integer(b"F") or 0
+
+
+def read_box(value: bytes) -> Box | None:
+    """A rectangle written as four numbers; HandOver when it is not, None when it has no extent."""
+    if _rectangle(value) is None:
+        raise HandOver(FallbackReason.PAGE)
+    try:
+        left, bottom, right, top = (float(number) for number in value[1:-1].split())
+    except ValueError as error:
+        raise HandOver(FallbackReason.PAGE) from error
+    return box_of((left, bottom, right, top))
 
 
 def mark_signed(form: Form, changes: Changes) -> None:

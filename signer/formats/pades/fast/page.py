@@ -1,15 +1,24 @@
-"""The first page, which carries the widget of a new field (ISO 32000-2 7.7.3, 12.5.2)."""
+"""The page that carries the widget of a new field (ISO 32000-2 7.7.3, 12.5.2): the first one, or where a visible signature stands."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
+from signer.errors import InvalidArgument
+from signer.formats.pades.appearance.artwork import Box
+from signer.formats.pades.appearance.place import page_index, shown
 from signer.formats.pades.fast.changes import Changes
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
+from signer.formats.pades.fast.form import read_box
 from signer.formats.pades.fast.objects import Objects
 from signer.formats.pades.fast.syntax import Dictionary, read_references
+from signer.model import PageRectangle
 
 _DEPTH_MAX: Final = 16
+_NODES_MAX: Final = 256
+"""Nodes read on the way to a page; one further away is for the complete path."""
+_INHERITED: Final = (b"MediaBox", b"CropBox", b"Rotate")
 
 
 def find_first_page(objects: Objects, catalog: Dictionary) -> Dictionary:
@@ -24,18 +33,81 @@ def find_first_page(objects: Objects, catalog: Dictionary) -> Dictionary:
             break
         if depth == 0 and node.indirect(b"Resources"):
             objects.dictionary(node.reference(b"Resources") or 0)  # pyHanko reads them, so they must be readable
-        number = _first_kid(objects, node)
+        number = _kids(objects, node)[0]
     raise HandOver(FallbackReason.PAGE)
 
 
-def _first_kid(objects: Objects, node: Dictionary) -> int:
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """A page. shows: what of it readers show (14.11.2). is_rotated: they show it turned."""
+
+    page: Dictionary
+    shows: Box
+    is_rotated: bool
+
+
+def find_page(objects: Objects, catalog: Dictionary, rectangle: PageRectangle | None) -> FoundPage:
+    """The page of a rectangle, page 1 for none, by the counts of the page tree; HandOver when it is not found as usual."""
+    node = objects.dictionary(catalog.reference(b"Pages") or 0)
+    if node.indirect(b"Resources"):
+        objects.dictionary(node.reference(b"Resources") or 0)
+    try:
+        left = page_index(rectangle, node.integer(b"Count") or 0)
+    except InvalidArgument as error:
+        raise HandOver(FallbackReason.PLACEMENT) from error
+    inherited: dict[bytes, bytes] = {}
+    nodes_left = _NODES_MAX
+    for _depth in range(_DEPTH_MAX):
+        if node.values.get(b"Type") != b"/Pages":
+            raise HandOver(FallbackReason.PAGE)
+        inherited |= _inherited(node)
+        for number in _kids(objects, node):
+            nodes_left -= 1
+            if nodes_left < 0:
+                raise HandOver(FallbackReason.PAGE)
+            kid = objects.dictionary(number)
+            pages = _pages_in(kid)
+            if left < pages:
+                break
+            left -= pages
+        else:
+            raise HandOver(FallbackReason.PAGE)
+        if kid.values.get(b"Type") == b"/Page":
+            return _found(kid, inherited | _inherited(kid))
+        node = kid
+    raise HandOver(FallbackReason.PAGE)
+
+
+def _pages_in(node: Dictionary) -> int:
+    match node.values.get(b"Type"):
+        case b"/Page":
+            return 1
+        case b"/Pages":
+            return node.integer(b"Count") or 0
+        case _:
+            raise HandOver(FallbackReason.PAGE)
+
+
+def _inherited(node: Dictionary) -> dict[bytes, bytes]:
+    return {key: node.values[key] for key in _INHERITED if key in node.values}
+
+
+def _found(page: Dictionary, attributes: dict[bytes, bytes]) -> FoundPage:
+    crop = read_box(attributes[b"CropBox"]) if b"CropBox" in attributes else None
+    shows = shown(read_box(attributes.get(b"MediaBox", b"")), crop)
+    if shows is None:
+        raise HandOver(FallbackReason.PAGE)
+    return FoundPage(page, shows, attributes.get(b"Rotate", b"0") != b"0")
+
+
+def _kids(objects: Objects, node: Dictionary) -> list[int]:
     if b"Kids" not in node.values:
         raise HandOver(FallbackReason.PAGE)
     kids = objects.array(node.reference(b"Kids") or 0).value if node.indirect(b"Kids") else node.values[b"Kids"]
     numbers = read_references(kids)
     if not numbers:
         raise HandOver(FallbackReason.PAGE)
-    return numbers[0]
+    return numbers
 
 
 def add_annotation(objects: Objects, page: Dictionary, annotation_number: int, changes: Changes) -> None:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from signer.errors import InvalidArgument
+from signer.formats.pades.appearance.artwork import Artwork
+from signer.formats.pades.appearance.place import place_in_field, place_new
 from signer.formats.pades.fast.catalog import declare_pades, read_catalog
 from signer.formats.pades.fast.changes import Changes
 from signer.formats.pades.fast.ending import read_startxref, read_version
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
-from signer.formats.pades.fast.form import Form, add_field, check_rectangle, find_field, mark_signed, read_form
+from signer.formats.pades.fast.form import Form, add_field, find_field, mark_signed, read_flags, read_form, read_rectangle
 from signer.formats.pades.fast.history import OF_ONE_SECTION, History, read_history
 from signer.formats.pades.fast.objects import Objects
-from signer.formats.pades.fast.page import add_annotation, find_first_page
+from signer.formats.pades.fast.page import add_annotation, find_first_page, find_page
 from signer.formats.pades.fast.strings import write_date, write_text
 from signer.formats.pades.fast.syntax import Dictionary, read_items
-from signer.formats.pades.fast.writer import FIELD, FORM, OFFSET_MAX, Signature, Trailer, write_update
+from signer.formats.pades.fast.writer import APPEARANCE, FIELD, FORM, INVISIBLE, OFFSET_MAX, Signature, Trailer, write_update
 from signer.formats.pades.update import PreparedUpdate
-from signer.model import FieldPlacement
+from signer.model import FieldPlacement, PageRectangle
 
 _string: Final = re.compile(rb"\(|<(?!<)").match
 _ID_BYTES: Final = 16
@@ -27,12 +33,15 @@ _ROOM_FOR_UPDATE_BYTES: Final = 64 << 20
 _WRITTEN_BY_US: Final = OF_ONE_SECTION | {b"Size", b"ID"}
 
 
-def prepare_fast(document: bytes, placement: FieldPlacement, *, signing_time: datetime, contents_bytes: int) -> PreparedUpdate:
+def prepare_fast(
+    document: bytes, placement: FieldPlacement, *, signing_time: datetime, contents_bytes: int, artwork: Artwork | None = None
+) -> PreparedUpdate:
     """The update that signs `document`, complete but for the CMS.
 
     Args:
         document: the PDF.
         placement: the field to fill and the texts of its signature dictionary.
+        artwork: what the placement's appearance shows; None for an invisible signature.
         signing_time: written to /M with its offset; must be aware.
         contents_bytes: bytes reserved for the CMS.
 
@@ -49,11 +58,11 @@ def prepare_fast(document: bytes, placement: FieldPlacement, *, signing_time: da
     form = read_form(objects, catalog, changes)
     field = find_field(objects, form, placement.field_name)
     declare_pades(catalog, version, changes)
+    shown = None if artwork is None or placement.appearance is None else _Shown(artwork, placement.appearance.rectangle)
     if field is None:
-        new = _add_field(objects, catalog, form, changes, name=name, number=history.size)
+        new = _add_field(objects, catalog, form, changes, name=name, number=history.size, shown=shown)
     else:
-        new = []
-        _fill_field(field, history.size, changes)
+        new = _fill_field(field, history.size, changes, shown)
     if form is not None:
         mark_signed(form, changes)
     signature = Signature(history.size + len(new), write_date(signing_time), texts, 2 * contents_bytes)
@@ -61,10 +70,18 @@ def prepare_fast(document: bytes, placement: FieldPlacement, *, signing_time: da
     return write_update(document, changes.bodies() + new, signature, trailer)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a visible signature shows, and where it was asked to."""
+
+    artwork: Artwork
+    rectangle: PageRectangle | None
+
+
 def _add_field(
-    objects: Objects, catalog: Dictionary, form: Form | None, changes: Changes, *, name: bytes, number: int
+    objects: Objects, catalog: Dictionary, form: Form | None, changes: Changes, *, name: bytes, number: int, shown: _Shown | None
 ) -> list[tuple[int, bytes]]:
-    """A new invisible field on page 1, in the form or in a new one: the new objects, numbered from `number` on without a gap."""
+    """A new field, in the form or in a new one, on page 1 or where it is shown: the new objects, numbered from `number` on."""
     new: list[tuple[int, bytes]] = []
     if form is None:
         changes.put(catalog, b"AcroForm", b"%d 0 R" % number)
@@ -72,16 +89,41 @@ def _add_field(
         number += 1
     else:
         add_field(form, number, changes)
-    page = find_first_page(objects, catalog)
-    add_annotation(objects, page, number, changes)
-    new.append((number, FIELD % (name, page.owner, number + 1)))
-    return new
+    if shown is None:
+        page = find_first_page(objects, catalog)
+        add_annotation(objects, page, number, changes)
+        return [*new, (number, FIELD % (name, INVISIBLE, page.owner, number + 1))]
+    found = find_page(objects, catalog, shown.rectangle)
+    add_annotation(objects, found.page, number, changes)
+    with _odd_places():
+        box = place_new(shown.artwork, shown.rectangle, found.shows, is_rotated=found.is_rotated)
+        drawn = shown.artwork.objects(number + 1, box.width, box.height)
+    look = b"[%b]\n%b" % (box.written(), APPEARANCE % (number + 1))
+    return [*new, (number, FIELD % (name, look, found.page.owner, number + 1 + len(drawn))), *drawn]
 
 
-def _fill_field(field: Dictionary, signature_number: int, changes: Changes) -> None:
-    check_rectangle(field)
+def _fill_field(field: Dictionary, number: int, changes: Changes, shown: _Shown | None) -> list[tuple[int, bytes]]:
+    """An empty field gets its value, and what it shows: the new objects, numbered from `number` on."""
+    box = read_rectangle(field)
     changes.of(field)
-    changes.put(field, b"V", b"%d 0 R" % signature_number)
+    drawn: list[tuple[int, bytes]] = []
+    if shown is not None:
+        with _odd_places():
+            place = place_in_field(shown.rectangle, box, read_flags(field))
+            drawn = shown.artwork.objects(number, place.width, place.height)
+        changes.put(field, b"AP", b"<< /N %d 0 R >>" % number)
+        changes.drop(field, b"AS")
+    changes.put(field, b"V", b"%d 0 R" % (number + len(drawn)))
+    return drawn
+
+
+@contextmanager
+def _odd_places() -> Iterator[None]:
+    """What can't be shown in its place is for the complete path to refuse."""
+    try:
+        yield
+    except InvalidArgument as error:
+        raise HandOver(FallbackReason.PLACEMENT) from error
 
 
 def _write_placement(placement: FieldPlacement) -> tuple[bytes, bytes]:

@@ -1,7 +1,8 @@
 """The incremental update, byte by byte (ISO 32000-2 7.5.6; signatures: 12.8.1, 12.7.5.5; EN 319 142-1 6.3).
 
 Everything below is appended to the original, of which no byte changes. `N` is the original's length, numbers are ASCII digits, lines
-end with LF. New objects take the numbers from the original's /Size on, in this order: form, field, signature, cross-reference stream.
+end with LF. New objects take the numbers from the original's /Size on, in this order: form, field, artwork, signature,
+cross-reference stream.
 
     LF                                     only if the original's last byte is no line end, else a comment would go on (7.2.4)
     7 0 obj                                each changed object, by number: catalog, AcroForm, /Fields, page, /Annots or field.
@@ -13,9 +14,13 @@ end with LF. New objects take the numbers from the original's /Size on, in this 
     27 0 obj                               the field and its widget in one (12.5.6.19), unless an empty field is filled:
     << /FT /Sig /T (GVCN)                  name
     /Type /Annot /Subtype /Widget
-    /F 132 /Rect [0 0 0 0]                 Print + Locked, invisible
+    /F 132 /Rect [0 0 0 0]                 Print + Locked; invisible. A visible one has its rectangle, and /AP << /N 28 0 R >> (12.5.5):
     /P 2 0 R /V 28 0 R >>                  page and value
     endobj
+    28 0 obj                               only if visible: the objects of the artwork, made once for the whole batch (`appearance`), with
+    << /BBox [0 0 180 70]                  their numbers filled in: the form, which alone has something of this document's, the /BBox that
+    /Type /XObject /Subtype /Form … >>     keeps its proportions in the rectangle; then fonts and images. An empty field that is filled
+    stream … endstream endobj …            keeps its rectangle and gets /AP. What follows moves up
     28 0 obj                               the signature dictionary (12.8.1, table 255)
     << /Type /Sig
     /Filter /Adobe.PPKLite                 the handler every reader has
@@ -67,7 +72,9 @@ from typing import Final
 from signer.formats.pades.update import PreparedUpdate
 
 FORM: Final = b"<< /Fields [%d 0 R] /SigFlags 3 >>"
-FIELD: Final = b"<< /FT /Sig /T %b\n/Type /Annot /Subtype /Widget\n/F 132 /Rect [0 0 0 0]\n/P %d 0 R /V %d 0 R >>"
+FIELD: Final = b"<< /FT /Sig /T %b\n/Type /Annot /Subtype /Widget\n/F 132 /Rect %b\n/P %d 0 R /V %d 0 R >>"
+INVISIBLE: Final = b"[0 0 0 0]"
+APPEARANCE: Final = b"/AP << /N %d 0 R >>"
 _SIGNATURE: Final = b"%d 0 obj\n<< /Type /Sig\n/Filter /Adobe.PPKLite\n/SubFilter /ETSI.CAdES.detached\n/M %b%b\n/Contents <"
 _AFTER_HOLE: Final = b">\n/ByteRange [0 %10d %10d %10d]\n>>\nendobj\n"
 _AFTER_HOLE_BYTES: Final = len(_AFTER_HOLE % (0, 0, 0))

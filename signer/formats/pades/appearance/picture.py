@@ -1,0 +1,81 @@
+"""A PNG as an image XObject (ISO 32000-2 8.9.5) with its transparency as a soft mask (11.6.5.2).
+
+Every signed document carries it, so it is kept small: no finer than print shows, few colours, transparency in 16 steps. Signature images
+and seals are ink of one colour on transparent ground: some kilobytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Final
+
+from PIL import Image
+
+from signer.errors import InvalidArgument
+from signer.formats.pades.appearance.artwork import Part
+from signer.formats.pades.appearance.face import packed
+from signer.formats.pades.appearance.png import size_of
+
+_PIXELS_AN_INCH: Final = 300
+_POINTS_AN_INCH: Final = 72
+_COLOURS: Final = 64
+_OPAQUE: Final = 255
+_IMAGE: Final = b"/Type /XObject /Subtype /Image /Width %d /Height %d "
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image at a width on paper. width, height: points."""
+
+    png: bytes
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, png: bytes, width: float) -> Picture:
+        """With the height that follows from the image; raises as `size_of`."""
+        across, down = size_of(png)
+        return cls(png, width, width * down / across)
+
+    def embed(self, first: int) -> tuple[Part, Part]:
+        """The image and its mask, parts `first` and on. InvalidArgument when the PNG is damaged."""
+        try:
+            with Image.open(BytesIO(self.png), formats=("PNG",)) as opened:
+                image = opened.convert("RGBA")
+        except (OSError, ValueError, SyntaxError) as error:
+            raise InvalidArgument("the image is damaged; export it again as PNG", field="image") from error
+        scale = _PIXELS_AN_INCH / _POINTS_AN_INCH * self.width / image.width
+        if scale < 1:
+            size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+            image = image.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
+
+        return self._colours(image, first), self._mask(image.getchannel("A"))
+
+    @staticmethod
+    def _colours(image: Image.Image, first: int) -> Part:
+        """Its inks, by number. Where nothing of it is seen its colour is the ground's own, so that there is nothing to pack."""
+        ground = Image.new("RGB", image.size, _ink(image))
+        ground.paste(image.convert("RGB"), mask=image.getchannel("A").point(lambda alpha: _OPAQUE if alpha else 0))
+        inks = ground.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        palette = bytes(inks.getpalette() or ())[: 3 * _COLOURS]
+        entries = _IMAGE % image.size + b"/ColorSpace [/Indexed /DeviceRGB %d <%b>]\n/BitsPerComponent 8 /SMask %%d 0 R " % (
+            len(palette) // 3 - 1,
+            palette.hex().encode("ascii"),
+        )
+        return packed(entries, inks.tobytes(), (first + 1,))
+
+    @staticmethod
+    def _mask(alpha: Image.Image) -> Part:
+        """Transparency, four bits a pixel."""
+        width, height = alpha.size
+        steps = alpha.point(lambda value: (value + 8) // 17).tobytes()
+        rows = (steps[at : at + width] + b"\0" * (width % 2) for at in range(0, width * height, width))
+        nibbles = b"".join(bytes(left << 4 | right for left, right in zip(row[::2], row[1::2], strict=True)) for row in rows)
+        return packed(_IMAGE % alpha.size + b"/ColorSpace /DeviceGray /BitsPerComponent 4 ", nibbles)
+
+
+def _ink(image: Image.Image) -> tuple[int, int, int]:
+    """Its mean colour, weighted by how much of it is seen."""
+    red, green, blue, alpha = image.convert("RGBa").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))  # type: ignore[misc]
+    return (0, 0, 0) if not alpha else tuple(min(_OPAQUE, part * _OPAQUE // alpha) for part in (red, green, blue))  # type: ignore[return-value]
