@@ -9,8 +9,10 @@ from pathlib import Path
 import grpc
 import pytest
 
+from signer.cli.verify_files import judge
 from signer.errors import InvalidArgument, SchoolNotFound
 from signer.v1 import batch_pb2, common_pb2
+from signer.validation.trust import TrustAnchors
 from tests.support import cas, judges, long_term, pdfs, pki
 from tests.support.archive import LTA, Archive, Extended, Request, extend, header, start, stream
 from tests.support.calls import fresh_id, intents, metric, plan, refused, sign_batch
@@ -48,6 +50,14 @@ def judged_by_pdfsig(document: bytes, folder: Path) -> list[str]:
     return [found["Signature Validation"] for found in judges.pdfsig(file)]
 
 
+def levels_by_signer_verify(document: bytes, folder: Path) -> list[str]:
+    """What `signer verify` tells of the signatures, document timestamps left out."""
+    file = folder / "verified.pdf"
+    file.write_bytes(document)
+    trust = TrustAnchors((root(),), (root(),))
+    return [found["level"] for found in judge(file, trust, datetime.now(UTC)).signatures if found["level"]]
+
+
 def test_a_class_is_archived_and_every_judge_accepts_it(archived: Extended, signed_class: dict[str, bytes], tmp_path: Path) -> None:
     assert archived.reasons() == {}
     summary = archived.summary
@@ -58,6 +68,7 @@ def test_a_class_is_archived_and_every_judge_accepts_it(archived: Extended, sign
         assert long_term.judged(document, root()) == [PASSED] * 3
         assert long_term.judged(document, root(), datetime.now(UTC) + LATER) == [PASSED] * 3, "and will, if it is renewed"
         assert long_term.valid_now(document, root()) == [True] * 4
+        assert levels_by_signer_verify(document, tmp_path) == ["b-lta"] * 3
         assert judged_by_pdfsig(document, tmp_path)[:3] == ["Signature is Valid."] * 3
         assert info.level == LTA
         assert (info.source_sha256, info.signed_sha256) == (hashlib.sha256(original).digest(), hashlib.sha256(document).digest())

@@ -23,7 +23,10 @@ from signer.errors import (
     VerificationFailed,
 )
 from signer.formats.pades.extend import ValidationData, extend
-from signer.validation.long_term import Examination, examine
+from signer.formats.pades.update import splice
+from signer.model import Level
+from signer.validation.long_term import Examination, examine, verify_long_term
+from signer.validation.report import SignatureKind
 from signer.validation.trust import TrustAnchors
 from tests.support import cas, pdfs, pki
 
@@ -62,6 +65,15 @@ def complete(document: bytes, at: datetime = NOW, *, revoked: tuple[int, ...] = 
     """With the status of everybody on both chains, as of a moment."""
     crls = (cas.crl(pki.root(), at=at), cas.crl(pki.authority(), revoked, at=at))
     return with_data(document, certificates=(teacher().der, pki.authority().der, pki.tsa().der), crls=crls)
+
+
+def stamped(document: bytes) -> bytes:
+    """With a document timestamp over all of it."""
+    made = extend(document, ValidationData(), contents_bytes=8192)
+    assert made.hole is not None
+    whole, hole = document + made.update, made.hole
+    covered = whole[: len(document) + hole.contents_offset - 1] + whole[len(document) + hole.contents_end + 1 :]
+    return document + splice(hole, pdfs.timestamp_token(b"", at=NOW, imprint_of=covered))
 
 
 def look(document: bytes, now: datetime = NOW) -> Examination:
@@ -117,6 +129,20 @@ def test_a_timestamp_of_an_authority_that_is_not_believed_proves_no_time() -> No
     assert not examine(signed(), trust(), NOW, with_chains=False).lacks_timestamp
     with pytest.raises(VerificationFailed, match="no chain"):
         examine(signed(), nobody, NOW, with_chains=True)
+
+
+def test_verification_tells_the_level_that_is_reached() -> None:
+    def level(document: bytes) -> list[Level | None]:
+        report = verify_long_term(document, trust(), NOW)
+        return [one.level for one in report.signatures if one.kind is SignatureKind.SIGNATURE]
+
+    archived = complete(signed())
+    assert level(signed(None)) == [Level.B_B]
+    assert level(signed()) == [Level.B_T]
+    assert level(with_data(signed(), crls=(cas.crl(pki.root()),))) == [Level.B_T], "half of the data"
+    assert level(archived) == [Level.B_LT]
+    assert level(stamped(archived)) == [Level.B_LTA]
+    assert level(stamped(signed())) == [Level.B_T], "a document timestamp over no validation data"
 
 
 def _other_imprint() -> bytes:
