@@ -34,6 +34,9 @@ _CONSTRUCTED = 0x20
 _UTC_TIME_YEARS = range(1950, 2050)
 _OID_SECOND_ARC_SPAN = 40
 
+_OCTETS = tuple(bytes((octet,)) for octet in range(256))
+"""Each octet alone, made once: a timestamp writes some thirty tags and lengths."""
+
 NULL = b"\x05\x00"
 TRUE = b"\x01\x01\xff"
 
@@ -41,14 +44,14 @@ TRUE = b"\x01\x01\xff"
 def length(size_bytes: int) -> bytes:
     """The definite form of a length, as short as it can be (X.690 §10.1)."""
     if size_bytes <= _SHORT_LENGTH_MAX:
-        return bytes((size_bytes,))
+        return _OCTETS[size_bytes]
     octets = size_bytes.to_bytes((size_bytes.bit_length() + 7) // 8)
-    return bytes((0x80 | len(octets),)) + octets
+    return _OCTETS[0x80 | len(octets)] + octets
 
 
 def tlv(tag: int, content: bytes) -> bytes:
     """One element: identifier octet, length, content."""
-    return bytes((tag,)) + length(len(content)) + content
+    return _OCTETS[tag] + length(len(content)) + content
 
 
 def sequence(*elements: bytes) -> bytes:
