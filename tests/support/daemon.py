@@ -58,7 +58,7 @@ class World:
         return self.folder / "pki"
 
     def config(self, name: str = "signer.toml", **changes: Any) -> Path:
-        """Writes a configuration; changes: token, server, documents, journal, limits, clock … as dicts of TOML values; tsas a list."""
+        """Writes a configuration; changes: token, server, documents, journal, limits, clock … as dicts; tsas, images lists."""
         path = self.folder / name
         path.write_text(_config_text(self, changes), encoding="utf-8")
         return path
@@ -139,6 +139,8 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         *([("[timestamp.http]", changes["http"])] if "http" in changes else []),
         ("[stamping]", changes.get("stamping", {})),
         ("[revocation]", changes.get("revocation", {})),
+        *([("[appearance]", changes["appearance"])] if "appearance" in changes else []),
+        *[("[[appearance.images]]", image) for image in changes.get("images", [])],
         *[("[[stamping.servers]]", server) for server in changes.get("tsas", [])],
         ("[[tokens]]", token),
         *[("[[credentials]]", entry) for entry in [*credentials, *changes.get("credentials", [])]],

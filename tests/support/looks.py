@@ -70,11 +70,11 @@ def visible(field: str = "GVCN", rectangle: PageRectangle | None = BELOW) -> Fie
 
 
 def text_of(document: bytes, folder: Path, page: int = 1) -> str:
-    """What pdftotext reads of a page, annotations included."""
+    """What pdftotext reads of a page, annotations included; white space as single spaces, so that wrapping is no matter."""
     file = folder / "text.pdf"
     file.write_bytes(document)
-    done = subprocess.run(["pdftotext", "-layout", "-f", str(page), "-l", str(page), str(file), "-"], capture_output=True, check=True)
-    return done.stdout.decode()
+    done = subprocess.run(["pdftotext", "-f", str(page), "-l", str(page), str(file), "-"], capture_output=True, check=True)
+    return " ".join(done.stdout.decode().split())
 
 
 def rendered(document: bytes, folder: Path, page: int = 1, *, dots_an_inch: int = 72) -> Image.Image:
