@@ -21,7 +21,9 @@ class RevocationSettings:
     crl_bytes_max: Annotated[
         int,
         Field(
-            ge=1024, le=67_108_864, description="Longest CRL taken. Every document that needs it carries all of it, and the journal with it for material_days."
+            ge=1024,
+            le=67_108_864,
+            description="Longest CRL taken. Every document that needs it carries all of it, and the journal with it for material_days.",
         ),
     ] = 1_048_576
     cache_s_max: Annotated[
