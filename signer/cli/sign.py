@@ -14,6 +14,7 @@ from signer.cli.exits import ExitCode, epilog, exit_code
 from signer.cli.failure import explanation, next_step
 from signer.cli.language import Text, language_option, say
 from signer.cli.output import clean, is_json, json_option, note
+from signer.cli.sign_visible import appearance, as_text, visible_options
 
 if TYPE_CHECKING:
     from signer.cli.sign_files import Job
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from signer.cli.sign_state import RequestState
     from signer.client import DocumentResult, SignerClient
     from signer.errors import SignerError
+    from signer.model import Appearance
 
 _LEVELS = ("b-b", "b-t", "b-lt", "b-lta")
 _SHORTAGES = ("fail", "park")
@@ -58,6 +60,7 @@ _STOPPED = Text("signer: stopped: {why}. Next: {step}", "signer: dừng: {why}. 
 @click.option("--name", default="", metavar="TEXT", help="/Name in the signature.")
 @click.option("--reason", default="", metavar="TEXT", help="/Reason in the signature.")
 @click.option("--location", default="", metavar="TEXT", help="/Location in the signature.")
+@visible_options
 @click.option(
     "--shortage",
     envvar="SIGNER_SHORTAGE",
@@ -82,6 +85,10 @@ _STOPPED = Text("signer: stopped: {why}. Next: {step}", "signer: dừng: {why}. 
 @language_option
 def sign(  # noqa: PLR0917  # click passes by name
     source: Path,
+    visible_style: str | None,
+    visible_rectangle: tuple[int, float, float, float, float] | None,
+    visible_lines: tuple[str, ...],
+    visible_image: str,
     shortage: str,
     evidence: bool,
     out: Path | None,
@@ -100,20 +107,25 @@ def sign(  # noqa: PLR0917  # click passes by name
     With --evidence every signed file, of earlier runs too, gets its proof in OUT-evidence, where `signer evidence verify OUT` finds it; it
     needs neither the appliance nor the other files. What has its proof keeps it.
 
+    With --visible-style the signature is shown on the page, in an existing --field or where --visible-rectangle says.
+
     \b
     Examples:
       signer sign class-1A/ --server signer.example:8443 --ca ca.crt --cert client.crt --key client.key \\
           --school 79000001 --credential homeroom --field GVCN --out signed/
       signer sign report.pdf --credential seal --level b-b      # the rest from ~/.config/signer/client.toml
+      signer sign class-1A/ --credential homeroom --visible-style person --visible-rectangle -1,320,90,180,70 \\
+          --visible-line "Nguyễn Thị Lan" --visible-line "Giáo viên chủ nhiệm"
     """  # noqa: D301  # click reads \b
     from signer.cli.sign_evidence import Evidence
     from signer.cli.sign_files import Layout
     from signer.cli.sign_report import Outcome, print_outcome, print_outcome_json
     from signer.cli.sign_state import RequestState
 
+    look = appearance(visible_style, visible_rectangle, visible_lines, visible_image)
     values = given(client_config, **options)
     values.require("school", "credential")
-    plan = {name: values.get(name, {"profile": "pades", "level": "b-t"}.get(name, "")) for name in _PLAN}
+    plan = {name: values.get(name, {"profile": "pades", "level": "b-t"}.get(name, "")) for name in _PLAN} | {"visible": as_text(look)}
     layout = Layout.of(source, out)
     jobs = layout.jobs()
     with RequestState.open(layout.state_file, plan, request_id, fresh=fresh) as state:
@@ -127,7 +139,7 @@ def sign(  # noqa: PLR0917  # click passes by name
             outcome.evidence = Evidence.beside(layout.output, jobs, outcome.skipped)
         if pending or (outcome.evidence is not None and outcome.evidence.lacking):
             with values.connect(connect_timeout_s=connect_timeout_s) as client:
-                code = _sign(client, plan, pending, state, outcome, is_parking=shortage == "park", timeout_s=timeout_s)
+                code = _sign(client, plan, pending, state, outcome, look=look, is_parking=shortage == "park", timeout_s=timeout_s)
         else:
             code = _code(outcome)
     if is_json():
@@ -166,6 +178,7 @@ def _sign(
     state: RequestState,
     outcome: Outcome,
     *,
+    look: Appearance | None,
     is_parking: bool,
     timeout_s: float,
 ) -> ExitCode:
@@ -188,6 +201,7 @@ def _sign(
             name=plan["name"],
             reason=plan["reason"],
             location=plan["location"],
+            appearance=look,
             park_without_timestamp=is_parking,
             evidence="sha256" if outcome.evidence is not None else None,
             timeout_s=timeout_s,

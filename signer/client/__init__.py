@@ -42,9 +42,11 @@ from signer.client.values import (
     TokenInfo,
 )
 from signer.errors import SignerError
-from signer.model import Level, Profile
+from signer.model import Appearance, AppearanceStyle, Level, PageRectangle, Profile
 
 __all__ = [
+    "Appearance",
+    "AppearanceStyle",
     "BatchEvidence",
     "CredentialInfo",
     "DigestResult",
@@ -54,6 +56,7 @@ __all__ = [
     "EvidenceRecord",
     "Finding",
     "Level",
+    "PageRectangle",
     "Phase",
     "Profile",
     "Progress",

@@ -18,7 +18,7 @@ from signer.client.time import TimeClient
 from signer.client.unary import call_patiently
 from signer.client.values import CredentialInfo, Document, DocumentResult, Plan, SignedDigests, TokenInfo
 from signer.errors import InvalidArgument
-from signer.model import FieldPlacement, Level, Profile
+from signer.model import Appearance, FieldPlacement, Level, Profile
 from signer.v1 import admin_pb2_grpc, admin_tokens_pb2, credential_pb2, credential_pb2_grpc, signing_pb2_grpc
 
 BATCH_TIMEOUT_S = 3600.0
@@ -66,6 +66,7 @@ class SignerClient:
         name: str = "",
         reason: str = "",
         location: str = "",
+        appearance: Appearance | None = None,
         label: str = "",
         park_without_timestamp: bool = False,
         evidence: DigestAlgorithm | str | None = None,
@@ -87,6 +88,7 @@ class SignerClient:
             name: /Name in the signature.
             reason: /Reason in the signature.
             location: /Location in the signature.
+            appearance: what the signature shows on the page, and where; None: it is invisible.
             label: words for the daemon's operators; no pupil's name.
             park_without_timestamp: end a document whose timestamp can't be had with TimestampPending at once; the appliance goes on asking,
                 and the same ids fetch it later. Otherwise it is waited for.
@@ -100,7 +102,7 @@ class SignerClient:
             RemoteError, AccessError, CredentialError …: the batch as a whole was refused, or the daemon can't be reached.
             DeadlineExceeded: timeout_s has passed; the same request continues.
         """
-        placement = FieldPlacement(field_name, name, reason, location)
+        placement = FieldPlacement(field_name, name, reason, location, appearance)
         plan = Plan(
             school_id,
             credential_id,
@@ -137,6 +139,7 @@ class SignerClient:
         name: str = "",
         reason: str = "",
         location: str = "",
+        appearance: Appearance | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> DocumentResult:
         """Signs one document of any size, as a batch of one; the arguments are `sign_batch`'s.
@@ -155,6 +158,7 @@ class SignerClient:
             name=name,
             reason=reason,
             location=location,
+            appearance=appearance,
             timeout_s=timeout_s,
         )
         return result

@@ -12,7 +12,7 @@ from google.rpc import status_pb2
 from signer.algorithms import SignatureAlgorithm
 from signer.client.values import CredentialInfo, Finding, Plan, SignatureInfo, TokenInfo
 from signer.errors import InvalidArgument, SignerError
-from signer.model import Level, Profile, StageTimes
+from signer.model import Appearance, Level, Profile, StageTimes
 from signer.rpc_status import from_rpc_status
 from signer.v1 import admin_tokens_pb2, common_pb2, credential_pb2, plan_pb2, signature_pb2
 
@@ -44,10 +44,26 @@ def signing_plan(plan: Plan) -> plan_pb2.SigningPlan:
         placement = plan.placement
         message.pades.CopyFrom(
             plan_pb2.PadesOptions(
-                field_name=placement.field_name, name=placement.name, reason=placement.reason, location=placement.location
+                field_name=placement.field_name,
+                name=placement.name,
+                reason=placement.reason,
+                location=placement.location,
+                appearance=None if placement.appearance is None else _appearance(placement.appearance),
             )
         )
     return message
+
+
+def _appearance(wanted: Appearance) -> plan_pb2.Appearance:
+    place = wanted.rectangle
+    return plan_pb2.Appearance(
+        style=plan_pb2.AppearanceStyle.Value(f"APPEARANCE_STYLE_{wanted.style.name}"),
+        image_id=wanted.image_id,
+        lines=wanted.lines,
+        rectangle=None
+        if place is None
+        else plan_pb2.PageRectangle(page=place.page, x=place.x, y=place.y, width=place.width, height=place.height),
+    )
 
 
 def result_form(plan: Plan) -> plan_pb2.ResultForm.ValueType:

@@ -19,6 +19,7 @@ import pytest
 
 from tests.support import pdfs
 from tests.support.daemon import OTHER_SCHOOL, SCHOOL, Running, World, running_daemon
+from tests.support.looks import text_of
 from tests.support.proxy import Proxy
 
 CARDS = {f"Nguyễn Văn {letter}.pdf": pdfs.report_card(number, pages=1) for number, letter in enumerate("ABCDE")}
@@ -124,6 +125,34 @@ def test_bad_files_fail_alone_and_the_table_says_what_to_do(desk: Desk) -> None:
     code, told = desk.sign("1A", "--out", "en")
     assert (code, told["summary"]["skipped"], told["summary"]["failed"]) == (1, 5, 3)
     assert {failure["reason"] for failure in told["failures"]} == {"DOCUMENT_EMPTY", "DOCUMENT_NOT_PDF", "DOCUMENT_ENCRYPTED"}
+
+
+def test_a_class_is_signed_visibly_and_another_look_is_another_request(desk: Desk, tmp_path: Path) -> None:
+    desk.put_class()
+    look = ("--visible-style", "person", "--visible-rectangle", "-1,400,90,180,70", "--visible-line", "Nguyễn Thị Lan")
+    code, told = desk.sign("1A", *look, "--visible-line", "Giáo viên chủ nhiệm")
+    assert (code, told["summary"]["signed"]) == (0, 5)
+    for path in (desk.folder / "1A-signed").glob("*.pdf"):
+        text = text_of(path.read_bytes(), tmp_path)
+        assert "Nguyễn Thị Lan Giáo viên chủ nhiệm" in text
+    code, again = desk.sign("1A", *look, "--visible-line", "Giáo viên chủ nhiệm")
+    assert (code, again["summary"]["skipped"]) == (0, 5)
+    other = desk.run("sign", "1A", *look)
+    assert (other.returncode, "--visible was" in other.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--visible-line", "x"), "need --visible-style"),
+        (("--visible-style", "person", "--visible-rectangle", "1,2,3"), "PAGE,X,Y,WIDTH,HEIGHT"),
+        (("--visible-style", "person", "--visible-rectangle", "one,2,3,4,5"), "PAGE,X,Y,WIDTH,HEIGHT"),
+    ],
+)
+def test_visible_options_without_sense_are_refused_before_the_daemon_is_asked(options: tuple[str, ...], words: str, desk: Desk) -> None:
+    desk.put_class()
+    done = desk.run("sign", "1A", *options, "--server", "localhost:1")
+    assert (done.returncode, words in done.stderr) == (2, True)
 
 
 def test_a_corrected_card_is_signed_anew_and_the_others_are_not(desk: Desk) -> None:
