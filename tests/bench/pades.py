@@ -14,12 +14,13 @@ from signer.algorithms import SignatureAlgorithm
 from signer.model import Level
 from tests.bench.against import row_against
 from tests.bench.documents import plain_documents, sizes_kb
-from tests.bench.ground import Deployment, Ground, Skipped, judge_one
-from tests.bench.lines import LineProgram, ProgramFailed
+from tests.bench.ground import Deployment, Ground, judge_one
+from tests.bench.lines import LineProgram
 from tests.bench.measure import Run, Sample
 from tests.bench.orders import Order, Work
 from tests.bench.row import Row, Target
-from tests.support import pki
+from tests.support import looks, pki
+from tests.support.daemon import SCHOOL
 from tests.support.tsa import write_identity
 
 _LOOP = "C_Sign loop, 1 process"
@@ -54,13 +55,12 @@ def third(ground: Ground) -> Iterator[Row]:
 
 
 def visible(ground: Ground) -> Iterator[Row]:
-    """B-B with an appearance of Vietnamese text."""
+    """B-B with an appearance: a signature image and Vietnamese text."""
     order = order_on(ground, visible=True)
-    with ground.loop("cbql") as loop, ground.daemon(ground.config("pades-visible")) as deployed:
-        try:
-            deployed.client.do(msgspec.structs.replace(order, batch=1, seconds=0))
-        except ProgramFailed as failure:
-            raise Skipped(f"visible signatures are not served yet: {failure}") from failure
+    image = ground.scratch("images") / "cbql.png"
+    image.write_bytes(looks.signature_png())
+    enrolled = {"id": "cbql", "schools": [SCHOOL], "credential": "cbql", "style": "person", "width_pt": 120.0, "file": str(image)}
+    with ground.loop("cbql") as loop, ground.daemon(ground.config("pades-visible", images=[enrolled])) as deployed:
         yield _row("pades-b-b-visible", ground, deployed, order, lambda: loop.run(ground.pace.seconds), target=Target(0.60))
 
 
