@@ -154,7 +154,7 @@ def test_an_image_keeps_its_proportions_its_colour_and_its_transparency(tmp_path
 def test_images_are_kept_small() -> None:
     for png, width in ((looks.signature_png(3000, 1200), 120), (looks.seal_png(2000), 102)):
         made = looks.artwork(AppearanceStyle.PERSON, (), picture=Picture.of(png, width))
-        assert sum(len(value) for _number, value in made.objects(1, 180, 70)) < 24_000
+        assert sum(len(value) for _number, value in made.objects(1, 180, 70)) < 9_000
 
 
 def test_a_seal_stands_in_its_actual_size() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from signer.errors import InvalidArgument
 from signer.formats.pades.appearance.artwork import Part
@@ -20,6 +20,10 @@ from signer.formats.pades.appearance.png import size_of
 _PIXELS_AN_INCH: Final = 300
 _POINTS_AN_INCH: Final = 72
 _COLOURS: Final = 64
+_SEEN_FROM: Final = 48
+"""Opacity, of 255: below it a pixel's own colour can't be told from another one."""
+_ONE_INK_WITHIN: Final = 32
+"""Difference in any of red, green and blue, of 255, that is a pen's or a scanner's, not another ink's."""
 _OPAQUE: Final = 255
 _IMAGE: Final = b"/Type /XObject /Subtype /Image /Width %d /Height %d "
 
@@ -48,19 +52,24 @@ class Picture:
         scale = _PIXELS_AN_INCH / _POINTS_AN_INCH * self.width / image.width
         if scale < 1:
             size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-            image = image.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
-
+            image = image.convert("RGBa").resize(size, Image.Resampling.HAMMING).convert("RGBA")  # rings no edge
         return self._colours(image, first), self._mask(image.getchannel("A"))
 
     @staticmethod
     def _colours(image: Image.Image, first: int) -> Part:
-        """Its inks, by number. Where nothing of it is seen its colour is the ground's own, so that there is nothing to pack."""
-        ground = Image.new("RGB", image.size, _ink(image))
-        ground.paste(image.convert("RGB"), mask=image.getchannel("A").point(lambda alpha: _OPAQUE if alpha else 0))
+        """Its inks, by number. Where little of it is seen it has the mean ink, all over if it is of one ink: nothing is left to pack."""
+        seen = image.getchannel("A").point(lambda alpha: _OPAQUE if alpha >= _SEEN_FROM else 0)
+        ink = _ink(image, seen)
+        ground = Image.new("RGB", image.size, ink)
+        ground.paste(image.convert("RGB"), mask=seen)
+        plain = Image.new("RGB", image.size, ink)
+        if ImageChops.difference(ground, plain).point(lambda apart: apart > _ONE_INK_WITHIN and _OPAQUE).getbbox() is None:
+            ground = plain
         inks = ground.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        palette = bytes(inks.getpalette() or ())[: 3 * _COLOURS]
+        used = 1 + int(inks.getextrema()[1])  # type: ignore[arg-type]  # of one band
+        palette = bytes(inks.getpalette() or ())[: 3 * used]
         entries = _IMAGE % image.size + b"/ColorSpace [/Indexed /DeviceRGB %d <%b>]\n/BitsPerComponent 8 /SMask %%d 0 R " % (
-            len(palette) // 3 - 1,
+            used - 1,
             palette.hex().encode("ascii"),
         )
         return packed(entries, inks.tobytes(), (first + 1,))
@@ -75,7 +84,9 @@ class Picture:
         return packed(_IMAGE % alpha.size + b"/ColorSpace /DeviceGray /BitsPerComponent 4 ", nibbles)
 
 
-def _ink(image: Image.Image) -> tuple[int, int, int]:
-    """Its mean colour, weighted by how much of it is seen."""
-    red, green, blue, alpha = image.convert("RGBa").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))  # type: ignore[misc]
-    return (0, 0, 0) if not alpha else tuple(min(_OPAQUE, part * _OPAQUE // alpha) for part in (red, green, blue))  # type: ignore[return-value]
+def _ink(image: Image.Image, seen: Image.Image) -> tuple[int, int, int]:
+    """Its mean colour where it is seen; black where it is not."""
+    if seen.getbbox() is None:
+        return 0, 0, 0
+    red, green, blue = (round(mean) for mean in ImageStat.Stat(image.convert("RGB"), mask=seen).mean)
+    return red, green, blue
