@@ -307,7 +307,10 @@ class Appearance(_message.Message):
     """The image, by the id under which the appliance knows it for this school; empty: the one enrolled for the credential. Text-only styles take none."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Lines of text, UTF-8, Vietnamese included, at most 12 lines of 200 characters; empty: the style's own wording."""
+        """Lines of text, UTF-8, Vietnamese included, at most 12 lines of 200 characters; empty: the style's own wording: for ANNEX the certificate's common
+        name and the time, for CERTIFIED_COPY `SAO Y` before both, for the others no text. Text is put into NFC; control characters, combining marks
+        without a composed letter, right-to-left scripts and what the font lacks are refused (INVALID_ARGUMENT).
+        """
 
     @_builtins.property
     def rectangle(self) -> Global___PageRectangle:
@@ -315,7 +318,7 @@ class Appearance(_message.Message):
 
     @_builtins.property
     def anchor(self) -> Global___TextAnchor:
-        """Beside a text."""
+        """Beside a text. Not served by this release."""
 
     def __init__(
         self,

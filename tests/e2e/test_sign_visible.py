@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,23 @@ def test_a_class_shows_its_teacher_and_a_repeat_gives_the_same_bytes(channel: gr
     left, upper, right, lower = ImageChops.difference(one, other).getbbox() or (0, 0, 0, 0)
     assert (left >= 319, upper >= one.height - 161, right <= 501, lower <= one.height - 89) == (True,) * 4
     assert lower > upper
+
+
+def test_batches_side_by_side_each_show_their_own(channel: grpc.Channel, tmp_path: Path) -> None:
+    documents = {f"pupil-{number}": pdfs.report_card(number, pages=1) for number in range(16)}
+    names = ("Nguyễn Thị Lan", "Trần Văn Hùng", "")
+
+    def sign(name: str) -> dict[str, bytes]:
+        place = plan_pb2.PageRectangle(page=1, x=400, y=90, width=180, height=70)
+        return sign_batch(channel, documents, plan=look(lines=[name], rectangle=place) if name else plan()).signed()
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        batches = list(threads.map(sign, names))
+    for name, batch in zip(names, batches, strict=True):
+        assert batch.keys() == documents.keys()
+        for number in (0, 5, 10, 15):
+            text = looks.text_of(batch[f"pupil-{number}"], tmp_path)
+            assert [each for each in names[:2] if each in text] == ([name] if name else [])
 
 
 @pytest.mark.parametrize(

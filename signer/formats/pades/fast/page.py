@@ -55,6 +55,8 @@ def find_page(objects: Objects, catalog: Dictionary, rectangle: PageRectangle | 
         left = page_index(rectangle, node.integer(b"Count") or 0)
     except InvalidArgument as error:
         raise HandOver(FallbackReason.PLACEMENT) from error
+    if b"Parent" in node.values:
+        raise HandOver(FallbackReason.PAGE)
     inherited: dict[bytes, bytes] = {}
     nodes_left = _NODES_MAX
     for _depth in range(_DEPTH_MAX):
@@ -72,6 +74,8 @@ def find_page(objects: Objects, catalog: Dictionary, rectangle: PageRectangle | 
             left -= pages
         else:
             raise HandOver(FallbackReason.PAGE)
+        if kid.reference(b"Parent") != node.owner:
+            raise HandOver(FallbackReason.PAGE)  # attributes are inherited downwards here, and looked for upwards by others
         if kid.values.get(b"Type") == b"/Page":
             return _found(kid, inherited | _inherited(kid))
         node = kid
