@@ -120,7 +120,7 @@ def test_pades_fast_and_complete_path_know_fields_by_the_same_names(first: str, 
 def test_pades_fast_names_written_by_either_path_are_the_names_that_were_asked_for() -> None:
     for name in ("GVCN", "a(b)c\\", "Chữ ký", "x" * 300, "\U0001f58b"):
         for sign in BY_PATH.values():
-            assert description(sign(pdfs.report_card(pages=1), FieldPlacement(name, *["Ô"] * 3)), name)["fields"] == [name]
+            assert description(sign(pdfs.report_card(pages=1), FieldPlacement(name, "Ô", "Ô", "Ô")), name)["fields"] == [name]
 
 
 def test_pades_fast_updates_hold_no_metadata_of_the_document() -> None:

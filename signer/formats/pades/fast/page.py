@@ -63,22 +63,24 @@ def find_page(objects: Objects, catalog: Dictionary, rectangle: PageRectangle | 
         if node.values.get(b"Type") != b"/Pages":
             raise HandOver(FallbackReason.PAGE)
         inherited |= _inherited(node)
-        for number in _kids(objects, node):
-            nodes_left -= 1
-            if nodes_left < 0:
-                raise HandOver(FallbackReason.PAGE)
-            kid = objects.dictionary(number)
-            pages = _pages_in(kid)
-            if left < pages:
-                break
-            left -= pages
-        else:
-            raise HandOver(FallbackReason.PAGE)
-        if kid.reference(b"Parent") != node.owner:
-            raise HandOver(FallbackReason.PAGE)  # attributes are inherited downwards here, and looked for upwards by others
+        kid, left, nodes_left = _kid_with(objects, node, left, nodes_left)
         if kid.values.get(b"Type") == b"/Page":
             return _found(kid, inherited | _inherited(kid))
         node = kid
+    raise HandOver(FallbackReason.PAGE)
+
+
+def _kid_with(objects: Objects, node: Dictionary, left: int, nodes_left: int) -> tuple[Dictionary, int, int]:
+    """The child that holds the page after `left` others; how many of those are in it, and how many nodes may still be read."""
+    for number in _kids(objects, node)[:nodes_left]:
+        nodes_left -= 1
+        kid = objects.dictionary(number)
+        pages = _pages_in(kid)
+        if left < pages:
+            if kid.reference(b"Parent") != node.owner:
+                break  # attributes are inherited downwards here, and looked for upwards by others
+            return kid, left, nodes_left
+        left -= pages
     raise HandOver(FallbackReason.PAGE)
 
 
