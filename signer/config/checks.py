@@ -106,7 +106,9 @@ def _check_appearance(appearance: AppearanceSettings, credentials: tuple[Credent
     """The font is not looked for: who shows no text needs none."""
     schools = {credential.id: credential.school for credential in credentials}
     yield from _unique("appearance.images", "id", (f"{image.id}@{school}" for image in appearance.images for school in image.schools))
-    yield from _unique("appearance.images", "credential", (image.credential for image in appearance.images if image.credential))
+    yield from _unique(
+        "appearance.images", "credential", (f"{image.credential} ({image.style.value})" for image in appearance.images if image.credential)
+    )
     for image in appearance.images:
         path = f"appearance.images[{image.id}]"
         if image.credential and image.credential not in schools:

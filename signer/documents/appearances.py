@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -20,12 +20,13 @@ from cryptography.x509.oid import NameOID
 from signer.documents.settings import AppearanceSettings, ImageSettings
 from signer.errors import ConfigError, InvalidArgument
 from signer.formats.pades.appearance.artwork import Artwork
-from signer.formats.pades.appearance.compose import compose
-from signer.formats.pades.appearance.face import Face
-from signer.formats.pades.appearance.picture import Picture
 from signer.formats.pades.appearance.text import checked
 from signer.formats.pades.appearance.wording import own_wording
 from signer.model import Appearance, AppearanceStyle, Credential
+
+if TYPE_CHECKING:
+    from signer.formats.pades.appearance.face import Face
+    from signer.formats.pades.appearance.picture import Picture
 
 _KEPT_MAX: Final = 64
 _IMAGE_FIELD: Final = "plan.pades.appearance.image_id"
@@ -98,12 +99,16 @@ class Appearances:
         return found
 
     def _make(self, recipe: _Recipe) -> Artwork:
+        from signer.formats.pades.appearance.compose import compose  # noqa: PLC0415  # 25 MiB that a daemon without visible signatures spares
+
         with self._turn:
             picture = None if recipe.image is None else _picture(recipe.image)
             face = self._loaded_face() if any(recipe.lines) else None
             return compose(recipe.style, recipe.lines, picture, face, recipe.size)
 
     def _loaded_face(self) -> Face:
+        from signer.formats.pades.appearance.face import Face  # noqa: PLC0415  # as above
+
         if self._face is None:
             remedy = "install Debian's fonts-liberation2, or correct `font` under [appearance]"
             self._face = Face(_read(self._settings.font, "the font of visible signatures", remedy))
@@ -111,6 +116,8 @@ class Appearances:
 
 
 def _picture(image: ImageSettings) -> Picture:
+    from signer.formats.pades.appearance.picture import Picture  # noqa: PLC0415  # as above
+
     content = _read(image.file, f"image {image.id!r}", "correct `file` under [[appearance.images]]")
     try:
         return Picture.of(content, image.width_pt)

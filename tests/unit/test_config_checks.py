@@ -4,6 +4,7 @@ import pytest
 
 from signer.config import advise, load
 from signer.errors import ConfigError
+from tests.support import looks
 
 SERVER = """
 [server]
@@ -27,6 +28,10 @@ def tsa(clock: str) -> str:
     return token("main") + credential("tsa") + f'[timestamp]\ncredential = "tsa"\npolicy_oid = "1.2.3"\n{clock}\n'
 
 
+def image(name: str, more: str = "", style: str = "person", png: str = "image.png") -> str:
+    return f'[[appearance.images]]\nid = "{name}"\nschools = ["1"]\nstyle = "{style}"\nwidth_pt = 100.0\nfile = "{png}"\n{more}\n'
+
+
 def client(name: str, more: str) -> str:
     return f'[[clients]]\nid = "{name}"\n{more}\n'
 
@@ -36,6 +41,7 @@ def file(tmp_path: Path) -> Path:
     for name in ("server.pem", "server.key", "ca.pem", "module.so"):
         (tmp_path / name).touch(0o600)
     (tmp_path / "tokens").mkdir()
+    (tmp_path / "image.png").write_bytes(looks.signature_png(64, 32))
     return tmp_path / "signer.toml"
 
 
@@ -68,6 +74,22 @@ FINGERPRINT = "ab" * 32
         (
             token("main", 'label = "x"\nsofthsm_token_directory = "tokens"\nsofthsm_copy_directory = "tokens/copy"'),
             "softhsm_copy_directory: must lie outside",
+        ),
+        (image("a") * 2, "appearance.images[a@1].id: is given 2 times"),
+        (image("a", 'credential = "b"'), "appearance.images[a].credential: no credential 'b'"),
+        (
+            token("main") + credential("b", 'key_label = "k"\nschool = "2"') + image("a", 'credential = "b"'),
+            "appearance.images[a].credential: 'b' is of school '2'",
+        ),
+        (image("a", png="other.png"), "appearance.images[a].file: no such file"),
+        (image("a", png="module.so"), "appearance.images[a].file: the image is no PNG"),
+        (image("a", style="annex"), "expected 'person' or 'organisation'"),
+        (
+            token("main")
+            + credential("b", 'key_label = "k"\nschool = "1"')
+            + image("a", 'credential = "b"')
+            + image("c", 'credential = "b"'),
+            "appearance.images[b (person)].credential: is given 2 times",
         ),
         (token("main") + credential("a") * 2, "credentials[a].id: is given 2 times"),
         (token("main") + credential("a", of="mian"), "credentials[a].token: no token 'mian' — did you mean 'main'?"),

@@ -88,8 +88,8 @@ def _pages_in(node: Dictionary) -> int:
     match node.values.get(b"Type"):
         case b"/Page":
             return 1
-        case b"/Pages":
-            return node.integer(b"Count") or 0
+        case b"/Pages" if (count := node.integer(b"Count")) is not None:
+            return count
         case _:
             raise HandOver(FallbackReason.PAGE)
 
