@@ -24,8 +24,9 @@ from signer.formats.pades.prepare import prepare
 from signer.formats.pades.update import PreparedUpdate, check
 from signer.model import AppearanceStyle, FieldPlacement, PageRectangle
 from tests.support import looks, pdfs
-from tests.support.fastpath import extended
+from tests.support.fastpath import extended, signed_fast
 from tests.unit.test_pades_fast_agreement import description
+from tests.unit.test_pades_fast_signatures import CHAIN, TEACHER, judged, pdfsig
 
 VARIANTS = sorted(set(pdfs.VARIANTS) - {"hybrid", "junk after the end"})
 A4 = (595.2756, 841.8898)
@@ -222,6 +223,24 @@ def test_pages_are_found_in_trees_of_any_shape() -> None:
         places = [shown(sign(document, placement, artwork), "GVCN") for sign in PATHS.values()]
         assert places[0] == places[1]
         assert places[0]["page"] == (page - 1 if page > 0 else 4 + page)
+
+
+@pytest.mark.parametrize("structure", ["classic", "object streams"])
+def test_a_visible_field_filled_after_other_signatures_leaves_them_standing(structure: str, tmp_path: Path) -> None:
+    """The school's form has its places; teacher and principal fill them one after the other, a stamp on page 1 comes last."""
+    document = pdfs.with_empty_field(pdfs.report_card(), "GVCN", (60, 60, 240, 130))
+    if structure == "object streams":
+        document = pdfs.object_streams(document)
+    artwork = looks.artwork(picture=Picture.of(looks.signature_png(), 120))
+    copy = looks.artwork(AppearanceStyle.CERTIFIED_COPY, ("SAO Y",), size=None)
+    document = signed_fast(document, "CBQL", signer=TEACHER, chain=CHAIN)
+    document = signed_fast(document, looks.visible(rectangle=None), signer=TEACHER, chain=CHAIN, artwork=artwork)
+    judged(document)
+    document = signed_fast(document, looks.visible("VANTHU", None), signer=TEACHER, chain=CHAIN, artwork=copy)
+    judged(document)
+    assert [report.count("Signature is Valid.") for report in pdfsig(document, tmp_path / "signed.pdf")] == [1, 1, 1]
+    with pikepdf.open(BytesIO(document)) as pdf:
+        assert pdf.check_pdf_syntax() == []
 
 
 def test_a_visible_signature_costs_the_update_its_artwork_and_little_more() -> None:
