@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -27,19 +27,6 @@ _NONCE_BITS = 64
 _GRANTED = "granted"
 _NO_TIMESTAMP = {"status": Failure.REFUSED, "response": Failure.NOT_AN_ANSWER}
 """Where `parse_response` stopped: there was no timestamp to lie with."""
-
-
-@dataclass(slots=True)
-class _Turn:
-    """One of the requests that may be under way at once. `end` it when the answer is here, and in any case."""
-
-    turns: asyncio.Semaphore
-    is_held: bool = True
-
-    def end(self) -> None:
-        if self.is_held:
-            self.is_held = False
-            self.turns.release()
 
 
 class Tsa:
@@ -84,17 +71,13 @@ class Tsa:
                 await self._turns.acquire()
         except TimeoutError:
             raise AskFailed(Failure.NO_TIME, "the deadline came before its turn") from None
-        turn = _Turn(self._turns)
-        wanted = TimestampRequest(imprint, digest_algorithm, policy_oid=policy_oid or None)
         try:
             self._require_open(clock_s())
             await self._await_pace(deadline_s)
             admission = self._require_admission(clock_s())
-            return await self._asked(
-                admission, turn, TimestampRequest(imprint, digest_algorithm, policy_oid=policy_oid or None), deadline_s
-            )
+            return await self._asked(admission, TimestampRequest(imprint, digest_algorithm, policy_oid=policy_oid or None), deadline_s)
         finally:
-            turn.end()
+            self._turns.release()
 
     def _require_open(self, now_s: float) -> None:
         if (wait_s := self.health.wait_s(now_s)) > 0:
@@ -117,12 +100,12 @@ class Tsa:
         if (wait_s := self._pace.take(now_s)) > 0:
             await asyncio.sleep(wait_s)
 
-    async def _asked(self, admission: Admission, turn: _Turn, wanted: TimestampRequest, deadline_s: float) -> VerifiedTimestamp:
+    async def _asked(self, admission: Admission, wanted: TimestampRequest, deadline_s: float) -> VerifiedTimestamp:
         """One question that was admitted: its answer is judged, and the authority with it."""
         clock_s = asyncio.get_running_loop().time
         started_s = clock_s()
         try:
-            stamped = await self._exchange(turn, wanted, deadline_s)
+            stamped = await self._exchange(wanted, deadline_s)
         except AskFailed as failed:
             self._judge(admission, failed, clock_s())
             raise
@@ -134,7 +117,7 @@ class Tsa:
         self._metrics.tsa_request_duration_seconds.labels(tsa=self.name).observe(clock_s() - started_s)
         return stamped
 
-    async def _exchange(self, turn: _Turn, wanted: TimestampRequest, deadline_s: float) -> VerifiedTimestamp:
+    async def _exchange(self, wanted: TimestampRequest, deadline_s: float) -> VerifiedTimestamp:
         """One request, with a nonce and for certificates, without which no answer could be verified."""
         if self._transport is None:
             raise AskFailed(Failure.NO_TIME, "the client is not started")
@@ -149,8 +132,6 @@ class Tsa:
             if deadline_s < own_deadline_s:
                 raise AskFailed(Failure.NO_TIME, "the deadline came before its answer") from None
             raise AskFailed(Failure.TIMED_OUT, f"no whole answer within {self._settings.timeout_s:g} s") from None
-        turn.end()
-        await asyncio.sleep(0)  # the next question leaves first: the authority works on it while this answer is verified
         return self._verified(answer, request, policies)
 
     def _verified(self, answer: bytes, request: TimestampRequest, policies: Collection[str]) -> VerifiedTimestamp:
