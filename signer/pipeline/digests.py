@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from signer.errors import InternalError, InvalidArgument, RequestIdReused, SignatureSettled, SignerError
+from signer.errors import InternalError, InvalidArgument, JournalUnavailable, RequestIdReused, SignatureSettled, SignerError
 from signer.journal.model import Intent, Outcome, OutcomeKind, Stored
 from signer.model import FieldPlacement, SignatureKey, StageTimes
 from signer.pipeline.engine import Engine
@@ -48,11 +47,16 @@ async def sign_digests(engine: Engine, request: Request, plan: ReadyPlan, items:
     keyed = [(SignatureKey(request.school_id, request.request_id, item.document_id), item) for item in items]
     keys = [key for key, _item in keyed]
     async with engine.inside(keys):
-        if request.is_new:  # as `document` takes ids for new
-            with contextlib.suppress(SignatureSettled, RequestIdReused):
-                return await _sign(engine, request, plan, keyed, {})
+        if not request.is_new:
+            return await _sign(engine, request, plan, keyed, await engine.ledger.look_up(keys))
+        try:
+            return await _sign(engine, request, plan, keyed, {})  # as `document` takes ids for new
+        except (SignatureSettled, RequestIdReused, JournalUnavailable) as error:
             request.is_new = False
-        return await _sign(engine, request, plan, keyed, await engine.ledger.look_up(keys))
+            stored = await engine.ledger.look_up(keys)
+            if isinstance(error, JournalUnavailable) and not stored:
+                raise
+        return await _sign(engine, request, plan, keyed, stored)
 
 
 async def _sign(

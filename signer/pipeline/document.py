@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Sequence
 
 from signer.documents.wire import PrepareCall, PreparedReply
-from signer.errors import InternalError, RequestIdReused, SignatureSettled, SignerError
+from signer.errors import InternalError, JournalUnavailable, RequestIdReused, SignatureSettled, SignerError
 from signer.formats.cms.template import CmsTemplate
 from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check
 from signer.journal.model import Intent, Stored
@@ -64,14 +64,15 @@ async def _sign_unless_stored(lot: Lot, items: Sequence[Item]) -> list[Item]:
 async def _sign_new(lot: Lot, items: Sequence[Item]) -> list[Item]:
     """The same for ids taken for new, which saves a way to the journal: step 5 finds out if they are not, before a key is used.
 
-    Then they are looked up after all; so is what was refused before that step, because a stored outcome counts more.
+    Then they are looked up after all; so is what was refused before that step, and all when the journal can't be written: a stored outcome
+    counts more, and is answered still.
     """
     prepared = await _make_digests(lot, items)
     refused = [item for item in items if item.result is not None]
     left = await _answer_stored(lot, refused) if refused else []
     try:
         return [*await _use_key(lot, prepared), *left]
-    except (SignatureSettled, RequestIdReused):
+    except (SignatureSettled, RequestIdReused, JournalUnavailable):
         lot.request.is_new = False
     left += await _answer_stored(lot, prepared)
     lot.request.check()
