@@ -19,9 +19,10 @@ from signer.errors import BatchTooLarge, DocumentDigestMismatch, InvalidArgument
 from signer.model import FieldPlacement
 from signer.pipeline.batch import Batch, DoneT, ItemOutcome
 from signer.pipeline.lot import IncomingDocument
-from signer.pipeline.request import shutting_down
+from signer.pipeline.request import Request, shutting_down
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
+from signer.server.door import current_visit
 from signer.server.limits import duplicate, require_size
 from signer.server.served import require_served
 from signer.v1 import batch_pb2, signature_pb2
@@ -44,6 +45,16 @@ class _Arriving:
     content: bytes | bytearray = b""
     received_bytes: int = 0
     refused: SignerError | None = None
+
+
+async def read_header(messages: AsyncIterator[Any]) -> tuple[Any, Request]:
+    """A stream's first message, and the budget of what follows. Raises InvalidArgument when it is no header."""
+    first = await anext(aiter(messages), None)
+    if first is None or first.WhichOneof("message") != "header":
+        raise InvalidArgument("the first message of the stream must be the header", field="header")
+    header = first.header
+    school_id = convert.identifier(header.school_id, "header.school_id")
+    return header, current_visit().request(school_id, convert.identifier(header.request_id, "header.request_id"))
 
 
 class DocumentStream(Generic[ResponseT, DoneT]):

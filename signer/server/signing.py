@@ -24,6 +24,7 @@ from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
 from signer.server import convert, convert_time
 from signer.server.batch_stream import BatchStream
+from signer.server.document_stream import read_header
 from signer.server.door import current_visit
 from signer.server.limits import duplicate, require_answerable, require_digest_count, require_sendable, require_size
 from signer.server.served import require_all_served, require_served
@@ -121,14 +122,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> AsyncIterator[signing_pb2.BatchSignDocumentsResponse]:
         """Signs a whole class, or a whole school."""
-        visit = current_visit()
-        first = await anext(aiter(request_iterator), None)
-        if first is None or first.WhichOneof("message") != "header":
-            raise InvalidArgument("the first message of the stream must be the header", field="header")
-        header = first.header
-        budget = visit.request(
-            convert.identifier(header.school_id, "header.school_id"), convert.identifier(header.request_id, "header.request_id")
-        )
+        header, budget = await read_header(request_iterator)
         require_served(header)
         convert.label(header.label)
         plan = await ready_plan(self._engine, budget, header.plan)

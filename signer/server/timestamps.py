@@ -25,6 +25,7 @@ from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
 from signer.server import convert_time as time
+from signer.server.document_stream import read_header
 from signer.server.door import current_visit
 from signer.server.extend_stream import ExtendStream
 from signer.server.limits import require_answer_fits, require_evidence_count, require_proof_count, require_stamp_count
@@ -85,13 +86,7 @@ class TimestampService(timestamp_pb2_grpc.TimestampServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> AsyncIterator[timestamp_pb2.ExtendDocumentsResponse]:
         """Raises signed documents to a level."""
-        first = await anext(aiter(request_iterator), None)
-        if first is None or first.WhichOneof("message") != "header":
-            raise InvalidArgument("the first message of the stream must be the header", field="header")
-        header = first.header
-        budget = current_visit().request(
-            convert.identifier(header.school_id, "header.school_id"), convert.identifier(header.request_id, "header.request_id")
-        )
+        header, budget = await read_header(request_iterator)
         if header.level not in convert.LEVELS:
             raise InvalidArgument("header.level is required: LEVEL_B_T, LEVEL_B_LT or LEVEL_B_LTA", field="header.level")
         engine, limits = self._evidence.engine, self._settings.limits
