@@ -113,7 +113,7 @@ def _rows(verdict: Verdict) -> list[list[Any]]:
         rows.append(
             [
                 name,
-                signature["field_name"],
+                signature["name"],
                 _verdict_cell(signature["indication"]),
                 (signature["level"] or "").upper(),
                 common_name(signature["signer"]),

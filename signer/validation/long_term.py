@@ -22,7 +22,7 @@ from signer.formats.pades.refusal import refusals
 from signer.model import Level
 from signer.validation.found import Chain, Found
 from signer.validation.pdf import verify_pdf
-from signer.validation.report import Indication, PdfReport, SignatureKind
+from signer.validation.report import DocumentReport, Indication, SignatureKind
 from signer.validation.trust import TrustAnchors
 
 
@@ -62,7 +62,7 @@ def examine(document: bytes, trust: TrustAnchors, now: datetime, *, with_chains:
     return Examination(found.lacks_timestamp, chains, needed <= held and all(all(chain.covered) for chain in chains))
 
 
-def verify_long_term(document: bytes, trust: TrustAnchors, at: datetime) -> PdfReport:
+def verify_long_term(document: bytes, trust: TrustAnchors, at: datetime) -> DocumentReport:
     """`verify_pdf`, and the levels above B-T where they are reached. Raises as it does.
 
     B-LT: the DSS covers the signer and its timestamp. B-LTA: and a document timestamp stands over a revision with a DSS.
@@ -75,17 +75,15 @@ def verify_long_term(document: bytes, trust: TrustAnchors, at: datetime) -> PdfR
             levels = Found(open_to_verify(document), trust, at).levels()
     except SignerError:
         return report  # one signature that can't be read hides no other's verdict
-    raised = (replace(one, level=levels.get(one.field_name, one.level)) if one.level is Level.B_T else one for one in report.signatures)
+    raised = (replace(one, level=levels.get(one.name, one.level)) if one.level is Level.B_T else one for one in report.signatures)
     return replace(report, signatures=tuple(raised))
 
 
-def _require_standing(report: PdfReport) -> None:
+def _require_standing(report: DocumentReport) -> None:
     if not report.signatures:
         raise DocumentUnsigned("the PDF holds neither a signature nor a document timestamp; sign it first")
     for one in report.signatures:
         if one.indication is Indication.TOTAL_FAILED:
-            raise VerificationFailed(f"signature {one.field_name!r} does not stand: {'; '.join(one.problems)}", fieldName=one.field_name)
+            raise VerificationFailed(f"signature {one.name!r} does not stand: {'; '.join(one.problems)}", fieldName=one.name)
         if one.kind is SignatureKind.SIGNATURE and one.timestamp is not None and not one.timestamp.intact:
-            raise VerificationFailed(
-                f"the timestamp of signature {one.field_name!r} is not over it, or was changed", fieldName=one.field_name
-            )
+            raise VerificationFailed(f"the timestamp of signature {one.name!r} is not over it, or was changed", fieldName=one.name)

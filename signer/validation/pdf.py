@@ -33,7 +33,7 @@ from signer.validation import names
 from signer.validation.hole import leaves_out_only_itself
 from signer.validation.indication import INDICATIONS, Status, changes, coverage, findings, is_trusted, path
 from signer.validation.policy import SIGNATURES, SIGNER_KEY_USAGE, context
-from signer.validation.report import Coverage, Indication, PdfReport, SignatureKind, SignatureReport, TimestampReport
+from signer.validation.report import Coverage, DocumentReport, Indication, SignatureKind, SignatureReport, TimestampReport
 from signer.validation.trust import TrustAnchors
 
 names.install()
@@ -44,7 +44,7 @@ _CLOCKS_APART_MAX: Final = timedelta(minutes=5)
 _UNREADABLE: Final = "the signature can't be read"
 
 
-def verify_pdf(document: bytes, trust: TrustAnchors, at: datetime | None = None) -> PdfReport:
+def verify_pdf(document: bytes, trust: TrustAnchors, at: datetime | None = None) -> DocumentReport:
     """Judge every signature of `document`.
 
     Args:
@@ -63,7 +63,7 @@ def verify_pdf(document: bytes, trust: TrustAnchors, at: datetime | None = None)
         return asyncio.run(_verify(open_to_verify(document), trust, moment))
 
 
-async def _verify(reader: PdfFileReader, trust: TrustAnchors, at: datetime) -> PdfReport:
+async def _verify(reader: PdfFileReader, trust: TrustAnchors, at: datetime) -> DocumentReport:
     filled = [(name, field) for name, _, field in enumerate_sig_fields(reader, filled_status=True)]
     if len(filled) > SIGNATURES_MAX:
         raise DocumentTooCostly(f"the PDF has more than {SIGNATURES_MAX} signatures; verify it elsewhere", limit=SIGNATURES_MAX)
@@ -77,7 +77,7 @@ async def _verify(reader: PdfFileReader, trust: TrustAnchors, at: datetime) -> P
             readable.append(parsed)
     readable.sort(key=lambda signature: signature.signed_revision)
     reports = [await _judge(signature, trust, at) for signature in readable]
-    return PdfReport((*reports, *unreadable), () if filled else ("the document is not signed",))
+    return DocumentReport((*reports, *unreadable), () if filled else ("the document is not signed",))
 
 
 def _parse(reader: PdfFileReader, name: str, field: DictionaryObject) -> EmbeddedPdfSignature | SignatureReport:
@@ -168,7 +168,7 @@ def _report(
     found = tuple(findings(status, trust))
     certificate: Certificate = status.signing_cert
     return SignatureReport(
-        field_name=str(signature.field_name),
+        name=str(signature.field_name),
         kind=kind,
         indication=found[0].indication if found else Indication.TOTAL_PASSED,
         sub_indication=found[0].sub_indication.standard_name if found else "",

@@ -1,15 +1,17 @@
-"""What verification found, as values: for people, for JSON, and for the service that will carry them.
+"""What verification found, as values: for people, for JSON, and for the service that carries them; the same for PDF, CMS and XML.
 
 Indications and sub-indications are ETSI EN 319 102-1 tables 5 and 6, by their names there.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
 
-from signer.model import Level
+from signer.algorithms import SignatureAlgorithm
+from signer.model import Level, Profile, RecordSlot
 
 Json = dict[str, object]
 
@@ -43,10 +45,49 @@ class Changes(Enum):
 
 
 class SignatureKind(Enum):
-    """/Type of the signature dictionary."""
+    """/Type of a PDF's signature dictionary; what is no document timestamp is a signature."""
 
     SIGNATURE = "signature"
     DOCUMENT_TIMESTAMP = "document-timestamp"
+
+
+class RevocationStatus(Enum):
+    """What is known of a certificate's revocation. NOT_NEEDED: it is an anchor itself."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+    NOT_NEEDED = "not-needed"
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationReport:
+    """Of a signer's certificate and the CAs above it: the worst of them.
+
+    time: when it was revoked. this_update, next_update: of the answer that says so; None when there is none. source: `embedded`, or `ocsp:`
+    or `crl:` and the address; empty when there is none.
+    """
+
+    status: RevocationStatus
+    time: datetime | None = None
+    this_update: datetime | None = None
+    next_update: datetime | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotReport:
+    """One slot of a record, judged by its layout.
+
+    subject_id: for GVBM. signature: the name of the one in it, empty when there is none. references_right: it references what the layout
+    says and really covers it. order_right: the slots it must follow were signed.
+    """
+
+    slot: RecordSlot
+    subject_id: str = ""
+    signature: str = ""
+    references_right: bool = False
+    order_right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +95,30 @@ class TimestampReport:
     """An RFC 3161 token.
 
     time: its gen time. valid: imprint, signature, chain, usage and time all stand. authority: its subject. intact: imprint and signature
-    stand, whoever made it.
+    stand, whoever made it. certificate: the authority's, DER. policy_oid: dotted.
     """
 
     time: datetime
     valid: bool
     authority: str
     intact: bool = True
+    certificate: bytes = b""
+    policy_oid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureReport:
     """One signature.
 
-    signer: subject, RFC 4514. serial_number: hex, upper case. claimed_time: the signer's word. best_time: of the valid timestamp, else
-    the time verified at. level: reached, None when it is no PAdES baseline signature. intact: neither the covered bytes nor the
-    signature itself were altered. chain: subjects from the signer to the anchor, empty when no trusted chain was found. problems: in
-    words; a signature can pass with problems (a timestamp that is not trusted lowers the level only).
+    name: the PDF field's, the XML signature's Id, or the number of the CMS signer info from 0. signer: subject, RFC 4514. serial_number:
+    hex, upper case. claimed_time: the signer's word. best_time: of the valid timestamp, else the time verified at. level: reached, None
+    when it is no baseline signature. intact: neither the covered bytes nor the signature itself were altered. chain: subjects from the
+    signer to the anchor, empty when no trusted chain was found. problems: in words; a signature can pass with problems (a timestamp that
+    is not trusted lowers the level only). certificate: the signer's, certificates: of `chain`, DER. algorithm: None for one that is not
+    used here. revocation: None when it was not looked for. slot: of a record.
     """
 
-    field_name: str
+    name: str
     kind: SignatureKind
     indication: Indication
     sub_indication: str = ""
@@ -89,14 +134,21 @@ class SignatureReport:
     trusted: bool = False
     chain: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    certificate: bytes = b""
+    certificates: tuple[bytes, ...] = ()
+    profile: Profile | None = None
+    algorithm: SignatureAlgorithm | None = None
+    revocation: RevocationReport | None = None
+    slot: RecordSlot | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class PdfReport:
-    """All signatures of a document, oldest first. problems: of the document as a whole."""
+class DocumentReport:
+    """All signatures of a document, oldest first as far as the format tells. problems: of the document as a whole. slots: of a record."""
 
     signatures: tuple[SignatureReport, ...]
     problems: tuple[str, ...] = ()
+    slots: tuple[SlotReport, ...] = ()
 
     @property
     def indication(self) -> Indication:
@@ -106,7 +158,7 @@ class PdfReport:
         return Indication.INDETERMINATE if self.problems and worst is Indication.TOTAL_PASSED else worst
 
     def to_json(self) -> Json:
-        """Plain values for json.dumps: enums by value, times in ISO 8601."""
+        """Plain values for json.dumps: enums by value, times in ISO 8601, certificates by their SHA-256."""
         return {"indication": self.indication.value, **_plain_members(asdict(self))}
 
 
@@ -120,6 +172,8 @@ def _plain(value: object) -> object:
             return value.value
         case datetime():
             return value.isoformat()
+        case bytes():
+            return hashlib.sha256(value).hexdigest() if value else ""
         case dict():
             return _plain_members(value)
         case list() | tuple():

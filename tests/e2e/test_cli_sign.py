@@ -187,7 +187,7 @@ def test_three_signatures_of_three_people_go_from_folder_to_folder(desk: Desk, w
     verified = desk.run("verify", "3", "--trust", world.root_file, "--json")
     assert verified.returncode == 0
     for file in json.loads(verified.stdout)["files"]:
-        assert [signature["field_name"] for signature in file["signatures"]] == ["GVCN", "CBQL", "KY_PHAT_HANH"]
+        assert [signature["name"] for signature in file["signatures"]] == ["GVCN", "CBQL", "KY_PHAT_HANH"]
 
 
 def test_one_file_is_signed_beside_itself_and_never_over_itself(desk: Desk) -> None:

@@ -90,7 +90,7 @@ def test_a_class_comes_back_whole_signed_and_stamped(client: SignerClient, trust
         assert result.content.startswith(CARDS[result.document_id])
         report = verify_pdf(result.content, trust)
         assert report.indication is Indication.TOTAL_PASSED
-        assert [(each.level, each.field_name) for each in report.signatures] == [(Level.B_T, "GVCN")]
+        assert [(each.level, each.name) for each in report.signatures] == [(Level.B_T, "GVCN")]
         assert result.info is not None
         assert result.info.timestamp_time is not None
         assert result.info.source_sha256 == hashlib.sha256(CARDS[result.document_id]).digest()

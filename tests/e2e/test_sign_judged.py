@@ -47,7 +47,7 @@ def thrice_signed(school: grpc.Channel) -> dict[str, bytes]:
 @pytest.mark.parametrize("variant", list(pdfs.VARIANTS))
 def test_three_signatures_stand_for_pyhanko_at_level_b_t(variant: str, thrice_signed: dict[str, bytes], world: World) -> None:
     report = verify_pdf(thrice_signed[variant], trust(world))
-    assert [signature.field_name for signature in report.signatures] == list(FIELDS.values())
+    assert [signature.name for signature in report.signatures] == list(FIELDS.values())
     for number, signature in enumerate(report.signatures):
         last = number == len(FIELDS) - 1
         assert signature.indication is Indication.TOTAL_PASSED, signature.problems
@@ -146,7 +146,7 @@ def test_what_others_signed_before_stays_valid(school: grpc.Channel, world: Worl
     root = trust(world).signing[0]
     both = TrustAnchors(signing=(root, pki.root().der), timestamping=(root,))
     reports = verify_pdf(signed, both).signatures
-    assert [(one.field_name, one.indication) for one in reports] == [
+    assert [(one.name, one.indication) for one in reports] == [
         ("THEIRS", Indication.TOTAL_PASSED),
         ("OURS", Indication.TOTAL_PASSED),
     ]

@@ -113,7 +113,7 @@ def test_each_timestamp_has_a_field_of_its_own() -> None:
     report = verify_pdf(document, trust())
     kinds = [one.kind for one in report.signatures]
     assert kinds == [SignatureKind.SIGNATURE, SignatureKind.DOCUMENT_TIMESTAMP, SignatureKind.DOCUMENT_TIMESTAMP]
-    assert len({one.field_name for one in report.signatures}) == 3
+    assert len({one.name for one in report.signatures}) == 3
 
 
 def test_the_update_holds_nothing_of_the_documents_metadata() -> None:

@@ -24,7 +24,7 @@ from signer.errors import (
 from signer.formats.pades.update import splice
 from signer.model import Level
 from signer.validation.pdf import SIGNATURES_MAX, verify_pdf
-from signer.validation.report import Changes, Coverage, Indication, PdfReport, SignatureKind, SignatureReport
+from signer.validation.report import Changes, Coverage, DocumentReport, Indication, SignatureKind, SignatureReport
 from signer.validation.trust import TrustAnchors
 from tests.support import pdfs, pki
 
@@ -40,7 +40,7 @@ STAMP = functools.partial(pdfs.timestamp_token, at=pdfs.SIGNED_AT)
 sign = functools.partial(pdfs.signed, signer=TEACHER, chain=CHAIN)
 
 
-def only(report: PdfReport) -> SignatureReport:
+def only(report: DocumentReport) -> SignatureReport:
     assert len(report.signatures) == 1
     return report.signatures[0]
 
@@ -52,7 +52,7 @@ def verdict(signature: SignatureReport) -> tuple[Indication, str]:
 def test_a_signature_at_level_b_b_passes_with_all_its_facts() -> None:
     found = only(verify_pdf(sign(CARD), TRUST, LATER))
     assert verdict(found) == (Indication.TOTAL_PASSED, "")
-    assert (found.field_name, found.kind, found.level) == ("GVCN", SignatureKind.SIGNATURE, Level.B_B)
+    assert (found.name, found.kind, found.level) == ("GVCN", SignatureKind.SIGNATURE, Level.B_B)
     assert found.signer.startswith("CN=Trần Văn Giáo,")
     assert found.serial_number == "ABC123"
     assert found.claimed_time == pdfs.SIGNED_AT
@@ -76,7 +76,7 @@ def test_three_signatures_are_reported_in_order_with_what_came_after_each() -> N
     document = sign(document, "CBQL", timestamp=STAMP)
     document = sign(document, "VANTHU", signer=SCHOOL, algorithm=SignatureAlgorithm.ECDSA_SHA256)
     report = verify_pdf(document, TRUST, LATER)
-    assert [signature.field_name for signature in report.signatures] == ["GVCN", "CBQL", "VANTHU"]
+    assert [signature.name for signature in report.signatures] == ["GVCN", "CBQL", "VANTHU"]
     assert [signature.coverage for signature in report.signatures] == [Coverage.REVISION, Coverage.REVISION, Coverage.DOCUMENT]
     assert all(signature.changes is not Changes.FORBIDDEN for signature in report.signatures)
     assert report.indication is Indication.TOTAL_PASSED
@@ -165,7 +165,7 @@ def test_a_signature_that_cannot_be_read_is_reported_beside_the_good_ones(cms: b
     good = sign(CARD, "GVCN")
     bad = good + splice(pdfs.prepared(good, "CBQL"), cms)
     report = verify_pdf(bad, TRUST, LATER)
-    assert {signature.field_name: verdict(signature) for signature in report.signatures} == {
+    assert {signature.name: verdict(signature) for signature in report.signatures} == {
         "GVCN": (Indication.TOTAL_PASSED, ""),
         "CBQL": (Indication.TOTAL_FAILED, "FORMAT_FAILURE"),
     }

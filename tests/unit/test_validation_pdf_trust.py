@@ -21,7 +21,7 @@ from signer.errors import (
 )
 from signer.model import Level
 from signer.validation.pdf import verify_pdf
-from signer.validation.report import Indication, PdfReport, SignatureReport
+from signer.validation.report import DocumentReport, Indication, SignatureReport
 from signer.validation.trust import TrustAnchors
 from tests.support import pdfs, pki
 
@@ -37,7 +37,7 @@ STAMP = functools.partial(pdfs.timestamp_token, at=pdfs.SIGNED_AT)
 sign = functools.partial(pdfs.signed, signer=TEACHER, chain=CHAIN)
 
 
-def only(report: PdfReport) -> SignatureReport:
+def only(report: DocumentReport) -> SignatureReport:
     assert len(report.signatures) == 1
     return report.signatures[0]
 
