@@ -8,17 +8,20 @@ domain §2 names follow its manner and are the demo's own: the appliance must no
 from __future__ import annotations
 
 import datetime as dt
+import random
 from collections.abc import Callable, Iterable
 from enum import Enum
 from pathlib import Path
 
 from lxml import etree
 
+from signer.demo import phrases
 from signer.demo.pupils import Pupil, SchoolClass, SubjectResult, TermResult, TraitResult
 from signer.demo.report_card import file_stem
 
 _VIETNAM = dt.timezone(dt.timedelta(hours=7))
 _CLOSING_TIME = dt.time(16, 30, tzinfo=_VIETNAM)
+_COMMENTED_MONTHS = (9, 10, 11, 2, 3)
 _Element = etree._Element  # noqa: SLF001 - lxml names the type of its elements nowhere else
 
 
@@ -41,7 +44,7 @@ def write_class_xml(directory: Path, school_class: SchoolClass, layout: RecordLa
 
 
 def render_xml(school_class: SchoolClass, pupil: Pupil, layout: RecordLayout = RecordLayout.PRIMARY_V1) -> bytes:
-    """One pupil's record: an XML document of 10 to 15 KB with empty signature slots."""
+    """One pupil's record: an XML document of about 20 KB with empty signature slots."""
     root = etree.Element("HOC_BA")
     _BUILDERS[layout](root, school_class, pupil)
     etree.indent(root, "  ")
@@ -63,7 +66,7 @@ def _primary_v1(root: _Element, school_class: SchoolClass, pupil: Pupil) -> None
 def _multi_level(root: _Element, school_class: SchoolClass, pupil: Pupil) -> None:
     """HOC_BA / { DU_LIEU_HOC_BA#data / THONG_TIN_HOC_BA#thongtinhocba, DANH_SACH_THONG_TIN_KY, PHAT_HANH_HOC_BA }.
 
-    A GVBM slot's Id is that of the GVBM inside the DIEM_TONG_KET it signs.
+    A GVBM slot's Id is the MA_GVBM inside the DIEM_TONG_KET it signs.
     """
     data = etree.SubElement(root, "DU_LIEU_HOC_BA", Id="data")
     record = etree.SubElement(data, "THONG_TIN_HOC_BA", Id="thongtinhocba")
@@ -133,7 +136,7 @@ def _studies(parent: _Element, school_class: SchoolClass, pupil: Pupil, *, teach
     _texts(year, attended)
     subjects = etree.SubElement(year, "DANH_SACH_MON_HOC")
     for subject in pupil.subjects:
-        _subject(subjects, subject, teacher=teachers)
+        _monthly_comments(_subject(subjects, subject, teacher=teachers), pupil, subject)
     qualities = etree.SubElement(year, "PHAM_CHAT_CHU_YEU")
     _traits(qualities, "PHAM_CHAT", pupil.qualities)
     _texts(qualities, [("NHAN_XET", pupil.quality_comment)])
@@ -143,14 +146,24 @@ def _studies(parent: _Element, school_class: SchoolClass, pupil: Pupil, *, teach
     _texts(competences, [("NHAN_XET", pupil.competence_comment)])
 
 
-def _subject(parent: _Element, subject: SubjectResult, *, teacher: bool) -> None:
+def _subject(parent: _Element, subject: SubjectResult, *, teacher: bool) -> _Element:
     node = etree.SubElement(parent, "MON_HOC")
     _texts(node, (("MA_MON_HOC", subject.code), ("TEN_MON_HOC", subject.name)))
     _term(etree.SubElement(node, "HOC_KY", MA="HK1"), subject.first_term)
     final = etree.SubElement(node, "DIEM_TONG_KET", Id=f"DTK_{subject.code}")
     if teacher:
-        _texts(etree.SubElement(final, "GVBM", Id=subject.teacher_id), [("HO_VA_TEN", subject.teacher)])
+        _texts(etree.SubElement(final, "GVBM"), [("MA_GVBM", subject.teacher_id), ("HO_VA_TEN", subject.teacher)])
     _term(final, subject.year)
+    return node
+
+
+def _monthly_comments(parent: _Element, pupil: Pupil, subject: SubjectResult) -> None:
+    """What the teacher wrote month by month (Circular 27 art. 6), which the printed card does not show."""
+    rng = random.Random(f"{pupil.pupil_code}/{subject.code}")  # noqa: S311 - repeatable by intent, nothing secret comes of it
+    said = next(each for each in phrases.SUBJECTS if each.code == subject.code)
+    comments = etree.SubElement(parent, "NHAN_XET_THUONG_XUYEN")
+    for month in _COMMENTED_MONTHS:
+        etree.SubElement(comments, "THANG", SO=str(month)).text = f"{rng.choice((*said.excellent, *said.good))}. {rng.choice(said.advice)}."
 
 
 def _term(node: _Element, result: TermResult) -> None:

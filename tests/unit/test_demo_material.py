@@ -189,7 +189,7 @@ def test_each_subject_teachers_slot_leads_to_exactly_one_result(school_class: Sc
     record = etree.fromstring(render_xml(school_class, school_class.pupils[0], RecordLayout.MULTI_LEVEL))
     signed: list[str] = []
     for slot in found(record, "//DANH_SACH_GVBM/GVBM"):
-        signed += found(record, f"//DIEM_TONG_KET[GVBM/@Id='{slot.get('Id')}']/@Id")
+        signed += found(record, f"//DIEM_TONG_KET[GVBM/MA_GVBM='{slot.get('Id')}']/@Id")
     assert len(signed) == len(set(signed)) == 8
 
 
@@ -200,7 +200,9 @@ def test_records_keep_the_ministrys_rules_of_writing(school_class: SchoolClass, 
         record = etree.fromstring(data)
         slots = {"GVBM", "GVCN", "CBQL", "KY_PHAT_HANH"}
         assert data.startswith(b"<?xml version='1.0' encoding='UTF-8'?>")
-        assert 10_000 <= len(data) <= 20_000
+        assert 17_000 <= len(data) <= 22_000
+        ids = found(record, "//@Id")
+        assert len(ids) == len(set(ids))
         assert all(re.fullmatch(r"[A-Z0-9_]+", str(node.tag)) for node in record.iter())
         assert [node.tag for node in record.iter() if len(node) == 0 and not (node.text or "").strip() and node.tag not in slots] == []
         assert dt.datetime.fromisoformat(record.findtext(".//NGAY_LAP") or "").utcoffset() == dt.timedelta(hours=7)
