@@ -34,6 +34,27 @@ class KeyFamily(Enum):
     EC = "ec"
 
 
+class KeyKind(Enum):
+    """A kind of key pair that the appliance generates; the value is its name on the command line."""
+
+    RSA_2048 = "rsa-2048"
+    RSA_3072 = "rsa-3072"
+    RSA_4096 = "rsa-4096"
+    EC_P256 = "ec-p256"
+    EC_P384 = "ec-p384"
+
+    @property
+    def family(self) -> KeyFamily:
+        """RSA or EC."""
+        return KeyFamily.RSA if self in RSA_BITS else KeyFamily.EC
+
+
+RSA_BITS = {KeyKind.RSA_2048: 2048, KeyKind.RSA_3072: 3072, KeyKind.RSA_4096: 4096}
+"""Bits of the modulus, for the RSA kinds."""
+EC_CURVES = {KeyKind.EC_P256: "secp256r1", KeyKind.EC_P384: "secp384r1"}
+"""The named curve, for the EC kinds."""
+
+
 class Padding(Enum):
     """How a digest becomes the token's input."""
 

@@ -6,10 +6,11 @@ Values only: frozen, compared by content, without I/O. Names are the field's own
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 
-from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
+from signer.algorithms import DigestAlgorithm, KeyKind, SignatureAlgorithm
 
 
 class Level(Enum):
@@ -84,12 +85,41 @@ class Appearance:
     rectangle: PageRectangle | None = None
 
 
+class DocMdp(Enum):
+    """What a certification allows afterwards (ISO 32000-2 table 257, /P); the value is its name on the command line."""
+
+    NO_CHANGES = "no-changes"
+    FILL_FORMS = "fill-forms"
+    ANNOTATE = "annotate"
+
+    @property
+    def permission(self) -> int:
+        """/P."""
+        return 1 + tuple(DocMdp).index(self)
+
+
+class LockAction(Enum):
+    """Which fields a signature locks: every one, the named ones, or every one but those; the value is its name on the command line."""
+
+    ALL = "all"
+    INCLUDE = "include"
+    EXCLUDE = "exclude"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLock:
+    """What a signature locks (ISO 32000-2 12.8.2.4). fields: full names, those of INCLUDE and EXCLUDE; empty for ALL."""
+
+    action: LockAction
+    fields: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class FieldPlacement:
     """Which signature field of a PDF is filled, and what its dictionary says (ISO 32000-2 12.8.1).
 
     field_name: an existing empty field, or the name of a new one. name, reason, location: /Name, /Reason and /Location, left out when
-    empty. appearance: None for an invisible signature.
+    empty. appearance: None for an invisible signature. doc_mdp: None for one that does not certify. field_lock: None for none.
     """
 
     field_name: str
@@ -97,6 +127,8 @@ class FieldPlacement:
     reason: str = ""
     location: str = ""
     appearance: Appearance | None = None
+    doc_mdp: DocMdp | None = None
+    field_lock: FieldLock | None = None
 
 
 class Role(Enum):
@@ -191,6 +223,14 @@ class ProblemKind(Enum):
     KEY_USAGE = "key-usage"
     KEY_UNSUPPORTED = "key-unsupported"
     TOKEN_NOT_READY = "token-not-ready"
+    EXPIRES_SOON = "expires-soon"
+    CHAIN_INCOMPLETE = "chain-incomplete"
+    STATE = "state"
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the credential can sign all the same."""
+        return self in (ProblemKind.EXPIRES_SOON, ProblemKind.CHAIN_INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +241,77 @@ class Problem:
     text: str
 
 
+class KeyStorage(Enum):
+    """Where the key of a kept credential lives; the value is its name in the database and on the command line.
+
+    TOKEN: an object of the token. WRAPPED: in the store, encrypted by a key of the token and decrypted inside it when used.
+    """
+
+    TOKEN = "token"
+    WRAPPED = "wrapped"
+
+
+class CredentialState(Enum):
+    """Where a kept credential is in its life; the value is its name in the database."""
+
+    AWAITING_CERTIFICATE = "awaiting-certificate"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DISABLED = "disabled"
+    REPLACED = "replaced"
+    DESTROYED = "destroyed"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKey:
+    """A key pair that the appliance generated, as a token worker needs it to sign: it holds no secret in the clear.
+
+    credential_id, school_id, person_id: whose it is, for good. key_id: CKA_ID in the token, or a random name. public_key:
+    SubjectPublicKeyInfo, DER. wrapped, seal: of WRAPPED keys alone, the encrypted private key and what binds all of this together
+    (`tokens.wrapping`).
+    """
+
+    credential_id: str
+    school_id: str
+    person_id: str
+    storage: KeyStorage
+    kind: KeyKind
+    key_id: bytes
+    public_key: bytes
+    wrapped: bytes = field(default=b"", repr=False)
+    seal: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCredential:
+    """A credential of the store. subject: Name for its certificate requests, DER, empty for none. certificate: DER, empty while it waits.
+
+    renews, renewed_by: ids of the credentials before and after it. usable_until: the end of the overlap of one that is renewed.
+    """
+
+    key: KeptKey
+    token_name: str
+    state: CredentialState
+    display_name: str = ""
+    subject: bytes = b""
+    certificate: bytes = b""
+    renews: str = ""
+    renewed_by: str = ""
+    usable_until: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """The credential's id."""
+        return self.key.credential_id
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """A key on a token with its certificate, as discovered (CSC: credential).
 
     key_id: CKA_ID. certificate: DER, empty if none was found. chain: DER of the issuers, nearest first. school_id: empty for the
-    appliance's own keys (TSA). problems: why it can't sign whatever the time; empty when it can.
+    appliance's own keys (TSA). problems: what is the matter with it whatever the time. kept: its row of the store; None for one of the
+    configuration.
     """
 
     id: str
@@ -218,6 +323,7 @@ class Credential:
     chain: tuple[bytes, ...]
     algorithms: tuple[SignatureAlgorithm, ...]
     problems: tuple[Problem, ...] = ()
+    kept: KeptCredential | None = None
 
 
 @dataclass(frozen=True, slots=True)

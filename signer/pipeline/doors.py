@@ -15,7 +15,7 @@ from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.status.answer import Answer
 from signer.formats.status.question import Question
 from signer.journal.model import Intent, Outcome, Stored
-from signer.model import SignatureKey
+from signer.model import KeptKey, SignatureKey
 from signer.tokens.jobs import TokenSignature
 
 
@@ -60,9 +60,19 @@ class KeyDoor(Protocol):
         """How many digests may wait for one another without anybody noticing."""
 
     def submit(
-        self, *, key_id: bytes, algorithm: SignatureAlgorithm, digests: Sequence[bytes], line: str, check: Callable[[], None]
+        self,
+        *,
+        key_id: bytes,
+        algorithm: SignatureAlgorithm,
+        digests: Sequence[bytes],
+        line: str,
+        check: Callable[[], None],
+        kept: KeptKey | None = None,
     ) -> asyncio.Future[list[TokenSignature | SignerError]]:
-        """Queues digests; a signature or an error for each. Raises what refuses all of them at once."""
+        """Queues digests of a key, `kept` when it is one of the store; a signature or an error for each.
+
+        Raises what refuses all of them at once.
+        """
 
 
 class Ledger(Protocol):

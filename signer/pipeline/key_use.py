@@ -114,6 +114,7 @@ async def _sign(door: KeyDoor, credential: Credential, request: Request, tries: 
             digests=[one.intent.digest for one in tries],
             line=request.school_id,
             check=request.check,
+            kept=credential.kept.key if credential.kept else None,
         )
     except SignerError as error:
         return [error.copy() for _ in tries]

@@ -15,6 +15,7 @@ from time import perf_counter
 
 import msgspec
 
+from signer.model import KeptKey
 from signer.tokens.login import Broken, SessionSigner, refusal
 from signer.tokens.wire import SignAnswer, SignCall, SignItem, SignReply
 from signer.workers.frames import Kind, WorkerChannel
@@ -32,6 +33,7 @@ class _OpenCall:
     send_lock: threading.Lock
     call_id: int
     left: int
+    kept: dict[bytes, KeptKey]
     answers: list[SignAnswer] = field(default_factory=list)
     flushed_s: float = field(default_factory=perf_counter)
 
@@ -67,9 +69,10 @@ class Crew:
 
     def _read_calls(self, begin: Callable[[_OpenCall, SignItem], None]) -> None:
         while self._broken is None and (frame := self._channel.receive()) is not None:
-            items = _decode_call(frame.body).items
-            call = _OpenCall(self._channel, self._send_lock, frame.call_id, len(items))
-            for item in items:
+            asked = _decode_call(frame.body)
+            kept = {key.key_id: key for key in asked.kept}
+            call = _OpenCall(self._channel, self._send_lock, frame.call_id, len(asked.items), kept)
+            for item in asked.items:
                 begin(call, item)
 
     def _serve_threaded(self) -> None:
@@ -91,7 +94,7 @@ class Crew:
     def _do(self, signer: SessionSigner, call: _OpenCall, item: SignItem) -> None:
         if self._broken is None:
             try:
-                answer = signer.sign(item)
+                answer = signer.sign(item, call.kept.get(item.key_id))
             except Broken as broken:
                 self._broken = broken
                 answer = refusal(item, broken.error)

@@ -70,13 +70,13 @@ def _describe(session: Session, key_id: bytes, handles: list[PrivateKey], certif
         public_key=public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) if public_key else b"",
         problems=list(_problems(handles, public_key)),
     )
-    return HeldKey(handle, public_key, _flag(handle, Attribute.ALWAYS_AUTHENTICATE), found)
+    return HeldKey(handle, public_key, has_flag(handle, Attribute.ALWAYS_AUTHENTICATE), found)
 
 
 def _problems(handles: list[PrivateKey], public_key: PublicKey | None) -> Iterable[Problem]:
     if len(handles) > 1:
         yield Problem(ProblemKind.AMBIGUOUS, f"{len(handles)} private keys share this CKA_ID: give each its own")
-    if not _flag(handles[0], Attribute.SIGN):
+    if not has_flag(handles[0], Attribute.SIGN):
         yield Problem(ProblemKind.KEY_UNSUPPORTED, "CKA_SIGN is false: this key may not sign")
     if public_key is None:
         yield Problem(
@@ -113,7 +113,8 @@ def _signing_key(key: object) -> PublicKey | None:
     return key if isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)) else None
 
 
-def _flag(handle: PrivateKey, attribute: Attribute) -> bool:
+def has_flag(handle: PrivateKey, attribute: Attribute) -> bool:
+    """A boolean attribute; False where the token does not know it."""
     try:
         return bool(handle[attribute])
     except AttributeTypeInvalid:

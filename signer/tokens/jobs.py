@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from signer.errors import InternalError, Reason, SignerError, leaves
+from signer.model import KeptKey
 from signer.tokens.wire import SignAnswer, SignItem, SignReply
 from signer.workers.gathering import Gathering
 from signer.workers.process import WorkerLost
@@ -27,13 +28,17 @@ class TokenSignature:
 
 @dataclass(slots=True, eq=False)
 class SignJob:
-    """One digest to sign, and where its result goes. check: raises why the job is no longer wanted (deadline, cancelled)."""
+    """One digest to sign, and where its result goes.
+
+    check: raises why the job is no longer wanted (deadline, cancelled). kept: its key, if it is one of the store.
+    """
 
     item: SignItem
     check: Callable[[], None]
     results: Gathering[TokenSignature]
     index: int
     queued_s: float
+    kept: KeptKey | None = None
     taken_s: float = 0.0
 
     def is_wanted(self) -> bool:

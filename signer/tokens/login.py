@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from pkcs11 import Attribute, ObjectClass, Session, Token, TokenFlag
@@ -18,9 +18,11 @@ from pkcs11.exceptions import PKCS11Error
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import PinHeld, PinLocked, SignerError, TokenRefused, TokenRemoved, TokenSignatureWrong
+from signer.model import KeptKey
 from signer.secrets import PinReference
 from signer.tokens.discovery import HeldKey, Inventory, take_inventory
 from signer.tokens.faults import FaultClass, classify, translate
+from signer.tokens.kept_keys import KeptKeys
 from signer.tokens.mechanisms import RECIPES
 from signer.tokens.module import Module, find_token, serial_of
 from signer.tokens.safe_copy import SafeCopy
@@ -55,8 +57,7 @@ class Login:
 
     def signers(self) -> list[SessionSigner]:
         """One signer a configured session; each belongs to one thread."""
-        handles = {key_id: key.handle for key_id, key in self.inventory.keys.items()}
-        first = SessionSigner(self, self.session, handles)
+        first = SessionSigner(self, self.session, self.inventory.keys)
         return [first, *[SessionSigner(self, self.token.open(), {}) for _ in range(self.start.sessions - 1)]]
 
     def ready(self) -> Ready:
@@ -110,19 +111,20 @@ def refuse_last_try(token: Token, name: str) -> None:
 
 
 class SessionSigner:
-    """Signs with one session; one thread uses it. handles: CKA_ID → this session's key object, looked up when first needed."""
+    """Signs with one session; one thread uses it. keys: by CKA_ID with this session's handle, looked up when first needed."""
 
-    def __init__(self, login: Login, session: Session, handles: dict[bytes, Any]) -> None:
+    def __init__(self, login: Login, session: Session, keys: dict[bytes, HeldKey]) -> None:
         self._login = login
         self._session = session
-        self._handles = handles
+        self._keys = keys
+        self._kept = KeptKeys(session, login.start.name, login.start.kept_keys_max)
 
-    def sign(self, item: SignItem) -> SignAnswer:
-        """One signature, verified. Request-level faults become an answer; everything else raises Broken."""
+    def sign(self, item: SignItem, kept: KeptKey | None = None) -> SignAnswer:
+        """One signature, verified. Request-level faults become an answer; everything else raises Broken. kept: its key, if of the store."""
         name = self._login.start.name
         started_s = perf_counter()
         try:
-            signature = self._sign_verified(self._key(item), item.algorithm, item.digest)
+            signature = self._sign_verified(self._key(item, kept), item.algorithm, item.digest)
         except SignerError as error:
             return refusal(item, error)
         except PKCS11Error as error:
@@ -132,9 +134,9 @@ class SessionSigner:
             raise Broken(translated) from error
         return SignAnswer(item.job_id, signature, perf_counter() - started_s)
 
-    def _key(self, item: SignItem) -> HeldKey:
+    def _key(self, item: SignItem, kept: KeptKey | None) -> HeldKey:
         name = self._login.start.name
-        key = self._login.inventory.keys.get(item.key_id)
+        key = self._kept.held(kept) if kept is not None else self._on_this_session(item.key_id)
         if key is None:
             raise TokenRemoved(f"token {name}: the key {item.key_id.hex()} is no longer there", token=name)
         if item.algorithm.family is not key.found.family:
@@ -147,8 +149,7 @@ class SessionSigner:
             raise TokenRefused(f"token {name}: no public key to check signatures with", token=name)
         recipe = RECIPES[algorithm]
         pin = {"pin": self._login.pin.reveal()} if key.always_authenticate else {}
-        handle = self._handles.get(key.found.key_id) or self._find(key)
-        raw = handle.sign(recipe.shape_input(digest), mechanism=recipe.mechanism, mechanism_param=recipe.parameter, **pin)
+        raw = key.handle.sign(recipe.shape_input(digest), mechanism=recipe.mechanism, mechanism_param=recipe.parameter, **pin)
         try:
             signature = recipe.shape_output(raw)
             recipe.verify(key.public_key, signature, digest)
@@ -158,11 +159,17 @@ class SessionSigner:
             ) from error
         return signature
 
-    def _find(self, key: HeldKey) -> Any:
-        template = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: key.found.key_id}
+    def _on_this_session(self, key_id: bytes) -> HeldKey | None:
+        """A key of the inventory with this session's handle of it; None when there is no such key."""
+        if (found := self._keys.get(key_id)) is not None:
+            return found
+        key = self._login.inventory.keys.get(key_id)
+        if key is None:
+            return None
+        template = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: key_id}
         handle = list(self._session.get_objects(template))[0]  # noqa: RUF015 - an open search would block the session (OperationActive)
-        self._handles[key.found.key_id] = handle
-        return handle
+        self._keys[key_id] = replace(key, handle=handle)
+        return self._keys[key_id]
 
 
 def refusal(item: SignItem, error: SignerError) -> SignAnswer:

@@ -32,12 +32,14 @@ from signer.errors import (
     TokenTimedOut,
     TokenUnavailable,
 )
+from signer.model import KeptKey
 from signer.tokens.fair import FairQueue
 from signer.tokens.jobs import FrameInHand, SignJob, TokenSignature
 from signer.tokens.settings import TokenSettings
-from signer.tokens.wire import Ready, SignCall, SignItem, Start
+from signer.tokens.start import worker_spec
+from signer.tokens.wire import Ready, SignCall, SignItem
 from signer.workers.gathering import Gathering
-from signer.workers.process import INHERITED, WorkerLost, WorkerProcess, WorkerSpec
+from signer.workers.process import WorkerLost, WorkerProcess, WorkerSpec
 from signer.workers.supervisor import Place, PlaceState
 
 _FRAME_S = 0.010
@@ -120,13 +122,21 @@ class TokenPool:
         self._fail_waiting(TokenUnavailable(f"token {self.name}: the daemon is stopping", token=self.name))
 
     def submit(
-        self, *, key_id: bytes, algorithm: SignatureAlgorithm, digests: Sequence[bytes], line: str, check: Callable[[], None]
+        self,
+        *,
+        key_id: bytes,
+        algorithm: SignatureAlgorithm,
+        digests: Sequence[bytes],
+        line: str,
+        check: Callable[[], None],
+        kept: KeptKey | None = None,
     ) -> asyncio.Future[list[TokenSignature | SignerError]]:
         """Queues digests of one key; the future gets a signature or an error for each, in order, when all have ended.
 
-        line: whose turn they take. Raises PinHeld, PinLocked or PinSourceUnreadable at once. Errors of single digests: what `check` raises
-        while it still waits, QueueFull, TokenRefused or TokenRemoved (key unused), TokenSignatureWrong (withheld), TokenTimedOut or
-        SignatureOutcomeUnknown (key maybe used, nothing released). Cancelling the future takes waiting digests out of the queue.
+        line: whose turn they take. kept: the key itself, when it is one of the store. Raises PinHeld, PinLocked or PinSourceUnreadable at
+        once. Errors of single digests: what `check` raises while it still waits, QueueFull, TokenRefused or TokenRemoved (key unused),
+        TokenSignatureWrong (withheld), TokenTimedOut or SignatureOutcomeUnknown (key maybe used, nothing released). Cancelling the future
+        takes waiting digests out of the queue.
         """
         self.raise_if_held()
         results: Gathering[TokenSignature] = Gathering(len(digests))
@@ -136,7 +146,7 @@ class TokenPool:
                 results.settle(index, self._full())
             else:
                 item = SignItem(next(self._job_ids), key_id, algorithm, digest)
-                self._queue.put(line, SignJob(item, check, results, index, now_s))
+                self._queue.put(line, SignJob(item, check, results, index, now_s, kept))
         self._feed_soon()
         return results.future
 
@@ -161,29 +171,7 @@ class TokenPool:
                 raise place.fault.copy()
 
     def _spec(self, index: int, lock_path: Path, log_level: str) -> WorkerSpec:
-        settings = self.settings
-        start = Start(
-            name=settings.name,
-            module=str(settings.module),
-            label=settings.label,
-            serial=settings.serial,
-            pin=str(settings.pin),
-            sessions=settings.sessions,
-            lock_path=str(lock_path),
-            softhsm_token_directory=str(settings.softhsm_token_directory or ""),
-            safe_copy_directory=str(settings.softhsm_copy or ""),
-            log_level=log_level,
-        )
-        pin_variable = (start.pin.removeprefix("env:"),) if start.pin.startswith("env:") else ()
-        return WorkerSpec(
-            name=f"{settings.name}#{index}",
-            module="signer.tokens.worker",
-            start_body=_encode(start),
-            start_s_max=settings.login_s_max,
-            silence_s_max=settings.call_s_max,
-            environment=dict(settings.environment),
-            inherit=INHERITED + pin_variable,
-        )
+        return worker_spec(self.settings, f"{self.name}#{index}", "signer.tokens.worker", lock_path=lock_path, log_level=log_level)
 
     async def _run_place(self, place: Place) -> None:
         await place.run()
@@ -229,7 +217,8 @@ class TokenPool:
                 now_s = asyncio.get_running_loop().time()
                 for job in jobs:
                     job.taken_s = now_s
-                worker.open_call(_encode(SignCall([job.item for job in jobs])), FrameInHand(self, jobs))
+                kept = {job.item.key_id: job.kept for job in jobs if job.kept is not None}
+                worker.open_call(_encode(SignCall([job.item for job in jobs], list(kept.values()))), FrameInHand(self, jobs))
 
     def _idlest(self) -> WorkerProcess | None:
         with_room = [worker for worker in self._workers if worker.calls_open < _FRAMES_IN_HAND and not worker.is_lost]

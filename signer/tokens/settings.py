@@ -41,6 +41,15 @@ class TokenSettings:
             description="Threads of a worker, each with a session of its own; above 1 only for modules that lock well (CKF_OS_LOCKING_OK).",
         ),
     ] = 1
+    kept_keys_max: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="Wrapped keys that a session holds unwrapped at once; the one used least recently makes room. Stay below what the "
+            "token allows of session objects.",
+        ),
+    ] = 256
     queue_max: Annotated[
         int, Field(ge=1, le=10_000_000, description="Digests waiting for this token; one more is answered QUEUE_FULL at once.")
     ] = 20_000

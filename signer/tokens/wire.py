@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from signer.algorithms import KeyFamily, SignatureAlgorithm
-from signer.model import Problem
+from signer.model import KeptKey, Problem
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """START: which token, and where the PIN is to be found. Holds no secret.
 
-    label, serial: the token must match each that is not empty. lock_path: file locked while a process initialises and logs in.
-    softhsm_token_directory, safe_copy_directory: empty for other modules.
+    label, serial: the token must match each that is not empty. kept_keys_max: keys of the store that a session holds at once. lock_path:
+    file locked while a process initialises and logs in. softhsm_token_directory, safe_copy_directory: empty for other modules.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     serial: str
     pin: str
     sessions: int
+    kept_keys_max: int
     lock_path: str
     softhsm_token_directory: str
     safe_copy_directory: str
@@ -65,9 +66,10 @@ class SignItem(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SignCall(msgspec.Struct, frozen=True, array_like=True):
-    """CALL: digests, signed in this order."""
+    """CALL: digests, signed in this order. kept: the keys among theirs that the worker can't know from its token's inventory."""
 
     items: list[SignItem]
+    kept: list[KeptKey] = []
 
 
 class SignAnswer(msgspec.Struct, frozen=True, array_like=True):

@@ -22,6 +22,7 @@ def spec_of(world: World, *, environment: Mapping[str, str] | None = None, **cha
         "serial": "",
         "pin": f"file:{token.pin_file}",
         "sessions": 1,
+        "kept_keys_max": 4,
         "lock_path": str(world.folder / "start.lock"),
         "softhsm_token_directory": str(token.tokens_directory),
         "safe_copy_directory": str(token.tokens_directory) + ".copy",

@@ -24,7 +24,7 @@ from signer.errors import (
 )
 from signer.journal import Journal
 from signer.journal.model import Accounting, Intent, Outcome, OutcomeKind, SignatureState, Stored
-from signer.model import Credential, SignatureKey
+from signer.model import Credential, KeptKey, SignatureKey
 from signer.pipeline.key_use import KeyUse, use_key
 from signer.pipeline.request import Request
 from signer.tokens.jobs import TokenSignature
@@ -62,6 +62,7 @@ class ScriptedDoor:
         digests: Sequence[bytes],
         line: str,
         check: Callable[[], None],
+        kept: KeptKey | None = None,  # noqa: ARG002
     ) -> asyncio.Future[list[TokenSignature | SignerError]]:
         assert line == "1"
         check()

@@ -1,0 +1,84 @@
+"""The keys of the store that one session has in hand.
+
+A wrapped key is unwrapped when it is first needed (some milliseconds), used from then on like any other, and destroyed when too many
+others were needed since. So a worker costs what is signed with lately, however many credentials the store holds.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from pkcs11 import Attribute, ObjectClass, Session
+
+from signer.errors import TokenRefused, TokenRemoved
+from signer.model import KeptKey, KeyStorage
+from signer.tokens.discovery import HeldKey, has_flag
+from signer.tokens.wire import FoundKey
+from signer.tokens.wrapping import Wrapping
+
+
+class KeptKeys:
+    """At most `limit` of them, the least recently used given up first; one thread uses it.
+
+    Found under the whole `KeptKey`, not under its name: a row that was changed since is looked at anew.
+    """
+
+    def __init__(self, session: Session, token_name: str, limit: int) -> None:
+        self._session = session
+        self._token_name = token_name
+        self._limit = limit
+        self._held: OrderedDict[KeptKey, HeldKey] = OrderedDict()
+        self._wrapping: Wrapping | None = None
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def held(self, kept: KeptKey) -> HeldKey:
+        """The key, ready to sign. TokenRefused or TokenRemoved when this one can't be used; PKCS11Error as the token answers."""
+        found = self._held.get(kept)
+        if found is None:
+            while len(self._held) >= self._limit:
+                self._give_up(*self._held.popitem(last=False))
+            found = self._held[kept] = self._hold(kept)
+        self._held.move_to_end(kept)
+        return found
+
+    def _hold(self, kept: KeptKey) -> HeldKey:
+        public_key = load_der_public_key(kept.public_key)
+        if not isinstance(public_key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)):
+            raise TokenRefused(f"token {self._token_name}: the stored public key of credential {kept.credential_id} is neither RSA nor EC")
+        handle = self._unwrapped(kept) if kept.storage is KeyStorage.WRAPPED else self._in_token(kept)
+        found = FoundKey(
+            key_id=kept.key_id,
+            label=kept.credential_id,
+            family=kept.kind.family,
+            bits=public_key.key_size,
+            certificates=[],
+            public_key=kept.public_key,
+            problems=[],
+        )
+        return HeldKey(handle, public_key, has_flag(handle, Attribute.ALWAYS_AUTHENTICATE), found)
+
+    def _unwrapped(self, kept: KeptKey) -> Any:
+        if self._wrapping is None:
+            self._wrapping = Wrapping.find(self._session, self._token_name)
+        return self._wrapping.unwrap(kept)
+
+    def _in_token(self, kept: KeptKey) -> Any:
+        template = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: kept.key_id}
+        found = list(self._session.get_objects(template))
+        if len(found) != 1:
+            raise TokenRemoved(
+                f"token {self._token_name}: it has {len(found)} private keys of credential {kept.credential_id} (CKA_ID "
+                f"{kept.key_id.hex()})",
+                token=self._token_name,
+            )
+        return found[0]
+
+    @staticmethod
+    def _give_up(kept: KeptKey, held: HeldKey) -> None:
+        if kept.storage is KeyStorage.WRAPPED:
+            held.handle.destroy()
