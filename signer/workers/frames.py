@@ -1,7 +1,8 @@
 """The wire between the daemon and a worker: length-prefixed frames on a Unix stream socket.
 
 A frame is a 13-byte head (big-endian: u32 body length, u64 call id, u8 kind) and its body, msgpack by the room's schema. A call may be
-answered by several REPLY frames (a slow token reports each signature) and by one DONE or FAILURE frame.
+answered by several REPLY frames (a slow token reports each signature) and by one DONE or FAILURE frame. A worker whose device is away, or
+that has to log in anew, says WAITING (body: the error) and READY once it works again; meanwhile its start-up time holds for it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Kind(IntEnum):
     REPLY = 3
     DONE = 4
     FAILURE = 5
+    WAITING = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,17 @@ class WorkerChannel:
         body_bytes, call_id, kind = parse_head(raw_head)
         body = self._take(body_bytes)
         return None if body is None else Frame(kind, call_id, body)
+
+    def is_quiet_for(self, timeout_s: float) -> bool:
+        """Whether nothing came for so long; False as soon as there is something to `receive`, the daemon's end included."""
+        if self._buffer:
+            return False
+        readable, _, _ = select.select([self._connection, self._stopped], [], [], timeout_s)
+        return not readable
+
+    def wait(self, error: SignerError) -> None:
+        """Says WAITING: nothing is done before what the error names is mended."""
+        self.send(Kind.WAITING, 0, encode_failure(error))
 
     def stop_receiving(self) -> None:
         """Makes a `receive` that waits in another thread answer None.

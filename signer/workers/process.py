@@ -1,6 +1,7 @@
 """One worker process as the daemon sees it: started, called, killed.
 
-States: starting → ready → lost. Only `start` makes one, and it returns a ready worker or raises. Once lost, a worker never comes back;
+States: starting → ready → lost. Only `start` makes one, and it returns a ready worker or raises. A worker may say that it waits for its
+device, before it is ready or (to log in anew) after; it then has its whole start-up time again. Once lost, a worker never comes back;
 `supervisor` starts another.
 
 Answers are handed to their call's listener straight from the socket's callback, without a task or a queue between: at hundreds of documents
@@ -16,7 +17,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -84,8 +85,10 @@ class CallListener(Protocol):
 class WorkerProcess(asyncio.Protocol):
     """A ready worker. Owned by one supervisor task; calls may be opened from any task of the loop."""
 
-    def __init__(self, spec: WorkerSpec) -> None:
+    def __init__(self, spec: WorkerSpec, on_waiting: Callable[[SignerError], None] = lambda _error: None) -> None:
         self.spec = spec
+        self._on_waiting = on_waiting
+        self._start_by: asyncio.Timeout | None = None
         self.ready_body = b""
         self._is_ready = False
         self._loop = asyncio.get_running_loop()
@@ -112,16 +115,16 @@ class WorkerProcess(asyncio.Protocol):
         return len(self._calls)
 
     @classmethod
-    async def start(cls, spec: WorkerSpec) -> WorkerProcess:
-        """Starts the program and waits until it says READY.
+    async def start(cls, spec: WorkerSpec, on_waiting: Callable[[SignerError], None] = lambda _error: None) -> WorkerProcess:
+        """Starts the program and waits until it says READY. on_waiting: told what it waits for, each time it says so.
 
         Raises the error the worker reported (for example PinHeld), or WorkerUnavailable when it died or stayed silent. No process is
         left behind in either case.
         """
-        worker = cls(spec)
+        worker = cls(spec, on_waiting)
         await worker._launch()
         try:
-            async with asyncio.timeout(spec.start_s_max):
+            async with asyncio.timeout(spec.start_s_max) as worker._start_by:
                 worker.ready_body = await worker._shake_hands()
         except (TimeoutError, EOFError, OSError) as error:
             await worker.close(kill=True)
@@ -247,8 +250,12 @@ class WorkerProcess(asyncio.Protocol):
         self._tell_all_calls()
 
     def _take(self, frame: Frame) -> None:
-        if not self._first.done():
+        if frame.kind is Kind.WAITING:
+            self._wait(decode_failure(frame.body))
+        elif not self._first.done():
             self._first.set_result(frame)
+        elif frame.call_id == 0 and frame.kind is Kind.READY:
+            self._is_ready = True
         elif frame.call_id == 0 and frame.kind is Kind.FAILURE:
             if not self._gone.done():
                 self._gone.set_result(WorkerLost("fault", decode_failure(frame.body)))
@@ -262,12 +269,19 @@ class WorkerProcess(asyncio.Protocol):
                     self._idle.set()
                 listener.ended(decode_failure(frame.body) if frame.kind is Kind.FAILURE else None)
 
+    def _wait(self, error: SignerError) -> None:
+        self._is_ready = False
+        if self._start_by is not None and not self._first.done():
+            self._start_by.reschedule(self._loop.time() + self.spec.start_s_max)
+        self._on_waiting(error)
+
     def _look(self) -> None:
         """Kills a worker that has work and says nothing; looks again as long as there is work."""
         self._watch = None
         if not self._calls:
             return
-        left_s = self._heard_s + self.spec.silence_s_max - self._loop.time()
+        silence_s_max = self.spec.silence_s_max if self._is_ready else self.spec.start_s_max
+        left_s = self._heard_s + silence_s_max - self._loop.time()
         if left_s <= 0:
             self.lose("timed-out")
         else:

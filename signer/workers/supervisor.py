@@ -1,12 +1,14 @@
 """Keeps one place for a worker filled: start, serve, and again after a loss, with growing pauses.
 
-The pause starts at 0.2 s, doubles to 30 s, and starts anew after a worker has served for 30 s: a crash loop costs little, a single
-crash heals at once.
+The pause starts at 0.2 s and doubles to 30 s; for two minutes after a worker last served it grows no longer than 2 s, and after one that
+served for 5 s it starts anew. So a crash loop costs little, a single crash heals at once, and a device that comes back within minutes is
+noticed within seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -22,6 +24,7 @@ class PlaceState(Enum):
     """What a worker's place is doing; the value is the metric's label."""
 
     STARTING = "starting"
+    WAITING = "waiting"
     READY = "ready"
     HEALING = "healing"
     HELD = "held"
@@ -30,11 +33,13 @@ class PlaceState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Pauses between starts, in seconds."""
+    """Pauses between starts, in seconds: from first_s doubling to max_s; to brisk_max_s only, within brisk_s of a healthy worker."""
 
     first_s: float = 0.2
     max_s: float = 30.0
-    healthy_after_s: float = 30.0
+    healthy_after_s: float = 5.0
+    brisk_max_s: float = 2.0
+    brisk_s: float = 120.0
 
 
 @dataclass(slots=True)
@@ -44,12 +49,14 @@ class Place:
     serve: works with a ready worker until it is lost (raises WorkerLost) or no longer wanted (returns). is_final: tells the errors after
     which another start would do harm (a refused PIN): the place is then held until the daemon is told otherwise. turn: places that share
     one start one at a time, and the next one only after `before_start` has raised nothing: so a PIN that is refused is sent once.
+    on_waiting: told what a worker waits for that can't become ready yet. spec: as it is when the next worker starts.
     """
 
     spec: WorkerSpec
     serve: Callable[[WorkerProcess], Awaitable[None]]
     is_final: Callable[[SignerError], bool] = lambda _error: False
     on_loss: Callable[[str, str], None] = lambda _name, _cause: None
+    on_waiting: Callable[[str, SignerError], None] = lambda _name, _error: None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     before_start: Callable[[], None] = lambda: None
     backoff: Backoff = Backoff()
@@ -57,14 +64,14 @@ class Place:
     fault: SignerError | None = None
     worker: WorkerProcess | None = None
     restarts: int = 0
+    _ready_s: float = math.inf
+    _healthy_s: float = -math.inf
+    _next_pause_s: float = 0.0
 
     async def run(self) -> None:
         """Runs until cancelled, or until a final fault holds the place."""
-        pause_s = self.backoff.first_s
-        clock = asyncio.get_running_loop().time
         try:
             while True:
-                started_s = clock()
                 try:
                     await self._serve_once()
                 except WorkerLost as loss:
@@ -81,25 +88,38 @@ class Place:
                     self._note_loss("bug")
                 else:
                     return
-                if clock() - started_s > self.backoff.healthy_after_s:
-                    pause_s = self.backoff.first_s
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, self.backoff.max_s)
+                await asyncio.sleep(self._pause_s())
         finally:
             if self.state is not PlaceState.HELD:
                 self.state = PlaceState.STOPPED
 
+    def _pause_s(self) -> float:
+        """How long to wait after a loss."""
+        backoff, now_s = self.backoff, asyncio.get_running_loop().time()
+        if now_s - self._ready_s > backoff.healthy_after_s:
+            self._healthy_s, self._next_pause_s = now_s, 0.0
+        self._ready_s = math.inf
+        is_brisk = now_s - self._healthy_s < backoff.brisk_s
+        pause_s = min(self._next_pause_s or backoff.first_s, backoff.brisk_max_s if is_brisk else backoff.max_s)
+        self._next_pause_s = pause_s * 2
+        return pause_s
+
     async def _serve_once(self) -> None:
         async with self.turn:
             self.before_start()
-            self.worker = await WorkerProcess.start(self.spec)
-        self.state, self.fault = PlaceState.READY, None
+            self.worker = await WorkerProcess.start(self.spec, self._wait)
+        self.state, self.fault, self._ready_s = PlaceState.READY, None, asyncio.get_running_loop().time()
         _log.info("worker ready", worker=self.spec.name, pid=self.worker.pid)
         try:
             await self.serve(self.worker)
         finally:
             worker, self.worker = self.worker, None
             await asyncio.shield(worker.close())
+
+    def _wait(self, error: SignerError) -> None:
+        if self.state is not PlaceState.READY:  # a ready worker that logs in anew is soon back
+            self.state, self.fault = PlaceState.WAITING, error
+        self.on_waiting(self.spec.name, error)
 
     def _is_held_by(self, error: SignerError | None) -> bool:
         self.fault = error or self.fault
