@@ -16,6 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 from signer.algorithms import SignatureAlgorithm
 from signer.formats.cms.identifiers import ID_CT_TST_INFO
 from signer.formats.cms.template import CmsTemplate
+from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.complete import prepare
 from signer.formats.pades.update import PreparedUpdate, check, digests, splice
 from signer.model import FieldPlacement
@@ -141,10 +142,18 @@ def prepared(
     *,
     algorithm: SignatureAlgorithm = SignatureAlgorithm.RSA_PKCS1_SHA256,
     contents_bytes: int = CONTENTS_BYTES,
+    artwork: Artwork | None = None,
 ) -> PreparedUpdate:
     """field: its name alone, or with the texts of the signature dictionary."""
     placement = FieldPlacement(field) if isinstance(field, str) else field
-    return prepare(document, placement, signing_time=SIGNED_AT, contents_bytes=contents_bytes, digest_algorithm=algorithm.digest)
+    return prepare(
+        document,
+        placement,
+        signing_time=SIGNED_AT,
+        contents_bytes=contents_bytes,
+        digest_algorithm=algorithm.digest,
+        artwork=artwork,
+    )
 
 
 def signed(
@@ -155,9 +164,10 @@ def signed(
     chain: tuple[pki.Issued, ...] = (),
     algorithm: SignatureAlgorithm = SignatureAlgorithm.RSA_PKCS1_SHA256,
     timestamp: Callable[[bytes], bytes] | None = None,
+    artwork: Artwork | None = None,
 ) -> bytes:
     """The signed file. timestamp: from a signature value to the RFC 3161 token over it."""
-    update = prepared(document, field, algorithm=algorithm)
+    update = prepared(document, field, algorithm=algorithm, artwork=artwork)
     check(len(document), update)
     template = CmsTemplate.build(signer.der, tuple(issuer.der for issuer in chain), algorithm)
     attributes = template.signed_attributes(digests(document, update, algorithm.digest).byte_range_digest)

@@ -3,9 +3,10 @@
 One document, in this order; each step may refuse:
 1. the request: field name and texts can be written into a PDF;
 2. open: header, end, cross-reference, encryption (`reading`);
-3. ask whether the document may take a signature in this field (`signable`);
+3. ask whether the document may take a signature in this field (`signable`), and this certification or lock (`restricting`);
 4. find the place of a visible signature (`visible`);
-5. let pyHanko's signing session make or find the field, keep its seed values and lock, and write the update with a hole for the CMS;
+5. let pyHanko's signing session make or find the field, keep its seed values and lock or give it one, and write the update with a hole for
+   the CMS;
 6. take the update off the end of what it wrote, and make sure that the original stands before it byte for byte.
 
 SubFilter ETSI.CAdES.detached, /M, /Name, /Reason, /Location as in EN 319 142-1 6.3; a new field without an
@@ -18,7 +19,7 @@ from __future__ import annotations
 from datetime import datetime
 from io import BytesIO
 
-from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
+from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers import ExternalSigner, PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 
@@ -28,6 +29,7 @@ from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.incremental import UpdateWriter, update_of
 from signer.formats.pades.reading import open_to_sign
 from signer.formats.pades.refusal import refusals
+from signer.formats.pades.restricting import check_restricting, lock_field
 from signer.formats.pades.signable import check_signable
 from signer.formats.pades.update import PreparedUpdate, check
 from signer.formats.pades.visible import ArtworkStyle, place
@@ -61,11 +63,13 @@ def prepare(
     with refusals():
         reader = open_to_sign(document)
         check_signable(reader, placement.field_name)
+        check_restricting(reader, placement)
         placed = None if artwork is None else place(reader, placement, artwork)
         style = ArtworkStyle(artwork=artwork, placed=placed.box if placed else None)
         signer = _signer(placement, digest_algorithm, style, placed.new_field if placed else None)
         session = signer.init_signing_session(UpdateWriter.from_reader(reader))
         session.system_time = signing_time
+        lock_field(session, placement.field_lock)
         return _write_update(document, session, 2 * contents_bytes)
 
 
@@ -77,6 +81,8 @@ def _signer(placement: FieldPlacement, digest_algorithm: DigestAlgorithm, style:
         name=placement.name or None,
         reason=placement.reason or None,
         location=placement.location or None,
+        certify=placement.doc_mdp is not None,
+        docmdp_permissions=MDPPerm.FILL_FORMS if placement.doc_mdp is None else MDPPerm(placement.doc_mdp.permission),
     )
     return PdfSigner(metadata, ExternalSigner(None, None), stamp_style=style, new_field_spec=new_field)
 

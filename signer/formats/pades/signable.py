@@ -36,20 +36,20 @@ def check_signable(reader: PdfFileReader, field_name: str) -> None:
         InvalidArgument: a field of that name exists and is not a signature field, or the name can't be a new field's.
         DocumentLocked: a certification or a field lock of an earlier signature forbids it.
     """
-    form = _dictionary(reader.root.get("/AcroForm"))
+    form = dictionary_of(reader.root.get("/AcroForm"))
     if "/XFA" in form:
         raise DocumentUnsupported("the PDF holds an XFA form, which readers show differently; flatten it to plain pages")
     _check_field(form, field_name)
     _check_certification(reader)
-    for signature, lock in _signatures(form):
+    for signature, lock in signatures(form):
         _check_lock(lock, field_name)
         for reference in signature.get("/Reference", ()):
-            _check_lock(_dictionary(_dictionary(reference).get("/TransformParams")), field_name)
+            _check_lock(dictionary_of(dictionary_of(reference).get("/TransformParams")), field_name)
 
 
 def _check_field(form: DictionaryObject, field_name: str) -> None:
     try:
-        found = [value for _, value, _ in _signature_fields(form, field_name)]
+        found = [value for _, value, _ in signature_fields(form, field_name)]
     except FormFillingError as error:
         raise InvalidArgument("a field of that name exists and is no signature field; choose another name", field="field_name") from error
     if any(value is not None for value in found):
@@ -72,14 +72,14 @@ def _check_lock(parameters: DictionaryObject, field_name: str) -> None:
         raise DocumentLocked(_FIELD_LOCKED, fieldName=field_name)
 
 
-def _signatures(form: DictionaryObject) -> Iterator[tuple[DictionaryObject, DictionaryObject]]:
+def signatures(form: DictionaryObject) -> Iterator[tuple[DictionaryObject, DictionaryObject]]:
     """Each signature dictionary in the form, with the /Lock of its field (empty when there is none)."""
-    for _, value, field in _signature_fields(form):
+    for _, value, field in signature_fields(form):
         if value is not None:
-            yield _dictionary(value), _dictionary(_dictionary(field).get("/Lock"))
+            yield dictionary_of(value), dictionary_of(dictionary_of(field).get("/Lock"))
 
 
-def _signature_fields(form: DictionaryObject, name: str | None = None) -> Iterator[tuple[str, PdfObject | None, PdfObject]]:
+def signature_fields(form: DictionaryObject, name: str | None = None) -> Iterator[tuple[str, PdfObject | None, PdfObject]]:
     """Full name, /V and reference of each signature field, or of those called `name`."""
     if "/Fields" in form:
         yield from enumerate_fields_in(  # type: ignore[no-untyped-call]  # pyHanko is annotated in part
@@ -87,7 +87,7 @@ def _signature_fields(form: DictionaryObject, name: str | None = None) -> Iterat
         )
 
 
-def _dictionary(value: PdfObject | None) -> DictionaryObject:
+def dictionary_of(value: PdfObject | None) -> DictionaryObject:
     """The dictionary that `value` is or points at; empty for anything else."""
     target = value.get_object() if value is not None else None  # type: ignore[no-untyped-call]  # pyHanko is annotated in part
     return target if isinstance(target, DictionaryObject) else DictionaryObject()  # type: ignore[no-untyped-call]

@@ -5,8 +5,9 @@ It reads only what it must and writes what the complete path would. In the order
     ending     header and last lines              history    all cross-reference `sections` → where objects are
     objects    an object by number, also from     catalog    certified? version and extension
                object streams (`streams`)         form       may it be signed? fields, earlier signatures
-    page       the page that carries the widget   changes    edits of objects as edits of their bytes
-    writer     the update, byte by byte           path       all of this in order
+    page       the page that carries the widget   restricting  certification and field lock
+    changes    edits of objects, in their bytes   writer     the update, byte by byte
+    path       all of this in order
 
 Rules of the room:
 - it refuses nothing and guesses nothing: what it is not sure of is handed over with a reason of the table in `fallback`, and the

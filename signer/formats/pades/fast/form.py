@@ -55,26 +55,36 @@ def read_form(objects: Objects, catalog: Dictionary, changes: Changes) -> Form |
     return Form(dictionary, fields)
 
 
-def find_field(objects: Objects, form: Form | None, field_name: str) -> Dictionary | None:
-    """The empty signature field of that name, None where there is no field of that name.
+@dataclass(frozen=True, slots=True)
+class FoundField:
+    """field: the empty signature field that was asked for, None where there is none. is_form_signed: whether another one is signed."""
+
+    field: Dictionary | None
+    is_form_signed: bool
+
+
+def find_field(objects: Objects, form: Form | None, field_name: str) -> FoundField:
+    """The empty signature field of that name.
 
     Raises:
         HandOver: the name is taken, or any field or signature is not as usual.
     """
     if form is None:
-        return None
+        return FoundField(None, is_form_signed=False)
     numbers = form.field_numbers()
     if len(numbers) > _FIELDS_MAX or len(set(numbers)) != len(numbers):
         raise HandOver(FallbackReason.FORM)
     found: Dictionary | None = None
+    is_form_signed = False
     for number in numbers:
         field = objects.dictionary(number)
         signed = _check_field(objects, field)
+        is_form_signed = is_form_signed or signed is True
         if read_text(field.values.get(b"T", b"")) == field_name:
             if found is not None or signed is not False:
                 raise HandOver(FallbackReason.FIELD_TAKEN)
             found = field
-    return found
+    return FoundField(found, is_form_signed)
 
 
 def _check_field(objects: Objects, field: Dictionary) -> bool | None:

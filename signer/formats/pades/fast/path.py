@@ -21,9 +21,10 @@ from signer.formats.pades.fast.form import Form, add_field, find_field, mark_sig
 from signer.formats.pades.fast.history import OF_ONE_SECTION, History, read_history
 from signer.formats.pades.fast.objects import Objects
 from signer.formats.pades.fast.page import add_annotation, find_first_page, find_page
+from signer.formats.pades.fast.restricting import PERMISSIONS, check_restricting, write_lock, write_references
 from signer.formats.pades.fast.strings import write_date, write_text
 from signer.formats.pades.fast.syntax import Dictionary, read_items
-from signer.formats.pades.fast.writer import APPEARANCE, FIELD, FORM, INVISIBLE, OFFSET_MAX, Signature, Trailer, write_update
+from signer.formats.pades.fast.writer import APPEARANCE, FIELD, FORM, INVISIBLE, LOCK, OFFSET_MAX, Signature, Trailer, write_update
 from signer.formats.pades.update import PreparedUpdate
 from signer.model import FieldPlacement, PageRectangle
 
@@ -48,7 +49,7 @@ def prepare_fast(
     Raises:
         HandOver: the fast path is not sure of the document or the placement.
     """
-    name, texts = _write_placement(placement)
+    name, texts, lock = _write_placement(placement)
     if len(document) + 2 * contents_bytes + _ROOM_FOR_UPDATE_BYTES > OFFSET_MAX:
         raise HandOver(FallbackReason.TOO_LARGE)
     version = read_version(document)
@@ -56,16 +57,21 @@ def prepare_fast(
     objects, changes = Objects(document, history.locations), Changes()
     catalog = read_catalog(objects, history.root, changes)
     form = read_form(objects, catalog, changes)
-    field = find_field(objects, form, placement.field_name)
+    found = find_field(objects, form, placement.field_name)
+    check_restricting(placement, found)
     declare_pades(catalog, version, changes)
     shown = None if artwork is None or placement.appearance is None else _Shown(artwork, placement.appearance.rectangle)
-    if field is None:
-        new = _add_field(objects, catalog, form, changes, name=name, number=history.size, shown=shown)
+    if found.field is None:
+        new = _add_field(objects, catalog, form, changes, name=name, number=history.size, shown=shown, lock=lock)
     else:
-        new = _fill_field(field, history.size, changes, shown)
+        new = _fill_field(found.field, history.size, changes, shown, lock)
     if form is not None:
         mark_signed(form, changes)
-    signature = Signature(history.size + len(new), write_date(signing_time), texts, 2 * contents_bytes)
+    number = history.size + len(new)
+    if placement.doc_mdp is not None:
+        changes.put(catalog, b"Perms", PERMISSIONS % number)
+    texts += write_references(placement.doc_mdp, placement.field_lock, history.root)
+    signature = Signature(number, write_date(signing_time), texts, 2 * contents_bytes)
     trailer = Trailer(_trailer_entries(history), history.is_stream)
     return write_update(document, changes.bodies() + new, signature, trailer)
 
@@ -79,7 +85,15 @@ class _Shown:
 
 
 def _add_field(
-    objects: Objects, catalog: Dictionary, form: Form | None, changes: Changes, *, name: bytes, number: int, shown: _Shown | None
+    objects: Objects,
+    catalog: Dictionary,
+    form: Form | None,
+    changes: Changes,
+    *,
+    name: bytes,
+    number: int,
+    shown: _Shown | None,
+    lock: bytes | None,
 ) -> list[tuple[int, bytes]]:
     """A new field, in the form or in a new one, on page 1 or where it is shown: the new objects, numbered from `number` on."""
     new: list[tuple[int, bytes]] = []
@@ -89,21 +103,24 @@ def _add_field(
         number += 1
     else:
         add_field(form, number, changes)
+    belongings: list[tuple[int, bytes]] = []
     if shown is None:
-        page = find_first_page(objects, catalog)
-        add_annotation(objects, page, number, changes)
-        return [*new, (number, FIELD % (name, INVISIBLE, page.owner, number + 1))]
-    found = find_page(objects, catalog, shown.rectangle)
-    add_annotation(objects, found.page, number, changes)
-    with _odd_places():
-        box = place_new(shown.artwork, shown.rectangle, found.shows, is_rotated=found.is_rotated)
-        drawn = shown.artwork.objects(number + 1, box.width, box.height)
-    look = b"[%b]\n%b" % (box.written(), APPEARANCE % (number + 1))
-    return [*new, (number, FIELD % (name, look, found.page.owner, number + 1 + len(drawn))), *drawn]
+        page, look = find_first_page(objects, catalog), INVISIBLE
+    else:
+        on = find_page(objects, catalog, shown.rectangle)
+        with _odd_places():
+            box = place_new(shown.artwork, shown.rectangle, on.shows, is_rotated=on.is_rotated)
+            belongings = shown.artwork.objects(number + 1, box.width, box.height)
+        page, look = on.page, b"[%b]\n%b" % (box.written(), APPEARANCE % (number + 1))
+    add_annotation(objects, page, number, changes)
+    if lock is not None:
+        belongings.append((number + 1 + len(belongings), lock))
+        look += b"\n" + LOCK % belongings[-1][0]
+    return [*new, (number, FIELD % (name, look, page.owner, number + 1 + len(belongings))), *belongings]
 
 
-def _fill_field(field: Dictionary, number: int, changes: Changes, shown: _Shown | None) -> list[tuple[int, bytes]]:
-    """An empty field gets its value, and what it shows: the new objects, numbered from `number` on."""
+def _fill_field(field: Dictionary, number: int, changes: Changes, shown: _Shown | None, lock: bytes | None) -> list[tuple[int, bytes]]:
+    """An empty field gets its value, what it shows and its lock: the new objects, numbered from `number` on."""
     box = read_rectangle(field)
     changes.of(field)
     drawn: list[tuple[int, bytes]] = []
@@ -113,6 +130,9 @@ def _fill_field(field: Dictionary, number: int, changes: Changes, shown: _Shown 
             drawn = shown.artwork.objects(number, place.width, place.height)
         changes.put(field, b"AP", b"<< /N %d 0 R >>" % number)
         changes.drop(field, b"AS")
+    if lock is not None:
+        drawn.append((number + len(drawn), lock))
+        changes.put(field, b"Lock", b"%d 0 R" % drawn[-1][0])
     changes.put(field, b"V", b"%d 0 R" % (number + len(drawn)))
     return drawn
 
@@ -126,14 +146,18 @@ def _odd_places() -> Iterator[None]:
         raise HandOver(FallbackReason.PLACEMENT) from error
 
 
-def _write_placement(placement: FieldPlacement) -> tuple[bytes, bytes]:
-    """The field's name and the signature dictionary's texts as they are written; what is odd about them is for the complete path to say."""
+def _write_placement(placement: FieldPlacement) -> tuple[bytes, bytes, bytes | None]:
+    """The field's name, the signature dictionary's texts and the field's lock as they are written.
+
+    What is odd about them is for the complete path to say.
+    """
     if not placement.field_name.isprintable() or not placement.field_name or "." in placement.field_name:
         raise HandOver(FallbackReason.PLACEMENT)
     texts = ((b"Name", placement.name), (b"Reason", placement.reason), (b"Location", placement.location))
     try:
         written = b"".join(b"\n/%b %b" % (key, write_text(text)) for key, text in texts if text)
-        return write_text(placement.field_name), written
+        lock = None if placement.field_lock is None else write_lock(placement.field_lock)
+        return write_text(placement.field_name), written, lock
     except UnicodeEncodeError as error:
         raise HandOver(FallbackReason.PLACEMENT) from error
 

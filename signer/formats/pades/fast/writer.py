@@ -1,7 +1,7 @@
 """The incremental update, byte by byte (ISO 32000-2 7.5.6; signatures: 12.8.1, 12.7.5.5; EN 319 142-1 6.3).
 
 Everything below is appended to the original, of which no byte changes. `N` is the original's length, numbers are ASCII digits, lines
-end with LF. New objects take the numbers from the original's /Size on, in this order: form, field, artwork, signature,
+end with LF. New objects take the numbers from the original's /Size on, in this order: form, field, artwork, lock, signature,
 cross-reference stream.
 
     LF                                     only if the original's last byte is no line end, else a comment would go on (7.2.4)
@@ -21,11 +21,14 @@ cross-reference stream.
     << /BBox [0 0 180 70]                  their numbers filled in: the form, which alone has something of this document's, the /BBox that
     /Type /XObject /Subtype /Form … >>     keeps its proportions in the rectangle; then fonts and images. An empty field that is filled
     stream … endstream endobj …            keeps its rectangle and gets /AP. What follows moves up
+    28 0 obj                               only if it locks: the field's /Lock (12.7.5.5); what follows moves up
+    << /Type /SigFieldLock /Action /All >>
+    endobj
     28 0 obj                               the signature dictionary (12.8.1, table 255)
     << /Type /Sig
     /Filter /Adobe.PPKLite                 the handler every reader has
     /SubFilter /ETSI.CAdES.detached        EN 319 142-1 6.3
-    /M (D:20260530081500+07'00')           time of signing; /Name, /Reason, /Location follow where given
+    /M (D:20260530081500+07'00')           time of signing; /Name, /Reason, /Location, /Reference (12.8.2) follow where given
     /Contents <0000…0000>                  the hole: two digits for each byte reserved for the CMS; '<' is byte a, '>' byte b - 1
     /ByteRange [0 a b c]                   a, b, c padded with spaces to ten places, so that their size is known before their value;
     >>                                     c = bytes from b to the end. Right after the hole: `update.check` looks there
@@ -75,6 +78,7 @@ FORM: Final = b"<< /Fields [%d 0 R] /SigFlags 3 >>"
 FIELD: Final = b"<< /FT /Sig /T %b\n/Type /Annot /Subtype /Widget\n/F 132 /Rect %b\n/P %d 0 R /V %d 0 R >>"
 INVISIBLE: Final = b"[0 0 0 0]"
 APPEARANCE: Final = b"/AP << /N %d 0 R >>"
+LOCK: Final = b"/Lock %d 0 R"
 _SIGNATURE: Final = b"%d 0 obj\n<< /Type /Sig\n/Filter /Adobe.PPKLite\n/SubFilter /ETSI.CAdES.detached\n/M %b%b\n/Contents <"
 _AFTER_HOLE: Final = b">\n/ByteRange [0 %10d %10d %10d]\n>>\nendobj\n"
 _AFTER_HOLE_BYTES: Final = len(_AFTER_HOLE % (0, 0, 0))
