@@ -2,12 +2,12 @@
 
  1. same ids before?      a stored outcome is returned, a parked one completed; other content is refused     `document`
  2. credential usable?    certificate valid now, algorithm fits the key; above B-T: not revoked               `plan`, `raising`
- 3. prepare               a document worker proposes the update; we check it                                  `document`
- 4. digest                byte range → signed attributes → the digest the key will sign                       `document`
+ 3. prepare               where documents must be parsed, a worker answers; we check it                       `forms`
+ 4. digest                of what the profile signs: what the key will sign                                   `forms`
  5. intent, durable       from here the key may be used; ids that were taken for new and are not: back to 1    `key_use`
  6. sign                  the token's fair queue; the worker verifies before it answers                       `key_use`
  7. timestamp             over the signature, verified; else the item is parked                               `stamping`
- 8. assemble              the CMS into its hole; above B-T: parked, then raised to its level                  `parking`, `raising`
+ 8. assemble              what is added to the document; above B-T: parked, then raised to its level          `parking`, `raising`
  9. outcome, durable      with the material a repeat is answered from                                         `finishing`, `parking`
 10. release
 

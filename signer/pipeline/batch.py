@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from signer.errors import InternalError, SignerError, TimestampPending
+from signer.formats.insertions import Additions
 from signer.model import StageTimes
 from signer.pipeline.document import sign_documents
 from signer.pipeline.engine import Engine
-from signer.pipeline.lot import IncomingDocument, SignedDocument
+from signer.pipeline.item import SignedDocument
+from signer.pipeline.lot import IncomingDocument
 from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan
 from signer.pipeline.request import Request
@@ -36,8 +38,8 @@ class Done(Protocol):
     """A document's good end."""
 
     @property
-    def appended(self) -> bytes:
-        """The bytes to append to the document that was sent."""
+    def additions(self) -> Additions:
+        """What makes the finished file of the document that was sent."""
 
     @property
     def times(self) -> StageTimes:

@@ -15,7 +15,6 @@ from signer.model import SignatureKey
 from signer.pipeline.engine import Engine
 from signer.pipeline.material import Parked, decode
 from signer.pipeline.parking import complete
-from signer.pipeline.stamping import imprint_of
 from signer.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -99,7 +98,7 @@ class Completer:
         if not isinstance(material, Parked) or material.is_long_term:
             return False
         deadline_s = asyncio.get_running_loop().time() + _ASK_S_MAX
-        stamp = await engine.require_timestamper().stamp(imprint_of(material.signature), DigestAlgorithm.SHA256, deadline_s)
+        stamp = await engine.require_timestamper().stamp(material.imprint, DigestAlgorithm.SHA256, deadline_s)
         await complete(engine, key, stored.attempts, material, stamp)
         engine.metrics.parked_completed.inc()
         return True

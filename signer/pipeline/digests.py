@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from signer.errors import InternalError, InvalidArgument, JournalUnavailable, RequestIdReused, SignatureSettled, SignerError
+from signer.formats.insertions import Additions
 from signer.journal.model import Intent, Outcome, OutcomeKind, Stored
 from signer.model import FieldPlacement, SignatureKey, StageTimes
 from signer.pipeline.engine import Engine
@@ -116,7 +117,7 @@ async def _sign_fresh(
             continue
         signature = use.signature.signature
         digest = hashlib.sha256(signature).digest()
-        finished = Finished(signature, signing_time, None, plan.certificate_serial, plan.algorithm, digest)
+        finished = Finished(Additions(signature, is_alone=True), signing_time, None, plan.certificate_serial, plan.algorithm, digest)
         outcomes.append(Outcome(key, use.attempt, OutcomeKind.RELEASED, encode(finished), digest))
         signed.append((item.document_id, use, finished))
     started_s = clock_s()

@@ -1,4 +1,4 @@
-"""The path of PDFs, steps 1 to 6 (see the room's docstring), a lot at a time; steps 7 to 10 are `finishing`.
+"""The path of documents, steps 1 to 6 (see the room's docstring), a lot at a time; steps 7 to 10 are `finishing`.
 
 The documents of a lot take each step together: one look into the journal, one frame to the document workers, one durable intent for all.
 That is what makes a class cost little more than its signatures; and an item that fails at a step ends there, alone.
@@ -10,30 +10,27 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 
-from signer.documents.wire import PrepareCall, PreparedReply
 from signer.errors import InternalError, JournalUnavailable, RequestIdReused, SignatureSettled, SignerError
-from signer.formats.cms.template import CmsTemplate
-from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check
 from signer.journal.model import Intent, Stored
-from signer.model import Level, StageTimes
+from signer.model import StageTimes
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
 from signer.pipeline.finishing import assemble_lot, raise_lot, release_lot, stamp_lot
+from signer.pipeline.item import Item, SignedDocument, known, new_item, still_going, take_step, with_digests
 from signer.pipeline.key_use import use_key
-from signer.pipeline.lot import IncomingDocument, Item, Lot, SignedDocument, known, new_item, still_going, take_step, with_digests
+from signer.pipeline.lot import IncomingDocument, Lot
 from signer.pipeline.material import Finished, Parked, Stamped, stored_material
 from signer.pipeline.parking import complete
 from signer.pipeline.plan import VIETNAM_TIME, ReadyPlan
 from signer.pipeline.raising import require_status
 from signer.pipeline.request import Request
 from signer.pipeline.stamping import stamp_signature
-from signer.telemetry.metrics import PreparationPath
 
 
 async def sign_documents(
     engine: Engine, request: Request, plan: ReadyPlan, documents: Sequence[IncomingDocument]
 ) -> list[SignedDocument | SignerError]:
-    """Signs PDFs, or returns what is stored under their ids; a result for each, in order. Their document ids all differ.
+    """Signs documents, or returns what is stored under their ids; a result for each, in order. Their document ids all differ.
 
     The docstring of an error's class says whether the key may have been used. Never cancelled from step 5 on: its task belongs to the
     engine.
@@ -116,7 +113,7 @@ async def _complete(lot: Lot, item: Item, stored: Stored) -> None:
     """Gives a parked signature its timestamp, without a second key use."""
     parked = known(item.parked)
     try:
-        stamp = await stamp_signature(lot.engine, lot.request, lot.plan.shortage, parked.signature, _is_parked)
+        stamp = await stamp_signature(lot.engine, lot.request, lot.plan.shortage, parked.imprint, _is_parked)
         _replay(lot, item, await complete(lot.engine, item.key, stored.attempts, parked, stamp))
     except SignerError as error:
         item.result = error
@@ -145,40 +142,14 @@ async def _prepare(lot: Lot, items: Sequence[Item]) -> list[Item]:
     """Steps 3 and 4."""
     if not items:
         return []
-    template = lot.engine.template_of(lot.plan.credential, lot.plan.algorithm)
-    timestamp_bytes = lot.engine.require_timestamper().timestamp_bytes_max if lot.plan.level is not Level.B_B else 0
-    contents_bytes = template.size_max(timestamp_bytes)
-    calls = [
-        PrepareCall(
-            document=item.document.content,
-            placement=item.document.placement,
-            signing_time=lot.signing_time.isoformat(),
-            contents_bytes=contents_bytes,
-            digest_algorithm=lot.plan.algorithm.digest,
-        )
-        for item in items
-    ]
-    replies = dict(zip((item.key for item in items), await lot.engine.preparer.prepare(calls, lot.plan.artwork), strict=True))
-
-    def digest(item: Item) -> None:
-        reply = replies[item.key]
-        if isinstance(reply, SignerError):
-            raise reply
-        _digest(lot, item, reply, template)
-
-    return take_step(items, digest)
-
-
-def _digest(lot: Lot, item: Item, reply: PreparedReply, template: CmsTemplate) -> None:
-    """Step 4: checks the proposed update; byte range → signed attributes → the digest the key will sign."""
-    path, fallback = (PreparationPath.COMPLETE, reply.fallback.value) if reply.fallback else (PreparationPath.FAST, "")
-    lot.engine.metrics.documents_prepared.labels(path=path.value, fallback=fallback).inc()
-    item.update = PreparedUpdate(reply.update, reply.contents_offset, reply.contents_digits)
-    item.document_s = reply.document_s
-    check(len(item.document.content), item.update)
-    algorithm = lot.plan.algorithm.digest
-    item.signed_attributes = template.signed_attributes(byte_range_digest(item.source, item.document.content, item.update, algorithm))
-    item.digest = hashlib.new(algorithm.value, item.signed_attributes).digest()
+    found = await lot.form.prepare(lot, items)
+    for item, preparation in zip(items, found, strict=True):
+        if isinstance(preparation, SignerError):
+            item.result = preparation
+        else:
+            item.prepared, item.document_s = preparation.prepared, preparation.document_s
+            item.digest = hashlib.new(lot.plan.algorithm.digest.value, item.prepared.to_be_signed).digest()
+    return still_going(items)
 
 
 async def _use_key(lot: Lot, items: Sequence[Item]) -> list[Item]:
@@ -209,17 +180,11 @@ def _intent(lot: Lot, item: Item) -> Intent:
 
 
 def _parked(lot: Lot, item: Item, signature: bytes) -> Parked:
-    update = known(item.update)
     return Parked(
-        update=update.update,
-        contents_offset=update.contents_offset,
-        contents_digits=update.contents_digits,
-        signed_attributes=item.signed_attributes,
+        prepared=known(item.prepared),
+        signer=lot.signer,
         signature=signature,
         signing_time=lot.signing_time,
         certificate_serial=lot.plan.certificate_serial,
-        certificate=lot.plan.credential.certificate,
-        chain=lot.plan.credential.chain,
-        algorithm=lot.plan.algorithm,
         is_long_term=lot.plan.level.is_long_term,
     )

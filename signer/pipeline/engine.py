@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from signer.algorithms import SignatureAlgorithm
 from signer.documents.appearances import Appearances
 from signer.errors import InternalError, TimestampUnavailable
-from signer.formats.cms.template import CmsTemplate
-from signer.model import Credential, SignatureKey
+from signer.model import SignatureKey
 from signer.pipeline.doors import ArchiveDoors, KeyDoor, Ledger, Preparer, Timestamper
+from signer.pipeline.forms.templates import Templates
 from signer.telemetry.metrics import Metrics
 from signer.tokens.credentials import CredentialTable
 
@@ -38,21 +37,9 @@ class Engine:
     patience_s: float = 60.0
     archive: ArchiveDoors | None = None
     appearances: Appearances | None = None
-    _templates: dict[tuple[bytes, tuple[bytes, ...], SignatureAlgorithm], CmsTemplate] = field(default_factory=dict)
+    templates: Templates = field(default_factory=Templates)
     _running: dict[SignatureKey, asyncio.Event] = field(default_factory=dict)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
-
-    def template(self, certificate: bytes, chain: tuple[bytes, ...], algorithm: SignatureAlgorithm) -> CmsTemplate:
-        """The CMS template of a certificate, built once."""
-        key = (certificate, chain, algorithm)
-        found = self._templates.get(key)
-        if found is None:
-            found = self._templates[key] = CmsTemplate.build(certificate, chain, algorithm)
-        return found
-
-    def template_of(self, credential: Credential, algorithm: SignatureAlgorithm) -> CmsTemplate:
-        """The CMS template of a credential as it is now."""
-        return self.template(credential.certificate, credential.chain, algorithm)
 
     def require_timestamper(self) -> Timestamper:
         """Who timestamps; TimestampUnavailable when the configuration names nobody."""

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from signer.errors import InvalidArgument, JournalUnavailable, SignerError
+from signer.formats.insertions import Additions
 from signer.journal.model import Intent, Outcome, OutcomeKind
 from signer.model import Level, SignatureKey, StageTimes
 from signer.pipeline.engine import Engine
@@ -39,9 +40,9 @@ class ExtendedDocument:
     replayed: bool
 
     @property
-    def appended(self) -> bytes:
-        """The bytes to append to the document that was sent; empty when it had the level."""
-        return self.material.appended
+    def additions(self) -> Additions:
+        """What follows the document that was sent; empty when it had the level."""
+        return Additions(self.material.appended)
 
 
 class ExtendingWork:

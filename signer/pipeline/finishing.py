@@ -11,9 +11,11 @@ from collections.abc import Sequence
 import msgspec
 
 from signer.errors import SignerError
+from signer.formats.insertions import Additions
 from signer.journal.model import Outcome, OutcomeKind
 from signer.model import Level, StageTimes
-from signer.pipeline.lot import Item, Lot, SignedDocument, known, still_going, take_step, with_digests
+from signer.pipeline.item import Item, SignedDocument, known, still_going, take_step, with_digests
+from signer.pipeline.lot import Lot
 from signer.pipeline.material import Stamped
 from signer.pipeline.parking import assemble as assemble_cms
 from signer.pipeline.parking import outcome
@@ -38,14 +40,14 @@ async def _stamp_one(lot: Lot, item: Item) -> None:
 
     started_s = lot.request.clock_s()
     try:
-        item.stamp = await stamp_signature(lot.engine, lot.request, lot.plan.shortage, parked.signature, park)
+        item.stamp = await stamp_signature(lot.engine, lot.request, lot.plan.shortage, parked.imprint, park)
     except SignerError as error:
         item.result = error
     item.stamp_s = lot.request.clock_s() - started_s
 
 
 def assemble_lot(lot: Lot, items: Sequence[Item]) -> list[Item]:
-    """Step 8: the CMS into its hole."""
+    """Step 8: signature and timestamp into what is added."""
 
     def finish(item: Item) -> None:
         item.finished = with_digests(lot, item, assemble_cms(lot.engine, known(item.parked), item.stamp))
@@ -66,7 +68,7 @@ async def raise_lot(lot: Lot, items: Sequence[Item]) -> list[Item]:
 
 async def _raise_one(lot: Lot, item: Item) -> None:
     finished = known(item.finished)
-    raising = Raising(lot.engine, lot.request, lot.plan.level, item.document.content + finished.appended)
+    raising = Raising(lot.engine, lot.request, lot.plan.level, finished.additions.merge(item.document.content))
     try:
         await raising.run()
     except SignerError as error:
@@ -74,8 +76,8 @@ async def _raise_one(lot: Lot, item: Item) -> None:
         return
     item.document_s += raising.document_s
     item.stamp_s += raising.timestamp_s
-    appended = finished.appended + raising.appended
-    item.finished = with_digests(lot, item, msgspec.structs.replace(finished, appended=appended, signed_sha256=b"", other_digest=b""))
+    additions = Additions(finished.additions.appended + raising.appended)
+    item.finished = with_digests(lot, item, msgspec.structs.replace(finished, additions=additions, signed_sha256=b"", other_digest=b""))
 
 
 def _kept(error: SignerError) -> SignerError:

@@ -1,12 +1,13 @@
 """What is kept of a signature so that a repeat needs no key: signature material, never a document.
 
-A finished signature is the bytes that were appended to the document, CMS included, and what raised it to its level; a parked one is
+A finished signature is what was added to the document, its signature included, and what raised it to its level; a parked one is
 everything but its timestamp, a stamped one waits for its document to be raised. Of a document that was raised alone it is the timestamps
 and validation data that were appended.
 """
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import TypeAlias
 
@@ -14,18 +15,21 @@ import msgspec
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.errors import InternalError, RequestIdReused
+from signer.formats.insertions import Additions
 from signer.journal.model import SignatureState, Stored
 from signer.model import SOURCE_DIGEST
+from signer.pipeline.forms.form import Signer
+from signer.pipeline.forms.table import AnyPrepared
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
-    """appended: the update with its CMS (PAdES), or the bare signature (digests).
+    """additions: what makes the signed file; the bare signature of a digest is a file of its own.
 
     signed_sha256: of the whole signed file; empty where it was completed without the document, and computed when that comes again.
     other_digest: of the same by the evidence plan's algorithm, where that is another one; empty if none was asked for.
     """
 
-    appended: bytes
+    additions: Additions
     signing_time: datetime
     timestamp_time: datetime | None
     certificate_serial: str
@@ -41,22 +45,22 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
 
 
 class Parked(msgspec.Struct, frozen=True, array_like=True, tag="p"):
-    """Signed, timestamp missing. update: with its hole still empty. certificate, chain: DER, as they were at signing.
+    """Signed, timestamp missing.
 
     is_long_term: of a level above B-T, so a timestamp alone does not complete it: that takes the document.
     """
 
-    update: bytes
-    contents_offset: int
-    contents_digits: int
-    signed_attributes: bytes
+    prepared: AnyPrepared
+    signer: Signer
     signature: bytes
     signing_time: datetime
     certificate_serial: str
-    certificate: bytes
-    chain: tuple[bytes, ...]
-    algorithm: SignatureAlgorithm
     is_long_term: bool = False
+
+    @property
+    def imprint(self) -> bytes:
+        """What its timestamp covers: SHA-256."""
+        return hashlib.sha256(self.prepared.stamped_bytes(self.signature)).digest()
 
 
 class Stamped(msgspec.Struct, frozen=True, array_like=True, tag="s"):

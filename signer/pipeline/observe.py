@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from signer.errors import SignerError, TimestampPending
 from signer.pipeline.digests import SignedDigest
-from signer.pipeline.lot import SignedDocument
+from signer.pipeline.item import SignedDocument
 from signer.pipeline.plan import ReadyPlan
 from signer.telemetry.metrics import Metrics, Outcome, Stage
 

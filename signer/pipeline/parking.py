@@ -1,4 +1,4 @@
-"""Steps 8 and 9 of a signature, parked before or not: its timestamp into the CMS, the CMS into its hole, the outcome into the journal.
+"""Steps 8 and 9 of a signature, parked before or not: signature and timestamp into what is added, the outcome into the journal.
 
 None of it needs the document: only the digest of the whole signed file does, which is left out and computed when the document is there.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 
 from signer.errors import InternalError, SignatureSettled, TimestampUnavailable
-from signer.formats.pades.update import PreparedUpdate, splice
 from signer.journal.model import Outcome, OutcomeKind
 from signer.model import SignatureKey
 from signer.pipeline.doors import Stamp
@@ -17,15 +16,13 @@ from signer.pipeline.material import Finished, Parked, Stamped, decode, encode
 
 
 def assemble(engine: Engine, parked: Parked, stamp: Stamp | None) -> Finished:
-    """The finished update, without the digest of the whole; InternalError when the CMS does not fit the room kept for it."""
-    template = engine.template(parked.certificate, parked.chain, parked.algorithm)
-    cms = template.assemble(parked.signed_attributes, parked.signature, timestamp=stamp.timestamp if stamp else None)
+    """The finished signature, without the digest of the whole; InternalError when it does not fit the room kept for it."""
     return Finished(
-        appended=splice(PreparedUpdate(parked.update, parked.contents_offset, parked.contents_digits), cms),
+        additions=parked.prepared.additions(engine.templates, parked.signer, parked.signature, stamp.timestamp if stamp else None),
         signing_time=parked.signing_time,
         timestamp_time=stamp.gen_time if stamp else None,
         certificate_serial=parked.certificate_serial,
-        algorithm=parked.algorithm,
+        algorithm=parked.signer.algorithm,
         signed_sha256=b"",
     )
 

@@ -7,7 +7,6 @@ parked before the first wait: a daemon that is killed while it waits needs no se
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 
 from signer.algorithms import DigestAlgorithm
@@ -29,12 +28,12 @@ _COME_BACK_S_MAX = 60.0
 
 
 async def stamp_signature(
-    engine: Engine, request: Request, shortage: Shortage, signature: bytes, park: Callable[[], Awaitable[None]]
+    engine: Engine, request: Request, shortage: Shortage, imprint: bytes, park: Callable[[], Awaitable[None]]
 ) -> Stamp:
-    """A verified timestamp over the signature.
+    """A verified timestamp over a signature.
 
-    park: makes the signature durable; called once, before this waits or raises. Raises TimestampPending when the caller chose PARK; with
-    FAIL as `stamp_patiently`.
+    imprint: SHA-256 of what it covers. park: makes the signature durable; called once, before this waits or raises. Raises TimestampPending
+    when the caller chose PARK; with FAIL as `stamp_patiently`.
     """
     is_parked = False
 
@@ -46,7 +45,7 @@ async def stamp_signature(
         if shortage is Shortage.PARK:
             raise _pending(error) from error
 
-    return await stamp_patiently(engine, request, imprint_of(signature), DigestAlgorithm.SHA256, keep)
+    return await stamp_patiently(engine, request, imprint, DigestAlgorithm.SHA256, keep)
 
 
 async def _go_on(_error: TimestampError) -> None:
@@ -82,11 +81,6 @@ def answer_by_s(request: Request) -> float:
     """Until when there is time to ask, so that the outcome still reaches the caller; on the request's clock."""
     remaining_s = request.remaining_s
     return request.clock_s() + remaining_s - min(_ANSWER_S_MAX, remaining_s * _ANSWER_SHARE)
-
-
-def imprint_of(signature: bytes) -> bytes:
-    """What is stamped: SHA-256 of the signature value (EN 319 122-1 §5.3)."""
-    return hashlib.sha256(signature).digest()
 
 
 def _pending(error: TimestampError) -> TimestampPending:

@@ -13,11 +13,12 @@ from typing import Any
 
 from signer.config.server import ServerSettings
 from signer.errors import SignerError
+from signer.formats.insertions import Additions
 from signer.journal import EvidenceHead
 from signer.pipeline.batch import Batch, ItemOutcome, SigningWork
 from signer.pipeline.evidence import EvidenceKeeping
 from signer.pipeline.evidence_batch import cover_batch
-from signer.pipeline.lot import SignedDocument
+from signer.pipeline.item import SignedDocument
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
 from signer.server.document_stream import DocumentStream
@@ -67,11 +68,11 @@ class BatchStream(DocumentStream[_Response, SignedDocument]):
             return ()
         return (self._tell_progress(max(_PROGRESS_S_MIN, self._header.progress_interval.ToNanoseconds() / 1e9)),)
 
-    def content(self, outcome: ItemOutcome[SignedDocument], appended: bytes) -> bytes:
+    def content(self, outcome: ItemOutcome[SignedDocument], additions: Additions) -> bytes:
         """In the form asked for."""
         if self._header.result_form == plan_pb2.RESULT_FORM_APPENDED_BYTES:
-            return appended
-        return super().content(outcome, appended)
+            return additions.appended
+        return super().content(outcome, additions)
 
     def info(self, done: SignedDocument, field: str) -> signature_pb2.SignatureInfo:
         """The signature."""

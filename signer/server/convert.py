@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import InvalidArgument
 from signer.model import Appearance, AppearanceStyle, FieldPlacement, Level, PageRectangle, Profile, StageTimes
-from signer.pipeline.lot import SignedDocument
+from signer.pipeline.item import SignedDocument
 from signer.pipeline.material import Finished
 from signer.pipeline.plan import ReadyPlan, Shortage
 from signer.v1 import common_pb2, plan_pb2, signature_pb2

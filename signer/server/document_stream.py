@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from signer.config.server import ServerSettings
 from signer.errors import BatchTooLarge, DocumentDigestMismatch, InvalidArgument, SignerError
+from signer.formats.insertions import Additions
 from signer.model import FieldPlacement
 from signer.pipeline.batch import Batch, DoneT, ItemOutcome
 from signer.pipeline.lot import IncomingDocument
@@ -99,9 +100,9 @@ class DocumentStream(Generic[ResponseT, DoneT]):
     def check_start(self, start: batch_pb2.DocumentStart) -> None:
         """Raises why this document is refused, beside what holds for all streams."""
 
-    def content(self, outcome: ItemOutcome[DoneT], appended: bytes) -> bytes:
+    def content(self, outcome: ItemOutcome[DoneT], additions: Additions) -> bytes:
         """What is sent of a document: by default all of it."""
-        return (outcome.content or b"") + appended
+        return additions.merge(outcome.content or b"")
 
     def info(self, done: DoneT, field: str) -> signature_pb2.SignatureInfo:
         """What was made of a document. field: the name it was to get, or the plan's."""
@@ -305,7 +306,7 @@ class DocumentStream(Generic[ResponseT, DoneT]):
         result.replayed = outcome.result.replayed
         result.info.CopyFrom(self.info(outcome.result, field))
         result.times.CopyFrom(convert.stage_times(outcome.result.times))
-        content = self.content(outcome, outcome.result.appended)
+        content = self.content(outcome, outcome.result.additions)
         result.content_size_bytes = len(content)
         return result, content
 

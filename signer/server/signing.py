@@ -107,7 +107,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         Observer(self._engine.metrics, plan).observe(signed)
         if isinstance(signed, SignerError):
             raise signed
-        content = request.document + signed.appended if full else signed.appended
+        content = signed.additions.merge(request.document) if full else signed.additions.appended
         require_sendable(len(content), self._settings.message_bytes_max)
         return signing_pb2.SignDocumentResponse(
             content=content,
@@ -154,7 +154,7 @@ def _digest_result(plan: ReadyPlan, item: IncomingDigest, result: DigestResult) 
         return signing_pb2.DigestResult(
             document_id=item.document_id,
             status=status_pb2.Status(),
-            signature=result.material.appended,
+            signature=result.material.additions.appended,
             replayed=result.replayed,
             info=convert.signature_info(plan, result.material, "", b""),
             times=convert.stage_times(result.times),

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -21,7 +22,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from prometheus_client.parser import text_string_to_metric_families
 
 from signer.model import Level
-from signer.pipeline.stamping import imprint_of
 from signer.timestamp.tsp import granted
 from signer.validation.pdf import verify_pdf
 from signer.validation.report import Indication
@@ -87,7 +87,7 @@ def timestamp_in(signed: bytes) -> tuple[bytes, bytes]:
     contents = re.findall(rb"/Contents[ \n]*<([0-9a-fA-F]+)>", signed)[-1]
     signer = cms.ContentInfo.load(bytes.fromhex(contents.decode("ascii")))["content"]["signer_infos"][0]
     attributes = {attribute["type"].native: attribute["values"][0] for attribute in signer["unsigned_attrs"]}
-    return attributes["signature_time_stamp_token"].dump(), imprint_of(signer["signature"].native)
+    return attributes["signature_time_stamp_token"].dump(), sha256(signer["signature"].native).digest()
 
 
 def timestamp_problems(timestamp: bytes, imprint: bytes, authorities: Authorities, folder: Path) -> Iterator[str]:

@@ -154,7 +154,7 @@ async def test_a_document_is_raised_once_under_its_ids(bench: Bench) -> None:
     assert (first.replayed, second.replayed) == (False, True)
     assert second.material == first.material
     trust = TrustAnchors(TRUST.signing, TRUST.timestamping, TRUST.intermediates)
-    report = await asyncio.to_thread(verify_pdf, signed() + first.appended, trust)
+    report = await asyncio.to_thread(verify_pdf, first.additions.merge(signed()), trust)
     assert report.indication is Indication.TOTAL_PASSED
     assert len(report.signatures) == 3
     assert bench.workers.extended == 2, "a timestamp for the signature; validation data with the archive timestamp"

@@ -15,13 +15,15 @@ from prometheus_client import CollectorRegistry
 from signer.algorithms import SignatureAlgorithm
 from signer.documents.wire import PrepareCall, PreparedReply
 from signer.errors import DocumentNotPdf, InvalidArgument, SignerError
+from signer.formats.insertions import Additions
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.journal import Intent, Journal, Outcome, OutcomeKind
 from signer.model import Credential, FieldPlacement, Level, Profile, SignatureKey
 from signer.pipeline.batch import Batch, ItemOutcome, SigningWork
 from signer.pipeline.document import sign_documents
 from signer.pipeline.engine import Engine
-from signer.pipeline.lot import IncomingDocument, SignedDocument
+from signer.pipeline.item import SignedDocument
+from signer.pipeline.lot import IncomingDocument
 from signer.pipeline.material import Finished, encode
 from signer.pipeline.plan import ReadyPlan, fingerprint
 from signer.pipeline.request import Request
@@ -197,7 +199,7 @@ async def test_a_stored_outcome_counts_although_its_document_can_be_prepared_no_
     content_sha256 = sha256(stored.content).digest()
     key = SignatureKey(request.school_id, request.request_id, stored.document_id)
     intent = Intent(key, fingerprint(plan, FIELD, content_sha256), "client", "gvcn", "1f", ALGORITHM, b"d" * 32, plan.name)
-    material = Finished(b"update", datetime.now(UTC), None, "1f", ALGORITHM, b"w" * 32)
+    material = Finished(Additions(b"update"), datetime.now(UTC), None, "1f", ALGORITHM, b"w" * 32)
     journal = bench.engine.ledger
     (attempt,) = await journal.intend([intent])
     await journal.settle([Outcome(key, attempt, OutcomeKind.RELEASED, encode(material), b"s" * 32)])

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import Cancelled, DeadlineExceeded, InternalError, RequestIdReused, ShuttingDown
+from signer.formats.insertions import Additions, Insertion
 from signer.journal.model import SignatureState, Stored
 from signer.model import Credential, FieldPlacement, Level, Profile
+from signer.pipeline.forms.form import Signer
+from signer.pipeline.forms.pades import PadesPrepared
 from signer.pipeline.material import Finished, Parked, decode, encode, stored_material
 from signer.pipeline.plan import ReadyPlan, fingerprint
 from signer.pipeline.request import Request
@@ -24,8 +27,10 @@ PLACEMENT = FieldPlacement("GVCN", "name", "reason", "location")
 PLAN = ReadyPlan(Profile.PADES, Level.B_T, CREDENTIAL, SignatureAlgorithm.RSA_PKCS1_SHA256, PLACEMENT, "1f")
 CONTENT = b"c" * 32
 NOW = datetime(2026, 5, 30, 8, 0, tzinfo=UTC)
-FINISHED = Finished(b"appended", NOW, NOW, "1f", SignatureAlgorithm.RSA_PKCS1_SHA256, b"s" * 32)
-PARKED = Parked(b"update", 10, 20, b"attributes", b"signature", NOW, "1f", b"certificate", (b"issuer",), SignatureAlgorithm.ECDSA_SHA256)
+FINISHED = Finished(Additions(b"appended"), NOW, NOW, "1f", SignatureAlgorithm.RSA_PKCS1_SHA256, b"s" * 32)
+SIGNER = Signer(b"certificate", (b"issuer",), SignatureAlgorithm.ECDSA_SHA256)
+PARKED = Parked(PadesPrepared(b"update", 10, 20, b"attributes"), SIGNER, b"signature", NOW, "1f")
+WITHIN = Finished(Additions(b"", (Insertion(7, b"<Signature/>"),)), NOW, None, "1f", SignatureAlgorithm.ECDSA_SHA512, b"s" * 32)
 
 
 def test_anything_that_changes_the_signature_changes_the_fingerprint() -> None:
@@ -59,7 +64,7 @@ def test_texts_of_any_characters_have_one_fingerprint_each(a: str, b: str, c: st
     assert (first == fingerprint(PLAN, FieldPlacement("f", c, d), CONTENT)) == ((a, b) == (c, d))
 
 
-@pytest.mark.parametrize("material", [FINISHED, PARKED, Finished(b"", NOW, None, "", SignatureAlgorithm.ECDSA_SHA512, b"")])
+@pytest.mark.parametrize("material", [FINISHED, PARKED, WITHIN])
 def test_material_is_read_back_as_it_was_written(material: Finished | Parked) -> None:
     assert decode(encode(material)) == material
 

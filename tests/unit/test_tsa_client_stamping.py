@@ -26,11 +26,13 @@ from signer.model import Level, SignatureKey
 from signer.pipeline.completer import Completer
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
+from signer.pipeline.forms.form import Signer
+from signer.pipeline.forms.pades import PadesPrepared
 from signer.pipeline.material import Finished, Parked, decode, encode
 from signer.pipeline.parking import complete
 from signer.pipeline.plan import Shortage
 from signer.pipeline.request import Request
-from signer.pipeline.stamping import imprint_of, stamp_signature
+from signer.pipeline.stamping import stamp_signature
 from signer.telemetry.metrics import Metrics
 from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
@@ -40,6 +42,7 @@ from tests.support import pki
 NOW = datetime(2026, 5, 30, 10, 0, tzinfo=UTC)
 RSA = SignatureAlgorithm.RSA_PKCS1_SHA256
 SIGNATURE = b"signature value"
+IMPRINT = sha256(SIGNATURE).digest()
 STAMP = Stamp(b"\x30\x03\x02\x01\x01", NOW)
 
 
@@ -118,22 +121,22 @@ async def elapsed(work: Awaitable[object]) -> float:
 
 async def test_who_waits_gets_its_timestamp_when_an_authority_comes_back(journal: Journal) -> None:
     park, timestamper = Park(), Scripted([unavailable(), TimestampInvalid("lied")])
-    stamp = await stamp_signature(engine_with(journal, timestamper), request(), Shortage.FAIL, SIGNATURE, park)
+    stamp = await stamp_signature(engine_with(journal, timestamper), request(), Shortage.FAIL, IMPRINT, park)
     assert stamp is STAMP
-    assert timestamper.imprints == [sha256(SIGNATURE).digest()] * 3
+    assert timestamper.imprints == [IMPRINT] * 3
     assert park.times == 1, "parked before the first wait, once"
 
 
 async def test_without_a_shortage_nothing_is_parked(journal: Journal) -> None:
     park = Park()
-    await stamp_signature(engine_with(journal, Scripted()), request(), Shortage.FAIL, SIGNATURE, park)
+    await stamp_signature(engine_with(journal, Scripted()), request(), Shortage.FAIL, IMPRINT, park)
     assert park.times == 0
 
 
 async def test_who_wants_it_parked_is_told_at_once_that_it_is_pending(journal: Journal) -> None:
     park, timestamper = Park(), Scripted([unavailable(retry_after_s=600)])
     with pytest.raises(TimestampPending) as pending:
-        await stamp_signature(engine_with(journal, timestamper), request(), Shortage.PARK, SIGNATURE, park)
+        await stamp_signature(engine_with(journal, timestamper), request(), Shortage.PARK, IMPRINT, park)
     assert (park.times, len(timestamper.imprints)) == (1, 1)
     assert pending.value.retry_after_s == 60
 
@@ -146,7 +149,7 @@ async def test_patience_ends_with_the_first_of_its_own_limit_and_the_deadline(
 
     async def fails() -> None:
         with pytest.raises(TimestampUnavailable):
-            await stamp_signature(engine, request(within_s), Shortage.FAIL, SIGNATURE, Park())
+            await stamp_signature(engine, request(within_s), Shortage.FAIL, IMPRINT, Park())
 
     assert 0.1 <= await elapsed(fails()) <= expected_s
 
@@ -156,7 +159,7 @@ async def test_nobody_waits_for_an_authority_that_will_not_be_ready_in_time(jour
 
     async def fails() -> None:
         with pytest.raises(TimestampUnavailable):
-            await stamp_signature(engine_with(journal, timestamper), request(), Shortage.FAIL, SIGNATURE, Park())
+            await stamp_signature(engine_with(journal, timestamper), request(), Shortage.FAIL, IMPRINT, Park())
 
     assert await elapsed(fails()) < 0.1
 
@@ -165,7 +168,7 @@ async def test_nobody_waits_for_an_authority_that_will_not_be_ready_in_time(jour
 async def test_a_caller_that_leaves_ends_the_wait(journal: Journal, leave: Callable[[Request], None]) -> None:
     asked, park = request(), Park()
     engine = engine_with(journal, Scripted([unavailable(retry_after_s=4) for _ in range(9)]))
-    waiting = asyncio.create_task(stamp_signature(engine, asked, Shortage.FAIL, SIGNATURE, park))
+    waiting = asyncio.create_task(stamp_signature(engine, asked, Shortage.FAIL, IMPRINT, park))
     await asyncio.sleep(0.05)
     leave(asked)
     with pytest.raises(TimestampUnavailable):
@@ -176,18 +179,8 @@ async def test_a_caller_that_leaves_ends_the_wait(journal: Journal, leave: Calla
 def parked_material(contents_bytes: int = 8000) -> Parked:
     template = CmsTemplate.build(pki.tsa().der, (), RSA)
     update = b"12 0 obj << /Contents <" + b"0" * (2 * contents_bytes) + b">/ByteRange [0 1 2 3] >> endobj"
-    return Parked(
-        update=update,
-        contents_offset=update.index(b"<0") + 1,
-        contents_digits=2 * contents_bytes,
-        signed_attributes=template.signed_attributes(bytes(32)),
-        signature=SIGNATURE,
-        signing_time=NOW,
-        certificate_serial="5a01",
-        certificate=pki.tsa().der,
-        chain=(),
-        algorithm=RSA,
-    )
+    prepared = PadesPrepared(update, update.index(b"<0") + 1, 2 * contents_bytes, template.signed_attributes(bytes(32)))
+    return Parked(prepared, Signer(pki.tsa().der, (), RSA), signature=SIGNATURE, signing_time=NOW, certificate_serial="5a01")
 
 
 def key(number: int) -> SignatureKey:
@@ -214,7 +207,7 @@ async def test_every_parked_signature_gets_its_timestamp_under_its_own_ids(journ
     stored = (await journal.look_up([key(0)]))[key(0)]
     finished = decode(stored.material)
     assert isinstance(finished, Finished)
-    assert STAMP.timestamp.hex().encode() in finished.appended
+    assert STAMP.timestamp.hex().encode() in finished.additions.appended
     assert (stored.attempts, finished.timestamp_time, finished.signed_sha256) == (1, NOW, b"")
     accounting = await journal.accounting()
     assert (accounting.intents, accounting.released, accounting.parked) == (40, 40, 0)
@@ -267,7 +260,7 @@ async def test_what_another_replica_completed_first_stands(journal: Journal) -> 
 
 
 def test_the_signature_value_is_what_is_stamped() -> None:
-    assert imprint_of(SIGNATURE) == sha256(SIGNATURE).digest()
+    assert parked_material().imprint == IMPRINT
 
 
 def test_the_python_client_asks_for_parking_and_then_leaves_the_parked_alone() -> None:

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from signer.model import Profile
+from signer.pipeline.forms.form import Form
+from signer.pipeline.forms.pades import PadesForm, PadesPrepared
+
+AnyPrepared: TypeAlias = PadesPrepared
+"""Of any form, as the journal keeps it: each has a tag of its own."""
+
+FORMS: Mapping[Profile, Form[AnyPrepared]] = {Profile.PADES: PadesForm()}
