@@ -33,11 +33,19 @@ class Reason(Enum):
     DOCUMENT_UNSIGNED = "DOCUMENT_UNSIGNED"
     FIELD_ALREADY_SIGNED = "FIELD_ALREADY_SIGNED"
     DUPLICATE_DOCUMENT_ID = "DUPLICATE_DOCUMENT_ID"
+    ANCHOR_IMPOSTOR = "ANCHOR_IMPOSTOR"
+    RECORD_UNFIT = "RECORD_UNFIT"
+    LAYOUT_NOT_FOUND = "LAYOUT_NOT_FOUND"
     BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     CALLER_UNKNOWN = "CALLER_UNKNOWN"
     SCHOOL_NOT_FOUND = "SCHOOL_NOT_FOUND"
     CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
+    KEY_NOT_FOUND = "KEY_NOT_FOUND"
+    TOKEN_NOT_FOUND = "TOKEN_NOT_FOUND"
+    ID_TAKEN = "ID_TAKEN"
+    CHANGED_MEANWHILE = "CHANGED_MEANWHILE"
+    STATE_REFUSED = "STATE_REFUSED"
     EVIDENCE_RECORD_NOT_FOUND = "EVIDENCE_RECORD_NOT_FOUND"
     DOCUMENT_NOT_FOUND = "DOCUMENT_NOT_FOUND"
     ROLE_REFUSED = "ROLE_REFUSED"
@@ -143,6 +151,12 @@ class RequestIdReused(RequestError):
     reason = Reason.REQUEST_ID_REUSED
 
 
+class AnchorImpostor(RequestError):
+    """A CA certificate bears the name of a known one and is not its certificate; it is not believed. Nothing was changed."""
+
+    reason = Reason.ANCHOR_IMPOSTOR
+
+
 class DeadlineTooLong(RequestError):
     """The caller's deadline exceeds the budget the daemon is configured to hold resources for."""
 
@@ -219,6 +233,18 @@ class FieldAlreadySigned(DocumentError):
     reason = Reason.FIELD_ALREADY_SIGNED
 
 
+class RecordUnfit(DocumentError):
+    """The record must not be signed in this role now; `metadata['finding']` is the first RecordProblem, by its name in the contract."""
+
+    reason = Reason.RECORD_UNFIT
+
+
+class LayoutNotFound(RequestError):
+    """The request names a record layout that the appliance doesn't know; ListLayouts has those it knows."""
+
+    reason = Reason.LAYOUT_NOT_FOUND
+
+
 class AccessError(SignerError):
     """The caller may not. No key was used, and nothing tells whether what was named exists."""
 
@@ -241,6 +267,30 @@ class CredentialNotFound(AccessError):
     reason = Reason.CREDENTIAL_NOT_FOUND
 
 
+class KeyNotFound(AccessError):
+    """No key that the appliance keeps has this public key."""
+
+    reason = Reason.KEY_NOT_FOUND
+
+
+class TokenNotFound(AccessError):
+    """The configuration names no such token."""
+
+    reason = Reason.TOKEN_NOT_FOUND
+
+
+class IdTaken(RequestError):
+    """Something else has this id for good. Nothing was changed."""
+
+    reason = Reason.ID_TAKEN
+
+
+class ChangedMeanwhile(SignerError):
+    """What was to be changed was changed by another since it was read. Nothing was changed by this call."""
+
+    reason = Reason.CHANGED_MEANWHILE
+
+
 class EvidenceRecordNotFound(AccessError):
     """No such evidence record for this school: unknown and foreign records look alike."""
 
@@ -261,6 +311,12 @@ class RoleRefused(AccessError):
 
 class CredentialError(SignerError):
     """The credential exists but must not sign this now. No key was used."""
+
+
+class StateRefused(CredentialError):
+    """A credential's state does not allow this step, or does not let it sign. No key was used, nothing was changed."""
+
+    reason = Reason.STATE_REFUSED
 
 
 class CertificateExpired(CredentialError):

@@ -86,6 +86,14 @@ ADVICE: dict[Reason, Advice] = {
         "tài liệu bị gửi trùng",
         Text("remove the duplicate; the first one was signed", "bỏ bản trùng; bản đầu đã được xử lý"),
     ),
+    _R.ANCHOR_IMPOSTOR: _advice(
+        "a CA certificate that is not the one it claims to be",
+        "chứng thư CA không đúng là của tổ chức mà nó mang tên",
+        Text(
+            "get the certificate from the authority itself and compare its fingerprint",
+            "lấy chứng thư trực tiếp từ cơ quan cấp và đối chiếu mã SHA-256",
+        ),
+    ),
     _R.BATCH_TOO_LARGE: _advice(
         "too many documents at once",
         "quá nhiều tài liệu trong một lần",
@@ -113,6 +121,31 @@ ADVICE: dict[Reason, Advice] = {
         "no such credential for this school",
         "trường này không có chứng thư ký đó",
         Text("see `signer credentials` for those there are", "xem danh sách bằng `signer credentials`"),
+    ),
+    _R.KEY_NOT_FOUND: _advice(
+        "the appliance keeps no key for this certificate",
+        "thiết bị không giữ khóa nào của chứng thư này",
+        Text("look for the request it was issued for: `signer keys csr`", "tìm yêu cầu cấp chứng thư tương ứng: `signer keys csr`"),
+    ),
+    _R.TOKEN_NOT_FOUND: _advice(
+        "the daemon has no token of this name",
+        "dịch vụ ký không có thiết bị tên này",
+        Text("see `signer tokens` for those there are", "xem danh sách bằng `signer tokens`"),
+    ),
+    _R.ID_TAKEN: _advice(
+        "this id is taken for good by something else",
+        "mã này đã được dùng cho đối tượng khác",
+        Text("choose another id", "chọn mã khác"),
+    ),
+    _R.CHANGED_MEANWHILE: _advice(
+        "somebody else changed it at the same time",
+        "đối tượng vừa được người khác thay đổi",
+        Text("look at it as it is now, and repeat if that is still right", "xem lại hiện trạng rồi thực hiện lại nếu vẫn đúng"),
+    ),
+    _R.STATE_REFUSED: _advice(
+        "the credential's state does not allow that",
+        "trạng thái của chứng thư ký không cho phép việc này",
+        Text("see `signer credentials` for its state", "xem trạng thái bằng `signer credentials`"),
     ),
     _R.EVIDENCE_RECORD_NOT_FOUND: _advice(
         "no such evidence record for this school",
