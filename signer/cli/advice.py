@@ -81,6 +81,21 @@ ADVICE: dict[Reason, Advice] = {
             "kiểm tra xem tệp đã ký chưa; nếu chưa, chọn ô khác bằng --field",
         ),
     ),
+    _R.RECORD_UNFIT: _advice(
+        "the record must not be signed in this role now",
+        "học bạ chưa đủ điều kiện để ký ở vai trò này",
+        Text(
+            "see what `signer records check` lists, mend it in the school's software and export again",
+            "xem danh sách của `signer records check`, sửa trong phần mềm của trường rồi xuất lại",
+        ),
+    ),
+    _R.LAYOUT_NOT_FOUND: _advice(
+        "the appliance knows no such record layout",
+        "thiết bị ký không biết cấu trúc học bạ này",
+        Text(
+            "leave --layout out, or take one that `signer records layouts` lists", "bỏ --layout, hoặc chọn trong `signer records layouts`"
+        ),
+    ),
     _R.DUPLICATE_DOCUMENT_ID: _advice(
         "the same document came twice",
         "tài liệu bị gửi trùng",

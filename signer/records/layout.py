@@ -5,7 +5,6 @@ Made by `layout_files.load_layouts`, which checks it; frozen, and as data fit to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
@@ -69,8 +68,9 @@ class LayoutSlot:
     """One slot, or one for each subject.
 
     roles: who may sign it. place: XPath of the element that takes the Signature, or of one element a subject. subject: for the latter, the
-    relative XPath of the subject's id; empty for a single slot. after: slots whose signatures must be there and valid before. optional:
-    whether the record is complete without it. canonicalization: of SignedInfo.
+    relative XPath of the subject's id; empty for a single slot. covers: XPath of the elements each of which must have such a slot. after:
+    slots whose signatures must be there and valid before. optional: whether the record is complete without it. canonicalization: of
+    SignedInfo.
     """
 
     slot: RecordSlot
@@ -78,6 +78,7 @@ class LayoutSlot:
     place: _XPath
     references: Annotated[tuple[LayoutReference, ...], Field(min_length=1)]
     subject: str = ""
+    covers: str = ""
     after: tuple[RecordSlot, ...] = ()
     optional: bool = False
     canonicalization: str = C14N_10
@@ -106,10 +107,7 @@ class Layout:
     def before(self, slot: LayoutSlot) -> tuple[LayoutSlot, ...]:
         """Every slot that comes before, also through others, in the layout's order."""
         needed = set(slot.after)
-        while (grown := needed | _after(self.slots, needed)) != needed:
-            needed = grown
+        for each in reversed(self.slots):  # which are listed in the order of signing
+            if each.slot in needed:
+                needed.update(each.after)
         return tuple(each for each in self.slots if each.slot in needed)
-
-
-def _after(slots: Iterable[LayoutSlot], names: set[RecordSlot]) -> set[RecordSlot]:
-    return {earlier for each in slots if each.slot in names for earlier in each.after}

@@ -70,6 +70,8 @@ def _expressions(layout: Layout) -> Iterator[Problem]:
         yield f"{key}.place", slot.place
         if slot.subject:
             yield f"{key}.subject", slot.subject
+        if slot.covers:
+            yield f"{key}.covers", slot.covers
         yield from ((f"{key}.references[{at}].element", each.element) for at, each in enumerate(slot.references))
 
 
@@ -91,6 +93,8 @@ def _check_subjects(layout: Layout) -> Iterator[Problem]:
         key = _key(slot)
         if bool(slot.subject) != (slot.slot is RecordSlot.SUBJECT_TEACHER):
             yield f"{key}.subject", "is for GVBM, which has one slot a subject, and for no other slot"
+        if slot.covers and not slot.subject:
+            yield f"{key}.covers", "is for GVBM, which has one slot a subject, and for no other slot"
         uses_subject = any("$subject" in reference.element for reference in slot.references)
         if uses_subject != bool(slot.subject):
             yield f"{key}.references", "name $subject exactly where the slot is one of a subject"

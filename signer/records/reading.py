@@ -1,0 +1,127 @@
+"""A parsed record, read through a layout: whose it is, and what stands in it under which Id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from lxml import etree
+
+from signer.records.layout import Layout
+from signer.records.layout_checks import xpath
+from signer.records.problem import Finding, Wording, found
+
+Element = etree._Element  # noqa: SLF001 - lxml names the type of its elements nowhere else
+
+SIGNATURE_TAG = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+_UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+_PERSONAL_NUMBER = re.compile(r"[0-9]{12}")
+_SCHOOL_YEAR = re.compile(r"(20[0-9]{2})(?![0-9])")
+_IDENTIFIER_MAX = 128
+_COUNT_ID = xpath("count(//*[@Id = $value or @id = $value or @ID = $value or @xml:id = $value])")
+
+
+class Record:
+    """One record, parsed once."""
+
+    def __init__(self, root: Element) -> None:
+        self.root = root
+
+    def find(self, expression: str, **variables: str) -> list[Element]:
+        """The elements that a layout's XPath finds."""
+        return elements(xpath(expression)(self.root, **variables))
+
+    def path(self, element: Element) -> str:
+        """Its absolute XPath, with positions and without values."""
+        return self.root.getroottree().getpath(element)
+
+    def has_id_once(self, value: str) -> bool:
+        """Whether one element alone has this Id, in any of its usual writings."""
+        return _COUNT_ID(self.root, value=value) == 1.0
+
+    def signatures(self) -> list[Element]:
+        """Every XML signature, wherever it stands."""
+        return list(self.root.iter(SIGNATURE_TAG))
+
+
+def elements(result: object) -> list[Element]:
+    """The elements in an XPath's result."""
+    return [each for each in result if isinstance(each, Element)] if isinstance(result, list) else []
+
+
+def text_of(element: Element) -> str:
+    """Its text, that of elements inside included, without white space around it."""
+    return "".join(str(each) for each in element.itertext()).strip() if len(element) else (element.text or "").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose record it is. Empty, or 0, for what can't be read; record_uuid in lower case; school_year: its first calendar year."""
+
+    record_uuid: str = ""
+    school_code: str = ""
+    class_id: str = ""
+    school_year: int = 0
+
+
+def recognise(record: Record, layouts: Iterable[Layout]) -> Layout | None:
+    """The layout a record is of: the first one in the order given, which is that of their ids."""
+    return next((layout for layout in layouts if _is_of(record, layout)), None)
+
+
+def _is_of(record: Record, layout: Layout) -> bool:
+    recognition = layout.recognition
+    return (
+        record.root.tag == recognition.root
+        and all(record.find(each) for each in recognition.present)
+        and not any(record.find(each) for each in recognition.absent)
+    )
+
+
+class IdentityReader:
+    """Reads a record's identifiers, and gathers what is wrong with them."""
+
+    def __init__(self, record: Record, layout: Layout) -> None:
+        self._record = record
+        self._layout = layout
+        self.findings: list[Finding] = []
+
+    def read(self) -> Identity:
+        """What the record says of itself."""
+        places = self._layout.identifiers
+        self._require_personal_number(places.personal_number)
+        year = _SCHOOL_YEAR.match(self._text(places.school_year))
+        return Identity(
+            record_uuid=self._uuid(places.uuid),
+            school_code=self._text(places.school_code),
+            class_id=self._text(places.class_id),
+            school_year=int(year[1]) if year else 0,
+        )
+
+    def _text(self, expression: str) -> str:
+        """The one value there; empty for none or several."""
+        values = {text_of(each) for each in self._record.find(expression)} - {""}
+        if len(values) > 1:
+            self.findings.append(found(Wording.VALUES_DIFFER, expression, layout=self._layout.id))
+            return ""
+        value = values.pop() if values else ""
+        return value if len(value) <= _IDENTIFIER_MAX else ""
+
+    def _uuid(self, expression: str) -> str:
+        text = self._text(expression)
+        if _UUID_V4.fullmatch(text):
+            return text.lower()
+        self.findings.append(found(Wording.UUID_MALFORMED if text else Wording.UUID_MISSING, expression))
+        return ""
+
+    def _require_personal_number(self, expression: str) -> None:
+        text = self._text(expression)
+        if not _PERSONAL_NUMBER.fullmatch(text):
+            self.findings.append(found(Wording.PERSONAL_NUMBER_MALFORMED if text else Wording.PERSONAL_NUMBER_MISSING, expression))
+
+
+def is_accepted(layout: Layout, today: date) -> bool:
+    """Whether records of the layout are accepted by now."""
+    return today >= layout.valid_from
