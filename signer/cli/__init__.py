@@ -23,6 +23,7 @@ VERBS = {
     "serve": "Run the daemon until SIGTERM or SIGINT.",
     "sign": "Sign a PDF, or a folder of PDFs such as a class.",
     "verify": "Verify every signature of PDFs, without a daemon.",
+    "trust": "Say which CAs are believed: add, list, check and remove them.",
     "evidence": "Prove with one timestamp that a class's documents exist unchanged, each alone (RFC 4998).",
     "timestamp": "Show who gives the appliance its timestamps; list and renew the evidence records it keeps.",
     "credentials": "List the credentials that may sign for a school.",

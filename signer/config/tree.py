@@ -20,14 +20,21 @@ from signer.tokens.settings import CredentialSettings, TokenSettings
 
 @dataclass(frozen=True, slots=True)
 class TrustSettings:
-    """`[trust]`: the CAs that complete certificate chains and anchor verification."""
+    """`[trust]`: the CAs that are believed, and that complete certificate chains.
 
-    ca_files: Annotated[
-        tuple[Path, ...],
+    Self-signed certificates are trust anchors, the others complete chains. A line `Purposes: signing, validation, timestamp` before a
+    certificate says what it is believed for: certificates that sign here, documents that are validated or archived, timestamps; without it
+    for all three. Files are read anew a few seconds after they changed.
+    """
+
+    ca_files: Annotated[tuple[Path, ...], Field(description="PEM files, each with one or more CA certificates.")] = ()
+    folder: Annotated[
+        Path | None,
         Field(
-            description="PEM files, each with one or more CA certificates. Self-signed ones are trust anchors, the others intermediates."
+            description="Where `signer trust add` and AdminService.AddTrustAnchor keep CAs, one file each; the latter needs the daemon to "
+            "be able to write there. Without it both refuse."
         ),
-    ] = ()
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

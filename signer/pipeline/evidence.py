@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,15 +34,15 @@ _EVIDENCE = "(evidence)"
 
 @dataclass(frozen=True, slots=True)
 class EvidenceKeeping:
-    """What evidence records need. trusted_roots: DER; the CAs whose timestamps are believed, expired ones included."""
+    """What evidence records need. trusted_roots: DER; the CAs whose timestamps are believed now, expired ones included."""
 
     engine: Engine
     archive: EvidenceArchive
-    trusted_roots: tuple[bytes, ...]
+    trusted_roots: Callable[[], tuple[bytes, ...]]
 
     def prove(self, record: EvidenceRecord) -> Proof:
         """What a record's timestamps state now; VerificationFailed when they don't stand. For a thread: a millisecond a timestamp."""
-        return check_timestamps(record, ArchiveJudge(self.trusted_roots), self.now())
+        return check_timestamps(record, ArchiveJudge(self.trusted_roots()), self.now())
 
     def now(self) -> datetime:
         """The wall clock, aware."""

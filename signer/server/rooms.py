@@ -9,20 +9,17 @@ import hashlib
 import os
 import platform
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from prometheus_client import CollectorRegistry
 
 from signer import __version__
 from signer.config import Config
 from signer.documents.appearances import Appearances
 from signer.documents.pool import DocumentPool
-from signer.documents.wire import Trust
 from signer.journal import EvidenceArchive, Journal
 from signer.pipeline.authorities import Authorities
 from signer.pipeline.doors import ArchiveDoors
@@ -33,6 +30,7 @@ from signer.pipeline.outside_tsa import OutsideTimestamper
 from signer.pipeline.timestamping import BuiltInTimestamper
 from signer.revocation.source import StatusSource
 from signer.revocation.web import HttpWeb
+from signer.server.believing import Believing
 from signer.server.timestamps import TimeRooms
 from signer.server.watch import Watch
 from signer.telemetry.metrics import Metrics
@@ -42,6 +40,8 @@ from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
 from signer.tokens.pool import TokenPool
 from signer.tokens.settings import TokenSettings
+from signer.trust.anchor import TrustPurpose
+from signer.trust.book import TrustBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Rooms:
     engine: Engine
     tsa_client: TimestampClient
     web: HttpWeb
+    believing: Believing
     authority: BuiltInTimestamper | None
     clock: ClockWatch | None
     time: TimeRooms
@@ -68,7 +69,8 @@ def furnish(config: Config) -> Rooms:
     metrics = Metrics.on(registry)
     metrics.build_info.labels(version=__version__, python=platform.python_version()).set(1)
     journal = _journal(config, metrics)
-    credentials = CredentialTable(config.credentials, Issuers.load(config.trust.ca_files))
+    book = _book(config)
+    credentials = CredentialTable(config.credentials, Issuers(book.certificates))
     watch = Watch(journal, metrics, credentials)
     documents = _documents(config, watch)
     pools = {token.name: _pool(config, token, watch) for token in config.tokens}
@@ -85,48 +87,34 @@ def furnish(config: Config) -> Rooms:
     authorities = Authorities(engine, pools, tsa_client, config.timestamp, None if clock is None else clock.clock.standing)
     engine.appearances = Appearances(config.appearance)
     web = HttpWeb(config.revocation)
-    engine.archive = ArchiveDoors(documents, StatusSource(config.revocation, web, metrics, engine.utc_now), _trust(config))
-    time = _time(config, engine, journal, authority, authorities)
-    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, web, authority, clock, time)
+    believing = Believing(book, engine, allow_sha1=config.revocation.allow_sha1)
+    status = StatusSource(config.revocation, web, metrics, engine.utc_now)
+    engine.archive = ArchiveDoors(documents, status, believing.trust(TrustPurpose.VALIDATION))
+    believing.tell()
+    evidence = EvidenceKeeping(engine, EvidenceArchive(journal), believing.timestamp_roots)
+    time = TimeRooms(evidence, _stamps(config, authority, authorities), authorities)
+    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, web, believing, authority, clock, time)
 
 
-def _time(config: Config, engine: Engine, journal: Journal, authority: BuiltInTimestamper | None, authorities: Authorities) -> TimeRooms:
-    """What TimestampService stands on; imprints are stamped by whoever stamps signatures."""
-    stamps: ImprintStamper | None = None
+def _stamps(config: Config, authority: BuiltInTimestamper | None, authorities: Authorities) -> ImprintStamper | None:
+    """Imprints are stamped by whoever stamps signatures."""
     if config.stamping.servers:
-        stamps = OutsideStamps(authorities.outside)
-    elif authority is not None and config.timestamp is not None:
-        stamps = BuiltInStamps(authority, config.timestamp)
-    evidence = EvidenceKeeping(engine, EvidenceArchive(journal), _timestamp_roots(config))
-    return TimeRooms(evidence, stamps, authorities)
+        return OutsideStamps(authorities.outside)
+    if authority is not None and config.timestamp is not None:
+        return BuiltInStamps(authority, config.timestamp)
+    return None
 
 
-def _trust(config: Config) -> Trust:
-    """Whom archived documents are believed under: self-signed certificates are anchors, the others complete chains."""
-    signing = [certificate for file in config.trust.ca_files for certificate in x509.load_pem_x509_certificates(file.read_bytes())]
-    everyone = [x509.load_der_x509_certificate(encoded) for encoded in _timestamp_roots(config)]
-    return Trust(
-        signing=_encoded(certificate for certificate in signing if certificate.issuer == certificate.subject),
-        timestamping=_encoded(certificate for certificate in everyone if certificate.issuer == certificate.subject),
-        intermediates=_encoded(certificate for certificate in everyone if certificate.issuer != certificate.subject),
-        allow_sha1=config.revocation.allow_sha1,
-    )
-
-
-def _encoded(certificates: Iterable[x509.Certificate]) -> tuple[bytes, ...]:
-    return tuple(dict.fromkeys(certificate.public_bytes(Encoding.DER) for certificate in certificates))
-
-
-def _timestamp_roots(config: Config) -> tuple[bytes, ...]:
-    """DER of all CAs that kept timestamps are believed under: `[trust]` and the outside authorities', all of which were read before."""
-    files = [*config.trust.ca_files, *(file for server in config.stamping.servers for file in server.ca_files)]
-    certificates = [certificate for file in files for certificate in x509.load_pem_x509_certificates(file.read_bytes())]
-    return _encoded(certificates)
+def _book(config: Config) -> TrustBook:
+    """All CAs of the configuration; those of outside authorities are believed for timestamps alone."""
+    tsa_files = [file for server in config.stamping.servers for file in server.ca_files]
+    return TrustBook(config.trust.ca_files, config.trust.folder, tsa_files)
 
 
 def _journal(config: Config, metrics: Metrics) -> Journal:
-    def count_commit(entries: int, _seconds: float, /) -> None:
+    def count_commit(entries: int, seconds: float, /) -> None:
         metrics.journal_commits.inc()
+        metrics.journal_commit_duration_seconds.observe(seconds)
         metrics.journal_entries.inc(entries)
 
     return Journal(

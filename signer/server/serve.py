@@ -27,6 +27,7 @@ from signer.server.door import Door
 from signer.server.listener import GrpcListener
 from signer.server.rooms import Rooms, furnish
 from signer.server.timestamp_http import TimestampDoor
+from signer.server.vitals import Vitals
 from signer.telemetry.exposition import expose
 from signer.telemetry.logs import configure_logs, get_logger
 
@@ -103,6 +104,8 @@ class Daemon:
         stack.callback(exposition.close)
         self.metrics_port = exposition.port
         _spawn(stack, rooms.watch.run(rooms.pools))
+        _spawn(stack, self._vitals().run())
+        _spawn(stack, rooms.believing.run())
         _spawn(stack, _keep_house(rooms, timedelta(days=self._config.journal.material_days)))
         if rooms.clock is not None:
             _spawn(stack, rooms.clock.run())
@@ -130,6 +133,11 @@ class Daemon:
             timestamp_door = TimestampDoor(timestamp.http, authority, self._rooms.metrics)
             self.timestamp_port = await timestamp_door.open()
             stack.push_async_callback(timestamp_door.close, self._config.server.drain_s)
+
+    def _vitals(self) -> Vitals:
+        rooms = self._rooms
+        places = {"token": [place for pool in rooms.pools.values() for place in pool.places], "document": rooms.documents.places}
+        return Vitals(rooms.metrics, places, database_path(make_url(self._config.journal.url)))
 
     async def _say_stopped(self) -> None:
         with contextlib.suppress(JournalUnavailable):

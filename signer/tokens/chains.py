@@ -1,18 +1,17 @@
 """Completing certificate chains from configured CA files (RFC 5280 §6.1 name chaining, checked by signature).
 
-Government tokens often hold the leaf alone (design: domain §5), so the issuers come from configuration.
+Government tokens often hold the leaf alone (design: domain §5), so the issuers come from configuration; those of the first generation are
+signed with SHA-1, which is taken on configured certificates alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signer.errors import ConfigError
+from signer.formats.status.path import links
 
 _CHAIN_LENGTH_MAX = 8
 
@@ -22,19 +21,10 @@ class Issuers:
 
     def __init__(self, certificates: Iterable[x509.Certificate]) -> None:
         self._by_subject: dict[x509.Name, list[x509.Certificate]] = {}
-        for certificate in certificates:
+        known = dict.fromkeys(certificates)
+        self._named = frozenset(known)
+        for certificate in known:
             self._by_subject.setdefault(certificate.subject, []).append(certificate)
-
-    @classmethod
-    def load(cls, files: Iterable[Path]) -> Issuers:
-        """Reads PEM files; ConfigError names the file that can't be read."""
-        certificates: list[x509.Certificate] = []
-        for file in files:
-            try:
-                certificates += x509.load_pem_x509_certificates(file.read_bytes())
-            except (OSError, ValueError) as error:
-                raise ConfigError(f"trust.ca_files: {file} is no readable PEM file of certificates: {error}") from error
-        return cls(certificates)
 
     def chain_of(self, leaf: x509.Certificate) -> tuple[bytes, ...]:
         """DER of the issuers, nearest first, without the self-signed root (a verifier must know that one itself); as far as known."""
@@ -49,10 +39,5 @@ class Issuers:
         return tuple(chain)
 
     def _issuer_of(self, certificate: x509.Certificate) -> x509.Certificate | None:
-        for candidate in self._by_subject.get(certificate.issuer, []):
-            try:
-                certificate.verify_directly_issued_by(candidate)
-            except (InvalidSignature, ValueError, TypeError):
-                continue
-            return candidate
-        return None
+        candidates = self._by_subject.get(certificate.issuer, ())
+        return next((each for each in candidates if links(certificate, each, self._named)), None)

@@ -6,7 +6,7 @@ A key that no `[[credentials]]` entry names can't be used by anybody; it is only
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
@@ -67,6 +67,14 @@ class CredentialTable:
                 self._note_validity(credential)
                 used.add(credential.key_id)
         self.unassigned[token_name] = [f"{key.label} (CKA_ID {key.key_id.hex()})" for key in ready.keys if key.key_id not in used]
+
+    def complete_chains(self, issuers: Issuers) -> None:
+        """Other CAs are configured from now on: chains are completed anew."""
+        self._issuers = issuers
+        for credential in list(self._credentials.values()):
+            if credential.certificate:
+                chain = issuers.chain_of(x509.load_der_x509_certificate(credential.certificate))
+                self._credentials[credential.id] = replace(credential, chain=chain)
 
     def list_for(self, schools: Iterable[str]) -> list[Credential]:
         """The credentials of these schools, by id."""

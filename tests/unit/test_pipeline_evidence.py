@@ -84,7 +84,7 @@ class Bench:
         unused: Any = None
         metrics = Metrics.on(CollectorRegistry())
         self.engine = Engine(self.journal, unused, {}, CredentialTable((), Issuers([])), metrics, self.clock, self.stamper, patience_s=0)
-        self.keeping = EvidenceKeeping(self.engine, EvidenceArchive(self.journal), (pki.root().der,))
+        self.keeping = EvidenceKeeping(self.engine, EvidenceArchive(self.journal), lambda: (pki.root().der,))
 
     def request(self, request_id: str = "r", school_id: str = "1") -> Request:
         clock_s = asyncio.get_running_loop().time
@@ -170,7 +170,7 @@ async def test_no_timestamp_leaves_nothing_and_the_same_ids_are_free(bench: Benc
 
 async def test_evidence_that_our_own_verification_refuses_is_not_kept(bench: Bench) -> None:
     stranger = pki.issue("Root thứ ba (DEMO)", pki.rsa_key(140), is_ca=True)
-    strange = EvidenceKeeping(bench.engine, bench.keeping.archive, (stranger.der,))
+    strange = EvidenceKeeping(bench.engine, bench.keeping.archive, lambda: (stranger.der,))
     with pytest.raises(TimestampInvalid, match="ca_files"):
         await create_evidence(strange, bench.request(), digests(), SHA256)
     assert await bench.kept() == 0

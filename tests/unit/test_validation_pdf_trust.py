@@ -10,10 +10,8 @@ from logging.handlers import QueueHandler
 from queue import SimpleQueue
 
 import pytest
-from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from signer.errors import (
@@ -24,6 +22,7 @@ from signer.validation.pdf import verify_pdf
 from signer.validation.report import DocumentReport, Indication, SignatureReport
 from signer.validation.trust import TrustAnchors
 from tests.support import pdfs, pki
+from tests.support.sha1 import sha1_signed
 
 ROOT = pki.root().der
 TRUST = TrustAnchors(signing=(ROOT,), timestamping=(ROOT,))
@@ -57,16 +56,6 @@ def test_a_signer_of_another_root_is_not_trusted() -> None:
 def test_a_self_signed_signer_is_not_trusted() -> None:
     found = only(verify_pdf(sign(CARD, signer=pki.issue("Stranger", pki.rsa_key(4)), chain=()), TRUST, LATER))
     assert (found.indication, found.intact, found.trusted) == (Indication.INDETERMINATE, True, False)
-
-
-def sha1_signed(issued: pki.Issued, issuer: pki.Issued) -> pki.Issued:
-    """The same certificate as the government's first generation would have signed it: by RSA with SHA-1."""
-    certificate = asn1_x509.Certificate.load(issued.der)
-    body = certificate["tbs_certificate"]
-    body["signature"] = certificate["signature_algorithm"] = {"algorithm": "sha1_rsa"}
-    assert isinstance(issuer.key, rsa.RSAPrivateKey)
-    certificate["signature_value"] = issuer.key.sign(body.dump(force=True), padding.PKCS1v15(), hashes.SHA1())  # noqa: S303
-    return pki.Issued(x509.load_der_x509_certificate(certificate.dump(force=True)), issued.key)
 
 
 def test_sha1_is_accepted_on_certificates_the_caller_configured_and_on_no_other() -> None:

@@ -96,7 +96,7 @@ class _Search:
 
     def _issued(self, issuer: x509.Certificate, certificate: x509.Certificate, length: int) -> bool:
         self._tries -= 1
-        return self._tries >= 0 and _may_issue(issuer, length - 1) and _links(certificate, issuer, self._named)
+        return self._tries >= 0 and may_issue(issuer, length - 1) and links(certificate, issuer, self._named)
 
 
 def verified_path(
@@ -114,12 +114,13 @@ def verified_path(
     is_path = 0 < len(certificates) <= _LENGTH_MAX + 1 and certificates[-1] in anchors
     is_path = is_path and all(each.not_valid_before_utc <= at <= each.not_valid_after_utc for each in certificates)
     pairs = reversed(list(enumerate(pairwise(certificates))))
-    if not is_path or not all(_may_issue(issuer, index) and _links(certificate, issuer, named) for index, (certificate, issuer) in pairs):
+    if not is_path or not all(may_issue(issuer, index) and links(certificate, issuer, named) for index, (certificate, issuer) in pairs):
         raise VerificationFailed("a chain of the document leads to no configured CA, or is not what it seemed; it was left as it is")
     return Path(tuple(certificates))
 
 
-def _links(certificate: x509.Certificate, issuer: x509.Certificate, named: frozenset[x509.Certificate]) -> bool:
+def links(certificate: x509.Certificate, issuer: x509.Certificate, named: frozenset[x509.Certificate]) -> bool:
+    """Whether the issuer's key signed it; with SHA-1 only if it is one of those named."""
     return is_issued_by(certificate, issuer) or (certificate in named and _is_issued_with_sha1(certificate, issuer))
 
 
@@ -146,7 +147,7 @@ def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
     return True
 
 
-def _may_issue(issuer: x509.Certificate, cas_below: int) -> bool:
+def may_issue(issuer: x509.Certificate, cas_below: int) -> bool:
     """CA, for so many CAs below it, with a key that may sign certificates (RFC 5280 §4.2.1.3, §4.2.1.9)."""
     try:
         constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
