@@ -36,6 +36,8 @@ class Reason(Enum):
     ANCHOR_IMPOSTOR = "ANCHOR_IMPOSTOR"
     RECORD_UNFIT = "RECORD_UNFIT"
     LAYOUT_NOT_FOUND = "LAYOUT_NOT_FOUND"
+    RECORD_NOT_LOCKED = "RECORD_NOT_LOCKED"
+    RECORD_REPLACED = "RECORD_REPLACED"
     BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     CALLER_UNKNOWN = "CALLER_UNKNOWN"
@@ -243,6 +245,22 @@ class LayoutNotFound(RequestError):
     """The request names a record layout that the appliance doesn't know; ListLayouts has those it knows."""
 
     reason = Reason.LAYOUT_NOT_FOUND
+
+
+class RecordStateError(SignerError):
+    """The record's state does not allow what is asked for; nothing was changed."""
+
+
+class RecordNotLocked(RecordStateError):
+    """What is asked for comes after the lock, or after release, and the record is not there; `metadata['state']`."""
+
+    reason = Reason.RECORD_NOT_LOCKED
+
+
+class RecordReplaced(RecordStateError):
+    """The record was replaced or recalled; `metadata['state']`."""
+
+    reason = Reason.RECORD_REPLACED
 
 
 class AccessError(SignerError):

@@ -96,6 +96,16 @@ ADVICE: dict[Reason, Advice] = {
             "leave --layout out, or take one that `signer records layouts` lists", "bỏ --layout, hoặc chọn trong `signer records layouts`"
         ),
     ),
+    _R.RECORD_NOT_LOCKED: _advice(
+        "the record is not in the state that this needs",
+        "học bạ chưa ở trạng thái cho phép việc này",
+        Text("before the lock, export and sign the record anew", "nếu chưa khoá, xuất lại học bạ và ký lại"),
+    ),
+    _R.RECORD_REPLACED: _advice(
+        "the record was replaced or recalled",
+        "học bạ đã bị thay thế hoặc thu hồi",
+        Text("name the record that replaces it", "chọn học bạ thay thế nó"),
+    ),
     _R.DUPLICATE_DOCUMENT_ID: _advice(
         "the same document came twice",
         "tài liệu bị gửi trùng",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +21,7 @@ _UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[
 _PERSONAL_NUMBER = re.compile(r"[0-9]{12}")
 _SCHOOL_YEAR = re.compile(r"(20[0-9]{2})(?![0-9])")
 _IDENTIFIER_MAX = 128
-_COUNT_ID = xpath("count(//*[@Id = $value or @id = $value or @ID = $value or @xml:id = $value])")
+_ATTRIBUTE_VALUES = xpath("//@*")
 
 
 class Record:
@@ -28,6 +29,7 @@ class Record:
 
     def __init__(self, root: Element) -> None:
         self.root = root
+        self._attribute_values: Counter[str] | None = None
 
     def find(self, expression: str, **variables: str) -> list[Element]:
         """The elements that a layout's XPath finds."""
@@ -38,8 +40,11 @@ class Record:
         return self.root.getroottree().getpath(element)
 
     def has_id_once(self, value: str) -> bool:
-        """Whether one element alone has this Id, in any of its usual writings."""
-        return _COUNT_ID(self.root, value=value) == 1.0
+        """Whether one attribute alone has this value, whatever it is called: verifiers differ in what an Id is."""
+        if self._attribute_values is None:
+            values = _ATTRIBUTE_VALUES(self.root)
+            self._attribute_values = Counter(map(str, values) if isinstance(values, list) else ())
+        return self._attribute_values[value] == 1
 
     def signatures(self) -> list[Element]:
         """Every XML signature, wherever it stands."""
