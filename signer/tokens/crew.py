@@ -1,6 +1,9 @@
 """How a worker works its calls off: on one thread, or on one thread a session.
 
 Answers go back as they become ready, at most every 10 ms a call, so a fast token costs few messages and a slow one shows honest progress.
+A session that has had nothing to do for a while is used for nothing, so that the token does not give it up; and the slot is looked at, so
+that a token that was pulled is missed before the next document comes.
+
 On `Broken` every item of the worker is answered as certainly not signed (those in other threads' hands are finished first), and it is
 raised again for the program to end with.
 """
@@ -10,15 +13,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from time import perf_counter
 
 import msgspec
+from pkcs11.exceptions import PKCS11Error
 
+from signer.errors import TokenRemoved
 from signer.model import KeptKey
-from signer.tokens.login import Broken, SessionSigner, refusal
+from signer.tokens.faults import Broken, FaultClass, classify, translate
+from signer.tokens.login import Login
+from signer.tokens.session_signer import SessionSigner, refusal
 from signer.tokens.wire import SignAnswer, SignCall, SignItem, SignReply
-from signer.workers.frames import Kind, WorkerChannel
+from signer.workers.frames import Frame, Kind, WorkerChannel
 
 _FLUSH_S = 0.01
 _decode_call = msgspec.msgpack.Decoder(SignCall).decode
@@ -51,8 +58,10 @@ class _OpenCall:
 class Crew:
     """The threads of a worker. One signer: the main thread signs. Several: one thread each, and the main thread reads calls."""
 
-    def __init__(self, channel: WorkerChannel, signers: Sequence[SessionSigner]) -> None:
+    def __init__(self, channel: WorkerChannel, login: Login, signers: Sequence[SessionSigner]) -> None:
         self._channel = channel
+        self._login = login
+        self._idle_s = login.start.keep_alive_s or None
         self._send_lock = threading.Lock()
         self._signers = signers
         self._broken: Broken | None = None
@@ -68,12 +77,39 @@ class Crew:
             raise self._broken
 
     def _read_calls(self, begin: Callable[[_OpenCall, SignItem], None]) -> None:
-        while self._broken is None and (frame := self._channel.receive()) is not None:
+        while (frame := self._next_call()) is not None:
             asked = _decode_call(frame.body)
             kept = {key.key_id: key for key in asked.kept}
             call = _OpenCall(self._channel, self._send_lock, frame.call_id, len(asked.items), kept)
             for item in asked.items:
                 begin(call, item)
+
+    def _next_call(self) -> Frame | None:
+        while self._broken is None and self._idle_s is not None and self._channel.is_quiet_for(self._idle_s):
+            self._look_at_slot()
+            if self._broken is None and len(self._signers) == 1:
+                self._touch(self._signers[0])
+        return self._channel.receive() if self._broken is None else None
+
+    def _look_at_slot(self) -> None:
+        name = self._login.start.name
+        try:
+            if not self._login.is_in_its_slot():
+                self._break(
+                    Broken(TokenRemoved(f"token {name} is not in its slot any more; it is looked for", token=name), FaultClass.DEVICE)
+                )
+        except PKCS11Error as error:
+            self._break(Broken(translate(error, name), classify(error).reach))
+
+    def _touch(self, signer: SessionSigner) -> None:
+        try:
+            signer.touch()
+        except Broken as broken:
+            self._break(broken)
+
+    def _break(self, broken: Broken) -> None:
+        self._broken = self._broken or broken
+        self._channel.stop_receiving()
 
     def _serve_threaded(self) -> None:
         threads = [threading.Thread(target=self._follow, args=(signer,), name="signer") for signer in self._signers]
@@ -88,7 +124,14 @@ class Crew:
                 thread.join()
 
     def _follow(self, signer: SessionSigner) -> None:
-        while (task := self._work.get()) is not None:
+        while True:
+            try:
+                task = self._work.get(timeout=self._idle_s)
+            except Empty:
+                self._touch(signer)
+                continue
+            if task is None:
+                return
             self._do(signer, *task)
 
     def _do(self, signer: SessionSigner, call: _OpenCall, item: SignItem) -> None:
@@ -96,9 +139,8 @@ class Crew:
             try:
                 answer = signer.sign(item, call.kept.get(item.key_id))
             except Broken as broken:
-                self._broken = broken
+                self._break(broken)
                 answer = refusal(item, broken.error)
-                self._channel.stop_receiving()
         else:
             answer = refusal(item, self._broken.error)
         call.add(answer)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pkcs11 import Attribute, ObjectClass, Session
 
-from signer.errors import TokenRefused, TokenRemoved
+from signer.errors import TokenRefused
 from signer.model import KeptKey, KeyStorage
 from signer.tokens.discovery import HeldKey, has_flag
 from signer.tokens.wire import FoundKey
@@ -37,7 +37,7 @@ class KeptKeys:
         return len(self._held)
 
     def held(self, kept: KeptKey) -> HeldKey:
-        """The key, ready to sign. TokenRefused or TokenRemoved when this one can't be used; PKCS11Error as the token answers."""
+        """The key, ready to sign. TokenRefused when this one can't be used; PKCS11Error as the token answers."""
         found = self._held.get(kept)
         if found is None:
             while len(self._held) >= self._limit:
@@ -71,7 +71,7 @@ class KeptKeys:
         template = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: kept.key_id}
         found = list(self._session.get_objects(template))
         if len(found) != 1:
-            raise TokenRemoved(
+            raise TokenRefused(
                 f"token {self._token_name}: it has {len(found)} private keys of credential {kept.credential_id} (CKA_ID "
                 f"{kept.key_id.hex()})",
                 token=self._token_name,

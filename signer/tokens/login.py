@@ -1,64 +1,86 @@
 """One process's login to its token: opened once, under the start-up lock, and shared by all its sessions.
 
-C_Login is per application and token (PKCS#11 v3.0 §5.6.8): the first session logs in, the others are opened without a PIN, and none is
-closed while the process works, because C_Logout would end them all.
+ 1. the module is initialised, and the token found by label, serial and what it shows without a PIN      `module`, `identity`
+    until then nothing was tried: while it is not there, it is looked for again and again
+ 2. its PIN counter is asked                                                                            `pin_guard`
+ 3. the PIN is read from its source and tried, once
+ 4. what it holds is read                                                                               `discovery`
+
+C_Login is per application and token (PKCS#11 v3.0 §5.6.8): the first session logs in, the others are opened without a PIN, and the first is
+never closed while the process works, because C_Logout would end them all. A login that the token has forgotten is made anew by the same
+four steps in a finalised module: what a module says of a token that was pulled or swapped is not to be believed before that.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import perf_counter
 
-from cryptography.exceptions import InvalidSignature
-from pkcs11 import Attribute, ObjectClass, Session, Token, TokenFlag
+from pkcs11 import Mechanism, Session, Token
 from pkcs11.exceptions import PKCS11Error
 
-from signer.algorithms import SignatureAlgorithm
-from signer.errors import PinHeld, PinLocked, SignerError, TokenRefused, TokenRemoved, TokenSignatureWrong
-from signer.model import KeptKey
-from signer.secrets import PinReference
-from signer.tokens.discovery import HeldKey, Inventory, take_inventory
-from signer.tokens.faults import FaultClass, classify, translate
-from signer.tokens.kept_keys import KeptKeys
-from signer.tokens.mechanisms import RECIPES
+from signer.errors import SignerError, TokenRemoved
+from signer.secrets import PinReference, Secret
+from signer.tokens.discovery import Inventory, take_inventory
+from signer.tokens.faults import Absent, FaultClass, classify, translate
+from signer.tokens.identity import identity_of, require_known
 from signer.tokens.module import Module, find_token, serial_of
+from signer.tokens.pin_guard import guard_pin
 from signer.tokens.safe_copy import SafeCopy
+from signer.tokens.session_signer import SessionSigner
 from signer.tokens.start_lock import start_lock
-from signer.tokens.wire import Ready, SignAnswer, SignItem, Start
+from signer.tokens.wire import Identity, PinCount, Ready, Start
+
+_LOOKED_FOR = (FaultClass.SESSION, FaultClass.LOGIN, FaultClass.DEVICE)
+"""What a module may answer before the PIN is used that time alone may mend."""
 
 
-class Broken(Exception):
-    """The session, login or device is in doubt: this process must stop working and tell the daemon why."""
-
-    def __init__(self, error: SignerError) -> None:
-        super().__init__(error.message)
-        self.error = error
+def leave_at_once(error: SignerError) -> None:
+    """For who does not wait for a token that is not there."""
+    raise error
 
 
 class Login:
     """The module, the token and what it shows. Made on the program's main thread.
 
-    Raises SignerError or PKCS11Error when the token can't be had; a refused PIN was tried once.
+    wait: called with the reason each time the token is not there; returns when it is to be looked for again, or raises. Raises SignerError
+    or PKCS11Error when the token can't be had; a refused PIN was tried once.
     """
 
-    def __init__(self, start: Start) -> None:
+    module: Module
+    token: Token
+    session: Session
+    inventory: Inventory
+    pin: Secret
+    _identity: Identity
+    _pin_count: PinCount
+
+    def __init__(self, start: Start, wait: Callable[[SignerError], None] = leave_at_once) -> None:
         self.start = start
-        self.pin = PinReference.parse(start.pin).read()
         self._restored: list[str] = []
-        with start_lock(Path(start.lock_path)), self._guarded_token_file():
-            self.module = Module(start.module, threads=start.sessions > 1)
-            self.token: Token = find_token(self.module, name=start.name, label=start.label, serial=start.serial)
-            refuse_last_try(self.token, start.name)
-            self.session: Session = self.token.open(user_pin=self.pin.reveal())
-        self.inventory: Inventory = take_inventory(self.session)
+        self._known = start.known
+        self._may_renew = True
+        self.module = Module(start.module, threads=start.sessions > 1)
+        self._enter(wait)
 
     def signers(self) -> list[SessionSigner]:
         """One signer a configured session; each belongs to one thread."""
-        first = SessionSigner(self, self.session, self.inventory.keys)
+        first = SessionSigner(self, self.session, dict(self.inventory.keys))
         return [first, *[SessionSigner(self, self.token.open(), {}) for _ in range(self.start.sessions - 1)]]
+
+    def renew(self) -> bool:
+        """Logs in anew, once between two signatures; False when that was done already. Raises as the first time. No signer is in use."""
+        if not self._may_renew:
+            return False
+        self._may_renew = False
+        self.module.close()
+        self._enter(leave_at_once)
+        return True
+
+    def prove(self) -> None:
+        """A signature was made with this login: it may be renewed once more."""
+        self._may_renew = True
 
     def ready(self) -> Ready:
         """What READY says."""
@@ -72,12 +94,53 @@ class Login:
             keys=[key.found for key in self.inventory.keys.values()],
             orphan_certificates=self.inventory.orphan_certificates,
             restored_files=self._restored,
+            identity=self._identity,
+            pin_count=self._pin_count,
+            mechanisms=sorted(_name(mechanism) for mechanism in token.slot.get_mechanisms()),
         )
+
+    def is_in_its_slot(self) -> bool:
+        """Whether the token is still there. It takes C_GetSlotList to make some modules look."""
+        return any(slot.slot_id == self.token.slot.slot_id for slot in self.module.slots())
 
     def finalize(self) -> None:
         """Ends every session; exit-time crashes are known, so the program calls it before it leaves."""
-        with contextlib.suppress(PKCS11Error):
-            self.module.finalize()
+        self.module.close()
+
+    def _enter(self, wait: Callable[[SignerError], None]) -> None:
+        while True:
+            try:
+                with start_lock(Path(self.start.lock_path)), self._guarded_token_file():
+                    self._log_in(self._find())
+                break
+            except Absent as absent:
+                self.module.close()
+                error = absent.error
+            wait(error)
+        self.inventory = take_inventory(self.session)
+
+    def _find(self) -> Token:
+        """Step 1."""
+        start = self.start
+        try:
+            self.module.open()
+            token = find_token(self.module, name=start.name, label=start.label, serial=start.serial)
+            require_known(token, self._known, start.name)
+            self._identity = self._known = identity_of(token)
+        except TokenRemoved as error:
+            raise Absent(error) from error
+        except PKCS11Error as error:
+            if classify(error).reach not in _LOOKED_FOR:
+                raise
+            raise Absent(translate(error, start.name)) from error
+        return token
+
+    def _log_in(self, token: Token) -> None:
+        """Steps 2 and 3."""
+        self._pin_count = guard_pin(token, self.start)
+        self.pin = PinReference.parse(self.start.pin).read()
+        self.token = token
+        self.session = token.open(user_pin=self.pin.reveal())
 
     @contextlib.contextmanager
     def _guarded_token_file(self) -> Iterator[None]:
@@ -95,83 +158,5 @@ class Login:
         copy.refresh()
 
 
-def refuse_last_try(token: Token, name: str) -> None:
-    """PinLocked or PinHeld when the token's flags say that its PIN is locked, or that one more wrong try would lock it (§3.2).
-
-    Flags are fresh only after C_Initialize, which is why this is asked of a token that was just found.
-    """
-    if TokenFlag.USER_PIN_LOCKED in token.flags:
-        raise PinLocked(f"token {name}: its PIN is locked: the token's security officer must unlock or reset it", token=name)
-    if TokenFlag.USER_PIN_FINAL_TRY in token.flags:
-        raise PinHeld(
-            f"token {name}: one try of its PIN is left, so it is not tried: check the PIN source, log in once with the vendor's tool, "
-            "then restart the daemon",
-            token=name,
-        )
-
-
-class SessionSigner:
-    """Signs with one session; one thread uses it. keys: by CKA_ID with this session's handle, looked up when first needed."""
-
-    def __init__(self, login: Login, session: Session, keys: dict[bytes, HeldKey]) -> None:
-        self._login = login
-        self._session = session
-        self._keys = keys
-        self._kept = KeptKeys(session, login.start.name, login.start.kept_keys_max)
-
-    def sign(self, item: SignItem, kept: KeptKey | None = None) -> SignAnswer:
-        """One signature, verified. Request-level faults become an answer; everything else raises Broken. kept: its key, if of the store."""
-        name = self._login.start.name
-        started_s = perf_counter()
-        try:
-            signature = self._sign_verified(self._key(item, kept), item.algorithm, item.digest)
-        except SignerError as error:
-            return refusal(item, error)
-        except PKCS11Error as error:
-            translated = translate(error, name)
-            if classify(error).reach is FaultClass.REQUEST:
-                return refusal(item, translated)
-            raise Broken(translated) from error
-        return SignAnswer(item.job_id, signature, perf_counter() - started_s)
-
-    def _key(self, item: SignItem, kept: KeptKey | None) -> HeldKey:
-        name = self._login.start.name
-        key = self._kept.held(kept) if kept is not None else self._on_this_session(item.key_id)
-        if key is None:
-            raise TokenRemoved(f"token {name}: the key {item.key_id.hex()} is no longer there", token=name)
-        if item.algorithm.family is not key.found.family:
-            raise TokenRefused(f"token {name}: a {item.algorithm.value} signature needs another kind of key", token=name)
-        return key
-
-    def _sign_verified(self, key: HeldKey, algorithm: SignatureAlgorithm, digest: bytes) -> bytes:
-        name = self._login.start.name
-        if key.public_key is None:
-            raise TokenRefused(f"token {name}: no public key to check signatures with", token=name)
-        recipe = RECIPES[algorithm]
-        pin = {"pin": self._login.pin.reveal()} if key.always_authenticate else {}
-        raw = key.handle.sign(recipe.shape_input(digest), mechanism=recipe.mechanism, mechanism_param=recipe.parameter, **pin)
-        try:
-            signature = recipe.shape_output(raw)
-            recipe.verify(key.public_key, signature, digest)
-        except (InvalidSignature, ValueError) as error:
-            raise TokenSignatureWrong(
-                f"token {name} returned a signature that does not verify; it was withheld. Take the token out of use.", token=name
-            ) from error
-        return signature
-
-    def _on_this_session(self, key_id: bytes) -> HeldKey | None:
-        """A key of the inventory with this session's handle of it; None when there is no such key."""
-        if (found := self._keys.get(key_id)) is not None:
-            return found
-        key = self._login.inventory.keys.get(key_id)
-        if key is None:
-            return None
-        template = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: key_id}
-        handle = list(self._session.get_objects(template))[0]  # noqa: RUF015 - an open search would block the session (OperationActive)
-        self._keys[key_id] = replace(key, handle=handle)
-        return self._keys[key_id]
-
-
-def refusal(item: SignItem, error: SignerError) -> SignAnswer:
-    """The answer for an item that was certainly not signed, or whose signature was withheld."""
-    return SignAnswer(item.job_id, b"", 0.0, error.reason.value, error.message)
+def _name(mechanism: Mechanism | int) -> str:
+    return f"CKM_{mechanism.name}" if isinstance(mechanism, Mechanism) else f"0x{mechanism:08x}"

@@ -6,6 +6,7 @@ opposite promise: C_Initialize with CKF_OS_LOCKING_OK (PKCS#11 v3.0 §5.4), thro
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from typing import Any
 
@@ -13,7 +14,7 @@ from pkcs11 import Slot, Token, TokenFlag
 from pkcs11 import _pkcs11 as binding
 from pkcs11.exceptions import PKCS11Error
 
-from signer.errors import TokenRemoved
+from signer.errors import TokenRemoved, TokenUnavailable
 
 _CKF_OS_LOCKING_OK = 2
 _CKR_OK = 0
@@ -41,19 +42,39 @@ class _ThreadSafeLibrary(binding.lib):
 
 
 class Module:
-    """A loaded and initialised module; one per process. `finalize` before the process ends: exit-time crashes are known."""
+    """A module; one per process. `close` before the process ends: exit-time crashes are known.
+
+    TokenUnavailable when there is no such library. It stays loaded while it is closed: sessions that were left still point into it.
+    """
 
     def __init__(self, path: str, *, threads: bool) -> None:
-        self._library: Any = _ThreadSafeLibrary(path) if threads else binding.lib(path)
+        self._path = path
+        self._kind: type = _ThreadSafeLibrary if threads else binding.lib
+        self._library: Any = None
+        try:
+            ctypes.CDLL(path)
+        except OSError as error:
+            raise TokenUnavailable(
+                f"the module {path} can't be loaded: {error}; mend its installation, it is tried again by itself"
+            ) from error
+
+    def open(self) -> None:
+        """C_Initialize. Raises PKCS11Error."""
+        if self._library is None:
+            self._library = self._kind(self._path)
+        else:
+            self._library.initialize()
+
+    def close(self) -> None:
+        """C_Finalize, whatever it answers: all sessions of the process end with it."""
+        if self._library is not None:
+            with contextlib.suppress(PKCS11Error):
+                self._library.finalize()
 
     def slots(self) -> list[Slot]:
         """Slots with a token in them."""
         found: list[Slot] = self._library.get_slots(token_present=True)
         return found
-
-    def finalize(self) -> None:
-        """C_Finalize; all sessions of the process end with it."""
-        self._library.finalize()
 
 
 def _check(code: int, function: str) -> None:

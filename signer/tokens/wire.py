@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import msgspec
 
 from signer.algorithms import KeyFamily, SignatureAlgorithm
 from signer.model import KeptKey, Problem
+
+
+class PinCaution(Enum):
+    """From which state of the token's PIN counter on its PIN is tried only after an operator released it."""
+
+    COUNT_LOW = "count-low"
+    FINAL_TRY = "final-try"
+    LOCKED = "locked"
+
+
+class PinCount(Enum):
+    """What a token tells of its PIN counter (CKF_USER_PIN_*)."""
+
+    FULL = "full"
+    COUNT_LOW = "count-low"
+    FINAL_TRY = "final-try"
+    LOCKED = "locked"
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """Something a token shows to anybody: SHA-256 of a certificate, or of a public key's number, and its CKA_ID."""
+
+    key_id: bytes
+    sha256: bytes
+
+
+class Identity(msgspec.Struct, frozen=True, array_like=True):
+    """What a token is known by, without its PIN. Empty: nothing is known yet."""
+
+    serial: str = ""
+    marks: list[Mark] = []
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,6 +46,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
     label, serial: the token must match each that is not empty. kept_keys_max: keys of the store that a session holds at once. lock_path:
     file locked while a process initialises and logs in. softhsm_token_directory, safe_copy_directory: empty for other modules.
+    known: what it was known by when it was last ready. keep_alive_s: an idle session is used this often, 0 for never. look_s: pause between
+    two looks for a token that is not there; 0: the worker leaves at once.
     """
 
     name: str
@@ -26,6 +61,10 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     softhsm_token_directory: str
     safe_copy_directory: str
     log_level: str
+    pin_caution: PinCaution = PinCaution.COUNT_LOW
+    known: Identity = Identity()
+    keep_alive_s: float = 0.0
+    look_s: float = 0.0
 
 
 class FoundKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +83,10 @@ class FoundKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """READY: the token as this worker found it. orphan_certificates: certificates without a private key, by subject."""
+    """READY: the token as this worker found it.
+
+    orphan_certificates: certificates without a private key, by subject. pin_count: before this login. mechanisms: by name, `CKM_RSA_PKCS`.
+    """
 
     label: str
     serial: str
@@ -54,6 +96,9 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     keys: list[FoundKey]
     orphan_certificates: list[str]
     restored_files: list[str]
+    identity: Identity = Identity()
+    pin_count: PinCount = PinCount.FULL
+    mechanisms: list[str] = []
 
 
 class SignItem(msgspec.Struct, frozen=True, array_like=True):
@@ -80,6 +125,7 @@ class SignAnswer(msgspec.Struct, frozen=True, array_like=True):
     sign_s: float
     reason: str = ""
     message: str = ""
+    ckr: str = ""
 
 
 class SignReply(msgspec.Struct, frozen=True, array_like=True):

@@ -147,6 +147,13 @@ class WorkerChannel:
         """
         self._stop.send(b"\0")
 
+    def receive_again(self) -> None:
+        """Undoes `stop_receiving`."""
+        self._stopped.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        with contextlib.suppress(BlockingIOError):
+            while self._stopped.recv(_READ_BYTES):
+                pass
+
     def wait_for_close(self) -> None:
         """Drops what still comes, until the daemon has closed its end."""
         with contextlib.suppress(OSError):

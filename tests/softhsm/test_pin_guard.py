@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pkcs11 import TokenFlag
 
 from signer.errors import PinHeld, PinLocked, PinSourceUnreadable
+from signer.tokens.wire import PinCaution
 from signer.v1 import admin_pb2_grpc, admin_tokens_pb2, credential_pb2, credential_pb2_grpc, timestamp_pb2
 from signer.workers.process import WorkerProcess
 from tests.support.calls import metric, reason_of, refused, sign_digests
@@ -175,12 +176,27 @@ async def test_a_token_that_warns_of_its_last_try_is_not_tried(flag: TokenFlag, 
     assert shim.calls(Door.LOGIN) == 0
 
 
-async def test_a_token_that_counts_wrong_tries_but_has_some_left_is_logged_in(guarded: tuple[World, Shim]) -> None:
+@pytest.mark.parametrize(
+    ("caution", "flag", "is_tried"),
+    [
+        (PinCaution.COUNT_LOW, TokenFlag.USER_PIN_COUNT_LOW, False),
+        (PinCaution.FINAL_TRY, TokenFlag.USER_PIN_COUNT_LOW, True),
+        (PinCaution.FINAL_TRY, TokenFlag.USER_PIN_FINAL_TRY, False),
+        (PinCaution.LOCKED, TokenFlag.USER_PIN_FINAL_TRY, True),
+    ],
+)
+async def test_how_near_the_last_try_may_come_is_the_operators_choice(
+    caution: PinCaution, flag: TokenFlag, is_tried: bool, guarded: tuple[World, Shim]
+) -> None:
     world, shim = guarded
-    set_token_flag(world, TokenFlag.USER_PIN_COUNT_LOW)
-    worker = await WorkerProcess.start(spec_of(world, module=str(shim.module), environment=shim.environment))
-    await worker.close()
-    assert shim.calls(Door.LOGIN) == 1
+    set_token_flag(world, flag)
+    spec = spec_of(world, module=str(shim.module), environment=shim.environment, pin_caution=caution)
+    if is_tried:
+        await (await WorkerProcess.start(spec)).close()
+    else:
+        with pytest.raises(PinHeld, match="release-pin"):
+            await WorkerProcess.start(spec)
+    assert shim.calls(Door.LOGIN) == is_tried
 
 
 def _kill(pid: int) -> None:

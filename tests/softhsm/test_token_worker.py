@@ -17,7 +17,7 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signer.algorithms import KeyFamily, SignatureAlgorithm
-from signer.errors import PinHeld, PinSourceUnreadable, Reason, SignerError, TokenRemoved, WorkerUnavailable
+from signer.errors import PinHeld, PinSourceUnreadable, Reason, SignerError, TokenRemoved, TokenUnavailable, WorkerUnavailable
 from signer.tokens.mechanisms import RECIPES
 from signer.tokens.wire import Ready, SignAnswer, SignCall, SignItem, SignReply
 from signer.workers.process import WorkerLost, WorkerProcess, WorkerSpec
@@ -116,7 +116,7 @@ async def test_an_item_that_cannot_be_signed_is_refused_alone(started: Started, 
     unknown = [SignItem(next(_numbers), b"no such key", SignatureAlgorithm.RSA_PKCS1_SHA256, bytes(32))]
     answers = await sign(worker, [good[0], *wrong_family, *unknown, good[1]])
     reasons = {job_id: answer.reason for job_id, answer in answers.items()}
-    assert [reasons[item.job_id] for item in (*good, *wrong_family, *unknown)] == ["", "", "TOKEN_REFUSED", "TOKEN_REMOVED"]
+    assert [reasons[item.job_id] for item in (*good, *wrong_family, *unknown)] == ["", "", "TOKEN_REFUSED", "TOKEN_REFUSED"]
     assert not answers[wrong_family[0].job_id].signature
 
 
@@ -137,7 +137,7 @@ async def test_a_digest_of_the_wrong_length_never_becomes_a_signature(started: S
         ({"serial": "0000000000000000"}, TokenRemoved, "no token with label 'test' and serial"),
         ({"pin": "env:NO_SUCH_VARIABLE"}, PinSourceUnreadable, "NO_SUCH_VARIABLE"),
         ({"pin": "file:/no/such/file"}, PinSourceUnreadable, "/no/such/file"),
-        ({"module": "/etc/passwd"}, TokenRemoved, "/etc/passwd"),
+        ({"module": "/etc/passwd"}, TokenUnavailable, "/etc/passwd"),
     ],
     ids=["label", "serial", "variable", "file", "module"],
 )
