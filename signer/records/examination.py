@@ -26,11 +26,10 @@ from signer.records.reading import Element, Identity, IdentityReader, Record, is
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a record is held against. school_code: the MA_TRUONG of the caller's school. layouts: every one known. today: in Vietnam."""
+    """What a record is held against. school_code: the MA_TRUONG of the caller's school. today: in Vietnam."""
 
     plan: RecordPlan
     school_code: str
-    layouts: tuple[Layout, ...]
     today: date
 
 
@@ -61,24 +60,29 @@ class Examination:
     request: SlotRequest | None = None
 
 
-def slot_to_sign(root: Element, expectation: Expectation, judge: SlotJudge) -> SlotRequest:
+def slot_to_sign(root: Element, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge) -> SlotRequest:
     """Where a fit record is signed, and what is referenced; only signatures that matter for that are judged.
 
     Raises:
         RecordUnfit: it must not be signed in this role now; `metadata['finding']` is the first RecordProblem. No key was used.
     """
-    examination = examine(root, expectation, judge, judges_all=False)
+    examination = examine(root, expectation, layouts, judge, judges_all=False)
     if examination.request is None:
         raise refusal(examination.findings)
     return examination.request
 
 
-def examine(root: Element, expectation: Expectation, judge: SlotJudge, *, judges_all: bool = True) -> Examination:
-    """Everything wrong with one parsed record. judges_all: whether signatures are judged that don't matter for this one."""
+def examine(
+    root: Element, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge, *, judges_all: bool = True
+) -> Examination:
+    """Everything wrong with one parsed record.
+
+    layouts: every one known. judges_all: whether signatures are judged that don't matter for this one.
+    """
     record = Record(root)
-    layout = recognise(record, expectation.layouts)
+    layout = recognise(record, layouts)
     if layout is None:
-        known = ", ".join(each.id for each in expectation.layouts)
+        known = ", ".join(each.id for each in layouts)
         return Examination(findings=(found(Wording.LAYOUT_UNKNOWN, known=known),))
     return _Examiner(record, layout, expectation, judge).examine(judges_all=judges_all)
 

@@ -12,9 +12,8 @@ from typing import Annotated
 from pydantic import Field
 
 from signer.algorithms import DigestAlgorithm
+from signer.formats.xml.names import Canonicalization
 from signer.model import RecordSlot, Role
-
-C14N_10 = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 
 _NonEmpty = Annotated[str, Field(min_length=1, max_length=1000)]
 _XPath = Annotated[str, Field(pattern=r"^/", max_length=1000)]
@@ -81,7 +80,7 @@ class LayoutSlot:
     covers: str = ""
     after: tuple[RecordSlot, ...] = ()
     optional: bool = False
-    canonicalization: str = C14N_10
+    canonicalization: str = Canonicalization.C14N_10.value
 
 
 @dataclass(frozen=True, slots=True)
