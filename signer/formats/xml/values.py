@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+
 import msgspec
 
 from signer.algorithms import DigestAlgorithm
+from signer.formats.xml.signature_value import written
 
 
 class Surroundings(msgspec.Struct, frozen=True, array_like=True):
@@ -31,12 +34,17 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Reference(msgspec.Struct, frozen=True, array_like=True):
-    """One ds:Reference to data. uri: empty for the whole document. transforms: algorithm URIs. digest: of the octets that they yield."""
+    """One ds:Reference to data.
+
+    uri: empty for the whole document. transforms: algorithm URIs. digest: of the octets that they yield. mime_type: of what is signed, as
+    XAdES states it.
+    """
 
     uri: str
     transforms: tuple[str, ...]
     digest_algorithm: DigestAlgorithm
     digest: bytes
+    mime_type: str = "text/xml"
 
 
 class Examined(msgspec.Struct, frozen=True, array_like=True):
@@ -57,8 +65,8 @@ class PreparedXml(msgspec.Struct, frozen=True, array_like=True):
     """A signature but for its value, its key and its timestamp.
 
     signed_info: canonical. inherited_bytes: how much of it is the start tag that the file has otherwise. value_tag: the canonical start tag
-    of SignatureValue. coordinate_bytes: of an ECDSA signature's r and s each; 0 for RSA. enveloped: what follows KeyInfo up to the
-    enveloped document. objects: what follows KeyInfo, or the enveloped document, up to the place of unsigned properties.
+    of SignatureValue. coordinate_bytes: of an ECDSA signature's r and s each; 0 for RSA. objects: what follows KeyInfo and an enveloped
+    document, up to the place of unsigned properties.
     """
 
     id: str
@@ -69,7 +77,6 @@ class PreparedXml(msgspec.Struct, frozen=True, array_like=True):
     coordinate_bytes: int
     objects: bytes
     place: Place | None
-    enveloped: bytes = b""
 
     @property
     def to_be_signed(self) -> bytes:
@@ -77,5 +84,9 @@ class PreparedXml(msgspec.Struct, frozen=True, array_like=True):
         return self.signed_info
 
     def stamped_bytes(self, signature: bytes) -> bytes:
-        """What a timestamp over the signature covers (EN 319 132-1 5.3). signature: as tokens return it, DER for ECDSA."""
-        raise NotImplementedError
+        """What a timestamp over the signature covers: SignatureValue, canonical (EN 319 132-1 5.3).
+
+        signature: as tokens return it, DER for ECDSA.
+        """
+        name = self.value_tag[1:].replace(b">", b" ").split(b" ", 1)[0]
+        return b"%s%s</%s>" % (self.value_tag, base64.b64encode(written(signature, self.coordinate_bytes)), name)

@@ -1,0 +1,88 @@
+"""Where an element stands in a document's bytes.
+
+The document is well-formed and without document type (`reading`), so `<` stands for itself in markup alone, in comments, in CDATA sections
+and in processing instructions. Blank the last three, and every `<` left begins a tag: the n-th start tag of a name is the n-th element of
+that name in document order.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from lxml import etree
+
+from signer.errors import InternalError
+from signer.formats.xml.reading import XmlDocument
+from signer.formats.xml.values import Place
+
+_HIDING: Final = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
+_DECLARATION: Final = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml\s[^>]*\?>")
+_TAG_END: Final = re.compile(rb"""(?:[^<>"']|"[^"]*"|'[^']*')*>""")
+
+
+def place_inside(document: XmlDocument, element: etree._Element) -> Place:
+    """Where a last child of the element is inserted."""
+    markup = _markup(document.content)
+    name = _qualified_name(element)
+    start = _start(document, markup, element, name)
+    tag = _TAG_END.match(markup, start + 1)
+    if tag is None:
+        raise InternalError("a start tag without end in a well-formed document")
+    if markup[tag.end() - 2] == ord("/"):
+        return Place(tag.end() - 2, name)
+    return Place(_end_tag(markup, name, tag.end()))
+
+
+def place_around_root(document: XmlDocument) -> Place:
+    """Where the root element begins and ends."""
+    markup = _markup(document.content)
+    return Place(markup.index(b"<"), end=markup.rindex(b">") + 1)
+
+
+def _markup(content: bytes) -> bytes:
+    """The document with everything blank in which a `<` begins no tag; offsets stay."""
+    declaration = _DECLARATION.match(content)
+    done = declaration.end() if declaration else 0
+    if content.find(b"<!", done) < 0 and content.find(b"<?", done) < 0:
+        return b" " * done + content[done:] if done else content
+    return _HIDING.sub(lambda found: b" " * len(found[0]), content)
+
+
+def _start(document: XmlDocument, markup: bytes, element: etree._Element, name: str) -> int:
+    """Of the element's start tag: the first, the second, … of that name."""
+    alike = (each for each in document.root.iter(f"{{*}}{etree.QName(element).localname}") if each.prefix == element.prefix)
+    starts = _tags(name)[0].finditer(markup)
+    for each, start in zip(alike, starts, strict=False):
+        if each is element:
+            return start.start()
+    raise InternalError("an element of the tree has no start tag in the document")
+
+
+def _end_tag(markup: bytes, name: str, after: int) -> int:
+    """Of the end tag that closes what was opened before `after`."""
+    depth = 1
+    for found in _tags(name)[1].finditer(markup, after):
+        if found[0].startswith(b"</"):
+            depth -= 1
+            if depth == 0:
+                return found.start()
+        elif not found[0].endswith(b"/>"):
+            depth += 1
+    raise InternalError("an element of the tree has no end tag in the document")
+
+
+@lru_cache(maxsize=256)
+def _tags(name: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """Start tags of a name up to the name, and whole start and end tags of it."""
+    escaped = re.escape(name.encode())
+    return (
+        re.compile(rb"<%s(?=[\s/>])" % escaped),
+        re.compile(rb"""</?%s(?=[\s/>])(?:[^<>"']|"[^"]*"|'[^']*')*>""" % escaped),
+    )
+
+
+def _qualified_name(element: etree._Element) -> str:
+    local = etree.QName(element).localname
+    return f"{element.prefix}:{local}" if element.prefix else local

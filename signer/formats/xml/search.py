@@ -1,0 +1,107 @@
+"""Finding elements in a stranger's document: by a location path that can't be made costly, and by an Id that is the only one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Final
+
+from lxml import etree
+
+from signer.errors import DocumentUnsupported, InvalidArgument
+from signer.formats.xml.names import DS, XML
+
+ID_NAMES: Final = ("Id", "ID", "id", f"{{{XML}}}id")
+"""What implementations take for an Id. An element is found by any of them, and so the value must be the only one over all of them."""
+
+_NAME: Final = r"[\w.\-]+"
+_STEP: Final = rf"(?:{_NAME}:)?(?:{_NAME}|\*)(?:\[(?:[0-9]+|@(?:{_NAME}:)?{_NAME}\s*=\s*(?:'[^']*'|\"[^\"]*\"))\])*"
+_PATH: Final = re.compile(rf"//?{_STEP}(?://?{_STEP})*")
+_PATH_LENGTH_MAX: Final = 1024
+_DESCENTS_MAX: Final = 2
+_ID: Final = re.compile(rf"(?!\d){_NAME}")
+_ALL_VALUES: Final = etree.XPath("//@*", smart_strings=False)
+_WITH_VALUE: Final = etree.XPath("//*[@*=$value]", smart_strings=False)
+SIGNATURE: Final = f"{{{DS}}}Signature"
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Looks into one document. root: of a tree that is left as it is."""
+
+    root: etree._Element
+
+    @cached_property
+    def values(self) -> list[str]:
+        """The value of every attribute."""
+        found: list[str] = _ALL_VALUES(self.root)
+        return found
+
+    def by_path(self, path: str, field: str) -> list[etree._Element]:
+        """The elements on a location path; its prefixes are the root's. InvalidArgument, naming `field`, for any other XPath."""
+        namespaces = tuple(sorted((prefix, uri) for prefix, uri in self.root.nsmap.items() if prefix and uri))
+        found: list[etree._Element] = _compiled(path, namespaces, field)(self.root)
+        return found
+
+    def one_by_path(self, path: str, field: str) -> etree._Element:
+        """The one element on a location path. DocumentUnsupported when there is none, or more."""
+        found = self.by_path(path, field)
+        if len(found) != 1:
+            problem = "has no element" if not found else "has more than one element"
+            raise DocumentUnsupported(f"the XML {problem} at {path}; name one that is there once", path=path)
+        return found[0]
+
+    def by_id(self, value: str) -> list[etree._Element]:
+        """Every element with that Id, whatever the attribute is called."""
+        return [each for each in _WITH_VALUE(self.root, value=value) if any(each.get(name) == value for name in ID_NAMES)]
+
+    def one_by_id(self, value: str) -> etree._Element:
+        """The one element with that Id. DocumentUnsupported when there is none, or more: verifiers would differ about which is meant."""
+        found = self.by_id(value)
+        if len(found) != 1:
+            problem = "no element has" if not found else "more than one element has"
+            raise DocumentUnsupported(f"{problem} the Id {value!r} that is referenced; it must be there once", id=value)
+        return found[0]
+
+    def has_id(self, element: etree._Element, value: str) -> bool:
+        """Whether it is the one element with that Id."""
+        if self.values.count(value) == 1:
+            return any(element.get(name) == value for name in ID_NAMES)
+        found = self.by_id(value)
+        return len(found) == 1 and found[0] is element
+
+    def signatures(self) -> Iterator[etree._Element]:
+        """Every ds:Signature, in document order."""
+        return self.root.iter(SIGNATURE)
+
+    def free_id(self, wanted: str) -> str:
+        """An Id of which no attribute's value holds a beginning."""
+        while any(wanted in value for value in self.values):
+            wanted += "x"
+        return wanted
+
+
+def is_id(value: str) -> bool:
+    """Whether it can stand in a URI's fragment as it is."""
+    return _ID.fullmatch(value) is not None
+
+
+def is_within(element: etree._Element, outer: etree._Element) -> bool:
+    """Whether it is `outer` or stands inside of it."""
+    return element is outer or any(each is outer for each in element.iterancestors())
+
+
+@lru_cache(maxsize=1024)
+def _compiled(path: str, namespaces: tuple[tuple[str, str], ...], field: str) -> etree.XPath:
+    """Names, positions and attributes alone: no function whose time has no bound, and few steps that look everywhere."""
+    if len(path) > _PATH_LENGTH_MAX or path.count("//") > _DESCENTS_MAX or _PATH.fullmatch(path) is None:
+        raise InvalidArgument(
+            "is no absolute location path of names, positions and [@attribute='value'], such as /HOC_BA/DANH_SACH_THONG_TIN_KY[1]/GVCN",
+            field=field,
+        )
+    try:
+        return etree.XPath(path, namespaces=dict(namespaces), smart_strings=False)
+    except etree.XPathSyntaxError as error:
+        raise InvalidArgument("is no XPath 1.0", field=field) from error
