@@ -49,6 +49,11 @@ def length(size_bytes: int) -> bytes:
     return _OCTETS[0x80 | len(octets)] + octets
 
 
+def opening(tag: int, size_bytes: int) -> bytes:
+    """What an element of so many content octets begins with: identifier octet and length."""
+    return _OCTETS[tag] + length(size_bytes)
+
+
 def tlv(tag: int, content: bytes) -> bytes:
     """One element: identifier octet, length, content."""
     return _OCTETS[tag] + length(len(content)) + content

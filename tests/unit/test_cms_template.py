@@ -5,9 +5,10 @@ import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from asn1crypto import cms, tsp, x509
+from asn1crypto import cms, core, tsp, x509
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,12 @@ def asn1crypto_signature_algorithm(algorithm: SignatureAlgorithm) -> dict[str, o
     return {"algorithm": f"{digest}_{'rsa' if algorithm.family is KeyFamily.RSA else 'ecdsa'}"}
 
 
+class ContentHints(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types
+    """RFC 2634 §2.9."""
+
+    _fields: ClassVar = [("content_description", core.UTF8String, {"optional": True}), ("content_type", cms.ContentType)]
+
+
 @dataclass(frozen=True, repr=False)
 class Case:
     """One signature: what goes into a template and what is spliced in."""
@@ -47,6 +54,7 @@ class Case:
     signature: bytes
     timestamp: bytes | None
     content: bytes | None
+    hint: str
 
 
 @st.composite
@@ -75,6 +83,7 @@ def cases(draw: st.DrawFn) -> Case:
         signature=draw(st.binary(min_size=8, max_size=512)),
         timestamp=timestamp if draw(st.booleans()) else None,
         content=draw(st.none() | st.binary(max_size=300) | st.just(bytes(70_000))),
+        hint=draw(st.sampled_from(["", "application/xml", "text/plain; charset=utf-8", "x/" + "y" * 200])),
     )
 
 
@@ -99,6 +108,9 @@ def asn1crypto_attributes(case: Case) -> cms.CMSAttributes:
     if case.signing_time is not None:
         kind, clock = ("utc_time", cms.UTCTime) if case.signing_time.year < 2050 else ("generalized_time", cms.GeneralizedTime)
         attributes.append({"type": "signing_time", "values": [cms.Time(kind, clock(case.signing_time.replace(microsecond=0)))]})
+    if case.hint:
+        hints = {"content_description": case.hint, "content_type": "data"}
+        attributes.append({"type": "1.2.840.113549.1.9.16.2.4", "values": [ContentHints(hints)]})
     return cms.CMSAttributes([cms.CMSAttribute(attribute) for attribute in attributes])
 
 
@@ -134,7 +146,12 @@ def asn1crypto_content_info(case: Case, attributes: cms.CMSAttributes) -> bytes:
 @given(cases())
 def test_der_equals_what_asn1crypto_writes_for_the_same_content(case: Case) -> None:
     template = CmsTemplate.build(
-        case.certificate, case.chain, case.algorithm, content_type=case.content_type, signing_time=case.signing_time is not None
+        case.certificate,
+        case.chain,
+        case.algorithm,
+        content_type=case.content_type,
+        signing_time=case.signing_time is not None,
+        hint=case.hint,
     )
 
     ours = template.signed_attributes(case.message_digest, case.signing_time)
@@ -143,6 +160,9 @@ def test_der_equals_what_asn1crypto_writes_for_the_same_content(case: Case) -> N
 
     whole = template.assemble(ours, case.signature, timestamp=case.timestamp, content=case.content)
     assert whole == asn1crypto_content_info(case, theirs)
+    if case.content is not None:
+        before, after = template.around(ours, case.signature, timestamp=case.timestamp, content_bytes=len(case.content))
+        assert before + case.content + after == whole
     if len(case.signature) <= template.signature_bytes_max:
         size_max = template.size_max(len(case.timestamp or b""), None if case.content is None else len(case.content))
         assert len(whole) <= size_max <= len(whole) + template.signature_bytes_max + 32

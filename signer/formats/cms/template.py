@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import AlgorithmUnsupported, InternalError
@@ -22,6 +23,11 @@ def attribute(type_oid: str, value: bytes) -> bytes:
     return der.sequence(der.oid(type_oid), der.set_of(value))
 
 
+def content_hints(description: str) -> bytes:
+    """ContentHints for id-data that a description, such as a MIME type, says more about (RFC 2634 §2.9, EN 319 122-1 §5.2.4.1). DER."""
+    return der.sequence(der.utf8_string(description), der.oid(ids.ID_DATA))
+
+
 @dataclass(frozen=True, slots=True)
 class CmsTemplate:
     """A SignedData with one signer, all of it encoded but what a single signature adds.
@@ -30,7 +36,7 @@ class CmsTemplate:
     §6.3). content_type: dotted. signature_bytes_max: the longest signature the certificate's key makes.
 
     The private fields are runs of bytes in the order of RFC 5652 §5: what stands before the content, the certificates, what a SignerInfo
-    begins with, its algorithm; and the signed attributes cut at the digest.
+    begins with, its algorithm; and the signed attributes that all signatures have.
     """
 
     algorithm: SignatureAlgorithm
@@ -43,8 +49,6 @@ class CmsTemplate:
     _signer_head: bytes
     _signature_algorithm: bytes
     _attributes: tuple[bytes, ...]
-    _before_digest: bytes
-    _after_digest: bytes
 
     @classmethod
     def build(
@@ -55,11 +59,12 @@ class CmsTemplate:
         *,
         content_type: str = ids.ID_DATA,
         signing_time: bool = False,
+        hint: str = "",
     ) -> CmsTemplate:
         """Encode everything that is the same for each signature of this certificate.
 
-        certificate, chain: DER; all of them are embedded, each once. Raises CertificateUnusable for what is no certificate and
-        AlgorithmUnsupported when the certificate's key is not of the algorithm's family.
+        certificate, chain: DER; all of them are embedded, each once. hint: for `content_hints`; empty to leave the attribute out. Raises
+        CertificateUnusable for what is no certificate and AlgorithmUnsupported when the certificate's key is not of the algorithm's family.
         """
         signer = SignerCertificate.read(certificate)
         if signer.family is not algorithm.family:
@@ -68,8 +73,8 @@ class CmsTemplate:
         attributes = (
             attribute(ids.ID_CONTENT_TYPE, der.oid(content_type)),
             attribute(ids.ID_SIGNING_CERTIFICATE_V2, signing_certificate_v2(signer, algorithm.digest)),
+            *((attribute(ids.ID_CONTENT_HINTS, content_hints(hint)),) if hint else ()),
         )
-        before_digest, after_digest = _cut_at_digest(attributes, algorithm.digest.size_bytes)
         return cls(
             algorithm=algorithm,
             signing_time=signing_time,
@@ -82,8 +87,6 @@ class CmsTemplate:
             _signer_head=der.integer(1) + der.sequence(signer.issuer, signer.serial_number) + digest_identifier,
             _signature_algorithm=ids.SIGNATURE_IDENTIFIERS[algorithm],
             _attributes=attributes,
-            _before_digest=before_digest,
-            _after_digest=after_digest,
         )
 
     def without_certificates(self) -> CmsTemplate:
@@ -100,13 +103,8 @@ class CmsTemplate:
             raise InternalError(f"a {digest.value} digest has {digest.size_bytes} bytes, not {len(message_digest)}")
         if (signing_time is not None) is not self.signing_time:
             raise InternalError("a signing time is given exactly when the template was built with one")
-        if signing_time is None:
-            return self._before_digest + message_digest + self._after_digest
-        return der.set_of(
-            *self._attributes,
-            attribute(ids.ID_SIGNING_TIME, der.time(signing_time)),
-            attribute(ids.ID_MESSAGE_DIGEST, der.octet_string(message_digest)),
-        )
+        before, after = _cut_at_digest(self._attributes, signing_time, digest.size_bytes)
+        return before + message_digest + after
 
     def assemble(
         self,
@@ -122,11 +120,27 @@ class CmsTemplate:
         timestamp: a TimeStampToken over `signature`, embedded as the unsigned attribute id-aa-timeStampToken (RFC 3161 appendix A).
         content: what was signed, None to leave it out (detached).
         """
-        encapsulated = self._content_type if content is None else self._content_type + der.explicit(0, der.octet_string(content))
-        signer_info = self._signer_info(signed_attributes, signature, timestamp)
-        fields = (self._head, der.tlv(der.SEQUENCE, encapsulated), self._certificates, der.tlv(der.SET, signer_info))
-        signed_data = der.tlv(der.SEQUENCE, b"".join(fields))
-        return der.tlv(der.SEQUENCE, _ID_SIGNED_DATA + der.explicit(0, signed_data))
+        content_bytes = None if content is None else len(content)
+        before, after = self.around(signed_attributes, signature, timestamp=timestamp, content_bytes=content_bytes)
+        return before + (content or b"") + after
+
+    def around(
+        self, signed_attributes: bytes, signature: bytes, *, timestamp: bytes | None = None, content_bytes: int | None
+    ) -> tuple[bytes, bytes]:
+        """What stands before and after a content of so many bytes, which need not be at hand.
+
+        content_bytes: None when detached: the two make the whole. The rest as `assemble`.
+        """
+        tail = self._certificates + der.tlv(der.SET, self._signer_info(signed_attributes, signature, timestamp))
+        encapsulated, behind_bytes = self._content_type, content_bytes or 0
+        if content_bytes is not None:
+            octets = der.opening(der.OCTET_STRING, content_bytes)
+            encapsulated += der.opening(der.CONTEXT_CONSTRUCTED, len(octets) + content_bytes) + octets
+        head = self._head + der.opening(der.SEQUENCE, len(encapsulated) + behind_bytes) + encapsulated
+        behind_bytes += len(tail)
+        head = der.opening(der.SEQUENCE, len(head) + behind_bytes) + head
+        head = _ID_SIGNED_DATA + der.opening(der.CONTEXT_CONSTRUCTED, len(head) + behind_bytes) + head
+        return der.opening(der.SEQUENCE, len(head) + behind_bytes) + head, tail
 
     def _signer_info(self, signed_attributes: bytes, signature: bytes, timestamp: bytes | None) -> bytes:
         unsigned_attributes = b"" if timestamp is None else der.tlv(_UNSIGNED_ATTRIBUTES, attribute(ids.ID_TIME_STAMP_TOKEN, timestamp))
@@ -157,14 +171,16 @@ class CmsTemplate:
         )
 
 
-def _cut_at_digest(attributes: tuple[bytes, ...], digest_size_bytes: int) -> tuple[bytes, bytes]:
-    """Signed attributes without signing time, cut into what stands before and after the digest's bytes.
+@lru_cache(maxsize=256)
+def _cut_at_digest(attributes: tuple[bytes, ...], signing_time: datetime | None, digest_size_bytes: int) -> tuple[bytes, bytes]:
+    """Signed attributes, cut into what stands before and after the digest's bytes; once for all that are signed at one time.
 
     Where message-digest sorts among the others depends on its length and type alone, so any digest shows it: encodings of different
     length differ in their length octets, those of the same length in the attribute's type, both of which come first.
     """
     message_digest = attribute(ids.ID_MESSAGE_DIGEST, der.octet_string(bytes(digest_size_bytes)))
-    ordered = sorted((*attributes, message_digest))
+    timed = () if signing_time is None else (attribute(ids.ID_SIGNING_TIME, der.time(signing_time)),)
+    ordered = sorted((*attributes, *timed, message_digest))
     behind = b"".join(ordered[ordered.index(message_digest) + 1 :])
     whole = der.set_of(*ordered)
     return whole[: len(whole) - len(behind) - digest_size_bytes], behind
