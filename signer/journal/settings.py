@@ -41,6 +41,11 @@ class JournalSettings:
         ),
     ] = 400
 
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The database's file; None where a server keeps it."""
+        return Path(self.url.removeprefix(_SQLITE)) if self.url.startswith(_SQLITE) else None
+
     def anchored(self, folder: Path) -> JournalSettings:
         """The same with a relative SQLite path read from `folder`."""
         path = self.url.removeprefix(_SQLITE)

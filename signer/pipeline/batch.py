@@ -93,6 +93,11 @@ class Tally:
     timestamp_s: float = 0.0
     journal_s: float = 0.0
 
+    @property
+    def ended(self) -> int:
+        """Documents that have their outcome."""
+        return self.signed + self.replayed + self.failed + self.pending
+
     def add(self, result: Done | SignerError) -> None:
         """Counts one ended item."""
         if isinstance(result, TimestampPending):

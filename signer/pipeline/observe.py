@@ -14,6 +14,7 @@ class Observer:
 
     def __init__(self, metrics: Metrics, plan: ReadyPlan) -> None:
         kind = {"profile": plan.profile.value, "level": plan.level.value}
+        self._failures = metrics.item_failures
         self._failed = metrics.signatures.labels(**kind, outcome=Outcome.FAILED.value)
         self._parked = metrics.signatures.labels(**kind, outcome=Outcome.PARKED.value)
         self._repeated = metrics.signatures.labels(**kind, outcome=Outcome.REPEATED.value)
@@ -27,6 +28,7 @@ class Observer:
             self._parked.inc()
         elif isinstance(result, SignerError):
             self._failed.inc()
+            self._failures.labels(reason=result.reason.value).inc()
         elif result.replayed:
             self._repeated.inc()
         else:

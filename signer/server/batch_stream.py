@@ -100,17 +100,16 @@ class BatchStream(DocumentStream[_Response, SignedDocument]):
     def _progress(self) -> batch_pb2.BatchProgress:
         tally = self.batch.tally
         elapsed_s = asyncio.get_running_loop().time() - self.started_s
-        done = tally.signed + tally.replayed + tally.failed + tally.pending
         progress = batch_pb2.BatchProgress(
             expected=self.expected_documents,
             received=tally.received,
             signed=tally.signed + tally.replayed,
             failed=tally.failed,
-            queued=tally.received - done,
+            queued=tally.received - tally.ended,
             elapsed=convert.duration(elapsed_s),
             signatures_per_second=tally.signed / elapsed_s if elapsed_s else 0.0,
         )
-        left = self.expected_documents - done
-        if self.expected_documents and done:
-            progress.remaining.CopyFrom(convert.duration(max(0.0, elapsed_s / done * left)))
+        left = self.expected_documents - tally.ended
+        if self.expected_documents and tally.ended:
+            progress.remaining.CopyFrom(convert.duration(max(0.0, elapsed_s / tally.ended * left)))
         return progress

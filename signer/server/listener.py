@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import grpc
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -14,9 +13,11 @@ from signer.errors import ConfigError
 from signer.server.credentials import CredentialService
 from signer.server.door import Door
 from signer.server.health import HealthWatch
+from signer.server.open_batches import OpenBatches
 from signer.server.rooms import Rooms
 from signer.server.signing import SigningService
 from signer.server.timestamps import TimestampService
+from signer.server.tls import TlsDoor, TlsIdentity
 from signer.server.tokens import AdminService
 from signer.server.unserved import SERVICE_NAMES, add_services
 
@@ -30,9 +31,10 @@ _LAST_WRITES_S = 0.5
 class GrpcListener:
     """One bound server and its health. `open`, then `close`."""
 
-    def __init__(self, settings: ServerSettings, door: Door, rooms: Rooms) -> None:
+    def __init__(self, settings: ServerSettings, door: Door, rooms: Rooms, tls: TlsIdentity) -> None:
         self._settings = settings
         self._door = door
+        self._tls = TlsDoor(tls)
         self._server = self._build(rooms)
         health_servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, self._server)
@@ -46,6 +48,10 @@ class GrpcListener:
         await self._server.start()
         self._watching = asyncio.create_task(self._health.run())
         return port
+
+    def take(self, tls: TlsIdentity) -> None:
+        """Connections made from now on see this identity; open ones go on."""
+        self._tls.take(tls)
 
     async def close(self) -> None:
         """Health says NOT_SERVING and nothing new is taken → what runs goes on for at most drain_s → no item begins → gRPC closes."""
@@ -69,11 +75,12 @@ class GrpcListener:
                 ("grpc.so_reuseport", 0),
             ],
         )
+        batches = OpenBatches(rooms.metrics)
         add_services(
             server,
-            SigningService(rooms.engine, rooms.time.evidence, settings),
+            SigningService(rooms.engine, rooms.time.evidence, settings, batches),
             CredentialService(rooms.engine, rooms.pools),
-            TimestampService(rooms.time, settings),
+            TimestampService(rooms.time, settings, batches),
             AdminService(rooms.engine, rooms.pools),
         )
         if settings.reflection:
@@ -83,13 +90,8 @@ class GrpcListener:
 
     def _bind(self) -> int:
         settings = self._settings
-        credentials = grpc.ssl_server_credentials(
-            [(settings.tls_private_key.read_bytes(), settings.tls_certificate.read_bytes())],
-            root_certificates=settings.tls_client_ca.read_bytes(),
-            require_client_auth=True,
-        )
         try:
-            port = self._server.add_secure_port(settings.listen, credentials)
+            port = self._server.add_secure_port(settings.listen, self._tls.credentials())
         except RuntimeError as error:
             raise ConfigError(f"[server] listen = {settings.listen}: the address can't be had; is another daemon running?") from error
         if not port:

@@ -27,6 +27,7 @@ from signer.pipeline.engine import Engine
 from signer.pipeline.evidence import EvidenceKeeping
 from signer.pipeline.imprints import BuiltInStamps, ImprintStamper, OutsideStamps
 from signer.pipeline.outside_tsa import OutsideTimestamper
+from signer.pipeline.signer_check import SignerCheck
 from signer.pipeline.timestamping import BuiltInTimestamper
 from signer.revocation.source import StatusSource
 from signer.revocation.web import HttpWeb
@@ -90,6 +91,14 @@ def furnish(config: Config) -> Rooms:
     believing = Believing(book, engine, allow_sha1=config.revocation.allow_sha1)
     status = StatusSource(config.revocation, web, metrics, engine.utc_now)
     engine.archive = ArchiveDoors(documents, status, believing.trust(TrustPurpose.VALIDATION))
+    engine.signers = SignerCheck(
+        status,
+        lambda: believing.trust(TrustPurpose.SIGNING),
+        config.revocation,
+        metrics,
+        engine.utc_now,
+        on_unknown=watch.status_unknown,
+    )
     believing.tell()
     evidence = EvidenceKeeping(engine, EvidenceArchive(journal), believing.timestamp_roots)
     time = TimeRooms(evidence, _stamps(config, authority, authorities), authorities)

@@ -27,6 +27,7 @@ from signer.server.door import Door
 from signer.server.listener import GrpcListener
 from signer.server.rooms import Rooms, furnish
 from signer.server.timestamp_http import TimestampDoor
+from signer.server.tls import TlsIdentity
 from signer.server.vitals import Vitals
 from signer.telemetry.exposition import expose
 from signer.telemetry.logs import configure_logs, get_logger
@@ -122,7 +123,9 @@ class Daemon:
 
     async def _open_doors(self, stack: AsyncExitStack) -> None:
         door = Door(self._config.server, CallerTable(self._config.clients), self._rooms.metrics)
-        listener = GrpcListener(self._config.server, door, self._rooms)
+        tls = TlsIdentity.read(self._config.server)
+        self._rooms.metrics.tls_certificate_not_after_seconds.labels(door="grpc").set(tls.not_after.timestamp())
+        listener = GrpcListener(self._config.server, door, self._rooms, tls)
         self.port = await listener.open()
         stack.push_async_callback(listener.close)
         await self._open_timestamp_door(stack)
@@ -137,7 +140,7 @@ class Daemon:
     def _vitals(self) -> Vitals:
         rooms = self._rooms
         places = {"token": [place for pool in rooms.pools.values() for place in pool.places], "document": rooms.documents.places}
-        return Vitals(rooms.metrics, places, database_path(make_url(self._config.journal.url)))
+        return Vitals(rooms.metrics, places, self._config.journal.sqlite_file)
 
     async def _say_stopped(self) -> None:
         with contextlib.suppress(JournalUnavailable):

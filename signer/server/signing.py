@@ -22,11 +22,12 @@ from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan, make_ready, with_artwork
 from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
-from signer.server import convert, convert_time
+from signer.server import convert, convert_pades, convert_time
 from signer.server.batch_stream import BatchStream
 from signer.server.document_stream import read_header
 from signer.server.door import current_visit
 from signer.server.limits import duplicate, require_answerable, require_digest_count, require_sendable, require_size
+from signer.server.open_batches import OpenBatches
 from signer.server.served import require_all_served, require_served
 from signer.v1 import plan_pb2, signing_pb2, signing_pb2_grpc
 
@@ -36,14 +37,14 @@ _T = TypeVar("_T")
 async def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPlan) -> ReadyPlan:
     """The plan of a message, checked; raises what stops the whole request."""
     profile, level = convert.profile(plan.profile), convert.level(plan.level)
-    ready = make_ready(
+    ready = await make_ready(
         engine,
         request,
         profile=profile,
         level=level,
         credential_id=convert.identifier(plan.credential_id, "plan.credential_id"),
         algorithm=convert.algorithm(plan.algorithm),
-        placement=convert.placement(plan.pades),
+        placement=convert_pades.placement(plan.pades),
         shortage=convert.shortage(plan.timestamp_shortage, level),
         evidence=convert_time.wanted_evidence(plan),
     )
@@ -53,17 +54,18 @@ async def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPla
 class SigningService(signing_pb2_grpc.SigningServiceServicer):
     """What this release serves of SigningService."""
 
-    def __init__(self, engine: Engine, evidence: EvidenceKeeping, settings: ServerSettings) -> None:
+    def __init__(self, engine: Engine, evidence: EvidenceKeeping, settings: ServerSettings, batches: OpenBatches) -> None:
         self._engine = engine
         self._evidence = evidence
         self._settings = settings
+        self._batches = batches
 
     async def SignDigests(self, request: signing_pb2.SignDigestsRequest, context: Any) -> signing_pb2.SignDigestsResponse:  # noqa: N802, ARG002
         """Signs many digests in one call."""
         visit = current_visit()
         budget = visit.request(convert.identifier(request.school_id, "school_id"), convert.identifier(request.request_id, "request_id"))
         self._check_digests(request)
-        plan = make_ready(
+        plan = await make_ready(
             self._engine,
             budget,
             profile=Profile.DIGEST,
@@ -131,7 +133,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         batch = Batch(
             self._engine, budget, work, documents_max=limits.batch_in_flight_documents, bytes_max=limits.batch_in_flight_bytes_max
         )
-        with self._engine.metrics.batches_in_progress.track_inprogress():
+        with self._batches.track(batch.tally, header.expected_documents):
             async for response in BatchStream(self._settings, batch, work, header, self._evidence).run(request_iterator):
                 yield response
 

@@ -29,6 +29,7 @@ from signer.server.document_stream import read_header
 from signer.server.door import current_visit
 from signer.server.extend_stream import ExtendStream
 from signer.server.limits import require_answer_fits, require_evidence_count, require_proof_count, require_stamp_count
+from signer.server.open_batches import OpenBatches
 from signer.timestamp.tsp import TimestampRequest
 from signer.v1 import timestamp_pb2, timestamp_pb2_grpc
 
@@ -48,8 +49,9 @@ class TimeRooms:
 class TimestampService(timestamp_pb2_grpc.TimestampServiceServicer):
     """What this release serves of TimestampService."""
 
-    def __init__(self, rooms: TimeRooms, settings: ServerSettings) -> None:
+    def __init__(self, rooms: TimeRooms, settings: ServerSettings, batches: OpenBatches) -> None:
         self._rooms = rooms
+        self._batches = batches
         self._evidence = rooms.evidence
         self._settings = settings
 
@@ -92,7 +94,7 @@ class TimestampService(timestamp_pb2_grpc.TimestampServiceServicer):
         engine, limits = self._evidence.engine, self._settings.limits
         work = ExtendingWork(engine, budget, convert.LEVELS[header.level])
         batch = Batch(engine, budget, work, documents_max=limits.batch_in_flight_documents, bytes_max=limits.batch_in_flight_bytes_max)
-        with engine.metrics.batches_in_progress.track_inprogress():
+        with self._batches.track(batch.tally, header.expected_documents):
             async for response in ExtendStream(self._settings, batch, work, header).run(request_iterator):
                 yield response
 

@@ -40,13 +40,15 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             state=token_state(pool),
             workers_ready=states.count(PlaceState.READY),
             workers_configured=len(states),
-            sessions_open=states.count(PlaceState.READY) * pool.settings.sessions,
+            sessions_open=pool.sessions_open,
+            sessions_busy=pool.sessions_busy,
             restarts=sum(place.restarts for place in pool.places),
             queue_depth=pool.queue_depth,
             credential_ids=self._engine.credentials.ids_on(pool.name),
         )
         if ready is not None:
             message.slot_id, message.label, message.serial, message.model = ready.slot, ready.label, ready.serial, ready.model
+        message.queue_age.FromNanoseconds(round(pool.queue_age_s * 1e9))
         fault = pool.fault
         if fault is not None:
             message.message = fault.message

@@ -52,6 +52,16 @@ class Watch:
         self._credentials.hold(token, fault)
         self._note(NoteKind.PIN_HELD, token, {"reason": fault.reason.value})
 
+    def status_unknown(self, credential_id: str, why: str) -> None:
+        """A credential signs although nobody can tell whether its certificate is revoked, as the policy allows."""
+        _log.warning("signing without certificate status", credential=credential_id, message=why)
+        self._note(NoteKind.STATUS_UNKNOWN, credential_id, {"message": why})
+
+    def trust_changed(self, change: str, anchor_id: str, subject: str, client: str) -> None:
+        """An operator's call changed which CAs are believed."""
+        _log.warning("trust changed", change=change, anchor=anchor_id, subject=subject, client=client)
+        self._note(NoteKind.TRUST_CHANGED, anchor_id, {"change": change, "subject": subject, "client": client})
+
     def clock_changed(self, standing: ClockStanding) -> None:
         """The built-in authority's clock came to be trusted, or ceased to be (EN 319 421 §7.12 wants it on record)."""
         detail: dict[str, str | int] = {"state": standing.state.value, "message": standing.message}
@@ -69,6 +79,9 @@ class Watch:
     def _gauge(self, name: str, pool: TokenPool) -> None:
         metrics = self._metrics
         metrics.token_queue_depth.labels(token=name).set(pool.queue_depth)
+        metrics.token_queue_oldest_seconds.labels(token=name).set(pool.queue_age_s)
+        metrics.token_sessions.labels(token=name, state="open").set(pool.sessions_open)
+        metrics.token_sessions.labels(token=name, state="busy").set(pool.sessions_busy)
         for state in PlaceState:
             metrics.token_workers.labels(token=name, state=state.value).set(sum(place.state is state for place in pool.places))
         metrics.token_pin_state.labels(token=name).set(_PIN_STATES.get(type(pool.fault), PinState.READY))

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Plat
 
 _RPC_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
 _STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_BATCH_SECONDS = (0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 class Stage(Enum):
@@ -43,6 +44,15 @@ class PreparationPath(Enum):
     COMPLETE = "complete"
 
 
+class CertificateVerdict(Enum):
+    """What the check of a certificate that is to sign came to."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+    UNFIT = "unfit"
+
+
 class PinState(IntEnum):
     """Value of `signer_token_pin_state`."""
 
@@ -66,6 +76,7 @@ _AGE_SECONDS = (60, 600, 3600, 6 * 3600, 86_400, 2 * 86_400, 7 * 86_400, 14 * 86
 _STATUS_SOURCE = ("source", "ocsp, crl")
 _TOKEN = ("token", "`[[tokens]]` name")
 _TSA = ("tsa", "`[[stamping.servers]]` name")
+_WORKER = (("kind", "token, document"), ("worker", "its name: `TOKEN#0`, `documents#1`, …"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +116,10 @@ class Metrics:
             ),
         ),
     ]
+    item_failures: Annotated[
+        Counter,
+        Spec("signer_item_failures_total", "Items that failed alone, by why.", (("reason", "ErrorInfo reason of the item"),)),
+    ]
     stage_duration_seconds: Annotated[
         Histogram,
         Spec(
@@ -115,12 +130,23 @@ class Metrics:
         ),
     ]
     token_queue_depth: Annotated[Gauge, Spec("signer_token_queue_depth", "Digests waiting for a token now.", (_TOKEN,))]
+    token_queue_oldest_seconds: Annotated[
+        Gauge, Spec("signer_token_queue_oldest_seconds", "Age of the digest that waits longest for a token; 0 when none waits.", (_TOKEN,))
+    ]
+    token_sessions: Annotated[
+        Gauge,
+        Spec(
+            "signer_token_sessions",
+            "PKCS#11 sessions of a token: open, and those of them with something to sign.",
+            (_TOKEN, ("state", "open, busy")),
+        ),
+    ]
     token_workers: Annotated[
         Gauge,
         Spec(
             "signer_token_workers",
             "Workers of a token by state; all but ready need a look when they stay.",
-            (_TOKEN, ("state", "starting, ready, healing, held, stopped")),
+            (_TOKEN, ("state", "starting, waiting, ready, healing, held, stopped")),
         ),
     ]
     worker_restarts: Annotated[
@@ -134,6 +160,16 @@ class Metrics:
                 ("cause", "timed-out, exited, … or the reason it gave"),
             ),
         ),
+    ]
+    document_workers: Annotated[
+        Gauge,
+        Spec("signer_document_workers", "Document workers by state.", (("state", "as in signer_token_workers"),)),
+    ]
+    worker_resident_memory_bytes: Annotated[
+        Gauge, Spec("signer_worker_resident_memory_bytes", "Resident memory of a worker process.", _WORKER)
+    ]
+    worker_cpu_seconds: Annotated[
+        Counter, Spec("signer_worker_cpu_seconds_total", "CPU time of a worker's processes, user and system.", _WORKER)
     ]
     token_pin_state: Annotated[
         Gauge,
@@ -155,6 +191,14 @@ class Metrics:
         Counter, Spec("signer_journal_commits_total", "Durable commits; entries over commits is the size of a group.")
     ]
     journal_entries: Annotated[Counter, Spec("signer_journal_entries_total", "Entries made durable.")]
+    journal_commit_duration_seconds: Annotated[
+        Histogram, Spec("signer_journal_commit_duration_seconds", "Of a durable commit, on the journal's thread.", (), _STAGE_SECONDS)
+    ]
+    journal_size_bytes: Annotated[Gauge, Spec("signer_journal_size_bytes", "The journal's file, its write-ahead log included.")]
+    journal_disk_bytes: Annotated[Gauge, Spec("signer_journal_disk_bytes", "The file system that holds the journal.")]
+    journal_disk_free_bytes: Annotated[
+        Gauge, Spec("signer_journal_disk_free_bytes", "What is free on it for the daemon; at 0 nothing is signed any more.")
+    ]
     tsa_requests: Annotated[
         Counter,
         Spec(
@@ -313,7 +357,54 @@ class Metrics:
         ),
     ]
     revocation_remembered: Annotated[Gauge, Spec("signer_revocation_remembered", "OCSP answers and CRLs remembered now.")]
+    certificate_checks: Annotated[
+        Counter,
+        Spec(
+            "signer_certificate_checks_total",
+            "Checks of certificates that are to sign: once a credential and window, and by CheckCertificate.",
+            (("outcome", "good, revoked, unknown (nobody could tell), unfit (usage, or no chain)"),),
+        ),
+    ]
+    signed_without_status: Annotated[
+        Counter,
+        Spec(
+            "signer_signed_without_status_total",
+            "Documents and digests let through though nobody could tell whether the signer's certificate is revoked.",
+        ),
+    ]
     batches_in_progress: Annotated[Gauge, Spec("signer_batches_in_progress", "Batches open now.")]
+    batch_documents_left: Annotated[
+        Gauge, Spec("signer_batch_documents_left", "Documents that open batches announced or sent, and that have not ended yet.")
+    ]
+    batch_duration_seconds: Annotated[
+        Histogram,
+        Spec(
+            "signer_batch_duration_seconds",
+            "From a batch's header to its summary, the client's sending and reading included.",
+            (("documents", "one; class: up to 50; school: up to 2,500; larger"),),
+            _BATCH_SECONDS,
+        ),
+    ]
+    ready: Annotated[Gauge, Spec("signer_ready", "1 when /readyz says so: what the daemon is for can be done now.")]
+    tls_certificate_not_after_seconds: Annotated[
+        Gauge,
+        Spec(
+            "signer_tls_certificate_not_after_timestamp_seconds",
+            "When a door's TLS certificate ends, seconds since 1970.",
+            (("door", "grpc, timestamp"),),
+        ),
+    ]
+    config_reload_successful: Annotated[
+        Gauge,
+        Spec("signer_config_last_reload_successful", "1 when the configuration in force is the file's as last read; 0: it was refused."),
+    ]
+    config_reload_seconds: Annotated[
+        Gauge,
+        Spec("signer_config_last_reload_success_timestamp_seconds", "When the configuration in force was read, seconds since 1970."),
+    ]
+    event_loop_delay_seconds: Annotated[
+        Gauge, Spec("signer_event_loop_delay_seconds", "How late the daemon's loop woke up when it last looked; above 0.1 it lacks CPU.")
+    ]
     build_info: Annotated[Gauge, Spec("signer_build_info", "Always 1.", (("version", "of signer"), ("python", "of the interpreter")))]
 
     @classmethod

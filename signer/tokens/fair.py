@@ -24,6 +24,10 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         return self._size
 
+    def heads(self) -> list[T]:
+        """The first item of each line: the one that waits longest is among them."""
+        return [waiting[0] for waiting in self._lines.values()]
+
     def put(self, line: str, item: T) -> None:
         """Appends item to its line; a line that was empty joins the end of the round."""
         waiting = self._lines.get(line)

@@ -84,6 +84,10 @@ class FrameInHand:
         self._owner = owner
         self._pending = {job.item.job_id: job for job in jobs}
 
+    def __len__(self) -> int:
+        """Digests without an answer."""
+        return len(self._pending)
+
     def reply(self, body: bytes) -> None:
         """Answers, as they became ready."""
         for answer in _decode_reply(body).answers:

@@ -98,6 +98,23 @@ class TokenPool:
         return len(self._queue)
 
     @property
+    def queue_age_s(self) -> float:
+        """How long the digest that was queued first has waited; 0 when none waits."""
+        now_s = asyncio.get_running_loop().time()
+        return max((now_s - job.queued_s for job in self._queue.heads()), default=0.0)
+
+    @property
+    def sessions_open(self) -> int:
+        """Sessions of the workers that are ready."""
+        return len(self._workers) * self.settings.sessions
+
+    @property
+    def sessions_busy(self) -> int:
+        """Those of them with something to sign now."""
+        in_hand = [sum(len(frame) for frame in worker.listeners if isinstance(frame, FrameInHand)) for worker in self._workers]
+        return sum(min(self.settings.sessions, digests) for digests in in_hand)
+
+    @property
     def fault(self) -> SignerError | None:
         """Why a worker last failed to start, if one has not recovered since."""
         return next((place.fault for place in self.places if place.fault is not None), None)

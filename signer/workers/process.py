@@ -114,6 +114,11 @@ class WorkerProcess(asyncio.Protocol):
         """Calls it has not finished."""
         return len(self._calls)
 
+    @property
+    def listeners(self) -> list[CallListener]:
+        """Who waits for those calls, in the order they were opened."""
+        return list(self._calls.values())
+
     @classmethod
     async def start(cls, spec: WorkerSpec, on_waiting: Callable[[SignerError], None] = lambda _error: None) -> WorkerProcess:
         """Starts the program and waits until it says READY. on_waiting: told what it waits for, each time it says so.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import urllib.request
 from pathlib import Path
 
 import grpc
@@ -49,8 +51,30 @@ def test_the_state_of_tokens_and_workers_is_told(daemon: Running) -> None:
     until(lambda: metric(port, "signer_token_workers", token="school-token", state="ready") == 2, "both workers to be ready")
     assert metric(port, "signer_token_pin_state", token="school-token") == 0
     assert metric(port, "signer_token_queue_depth", token="school-token") == 0
+    assert metric(port, "signer_token_queue_oldest_seconds", token="school-token") == 0
+    assert metric(port, "signer_token_sessions", token="school-token", state="open") == 2
+    assert metric(port, "signer_document_workers", state="ready") == 2
+    assert metric(port, "signer_worker_resident_memory_bytes", kind="token", worker="school-token#0") > 1_000_000
+    assert metric(port, "signer_worker_cpu_seconds_total", kind="document", worker="documents#0") > 0
+    assert metric(port, "signer_journal_disk_free_bytes") > 0
+    assert metric(port, "signer_tls_certificate_not_after_timestamp_seconds", door="grpc") > time.time()
     assert metric(port, "signer_build_info") == 1
     assert metric(port, "process_resident_memory_bytes") > 0
+
+
+def test_an_exemplar_leads_from_a_figure_to_the_line_of_the_access_log(school: grpc.Channel, daemon: Running) -> None:
+    """In the OpenMetrics format, which is asked for by its media type; the line then has the caller's own request_id."""
+    request_id = fresh_id()
+    sign_digests(school, {"d": bytes(32)}, request_id=request_id)
+    lines = [event for event in daemon.events() if event["event"] == "rpc" and event.get("request_id") == request_id]
+    (line,) = lines
+    assert line["code"] == "OK"
+    assert line["client"] == "school"
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{daemon.metrics_port()}/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+    )
+    with urllib.request.urlopen(asked, timeout=5) as answer:  # noqa: S310
+        assert f'# {{rpc_id="{line["rpc_id"]}"}}' in answer.read().decode()
 
 
 def test_no_label_holds_what_a_caller_sent(school: grpc.Channel, daemon: Running) -> None:
