@@ -22,6 +22,8 @@ from signer.documents.wire import (
     REPLIES,
     Call,
     Calls,
+    CheckedRecordReply,
+    CheckRecordCall,
     ExamineCall,
     ExaminedReply,
     ExtendCall,
@@ -45,6 +47,7 @@ from signer.errors import (
     leaves,
 )
 from signer.formats.pades.appearance.artwork import Artwork
+from signer.records.layout import Layout
 from signer.workers.gathering import Gathering
 from signer.workers.process import INHERITED, WorkerLost, WorkerProcess, WorkerSpec
 from signer.workers.supervisor import Place
@@ -84,6 +87,7 @@ class DocumentPool:
         *,
         processes: int,
         log_level: str,
+        layouts: tuple[Layout, ...] = (),
         on_loss: Callable[[str, str], None] = lambda _name, _cause: None,
     ) -> None:
         self._settings = settings
@@ -91,7 +95,8 @@ class DocumentPool:
         self._workers: list[WorkerProcess] = []
         self._is_feeding_soon = False
         self._tasks: list[asyncio.Task[None]] = []
-        self.places = [Place(self._spec(index, log_level), self._serve, on_loss=on_loss) for index in range(processes)]
+        start = Start(name="", memory_bytes_max=settings.memory_mib_max * _MIB, log_level=log_level, layouts=layouts)
+        self.places = [Place(self._spec(index, start), self._serve, on_loss=on_loss) for index in range(processes)]
 
     async def start(self) -> None:
         """Starts the workers; returns without waiting for them."""
@@ -122,6 +127,10 @@ class DocumentPool:
         """The update that raises a document. Raises as `prepare` returns."""
         return await self._ask_one(call, ExtendedReply)
 
+    async def check_record(self, call: CheckRecordCall) -> CheckedRecordReply:
+        """Whether a record is fit to be signed. Raises as `prepare` returns."""
+        return await self._ask_one(call, CheckedRecordReply)
+
     async def _ask_one(self, call: Call, kind: type[_R]) -> _R:
         (reply,) = await self._ask([call])
         if isinstance(reply, kind):
@@ -134,12 +143,11 @@ class DocumentPool:
         self.feed_soon()
         return await results.future
 
-    def _spec(self, index: int, log_level: str) -> WorkerSpec:
-        start = Start(name=str(index), memory_bytes_max=self._settings.memory_mib_max * _MIB, log_level=log_level)
+    def _spec(self, index: int, start: Start) -> WorkerSpec:
         return WorkerSpec(
             name=f"documents#{index}",
             module="signer.documents.worker",
-            start_body=_encode(start),
+            start_body=_encode(msgspec.structs.replace(start, name=str(index))),
             start_s_max=_START_S_MAX,
             silence_s_max=self._settings.document_s_max,
             inherit=_INHERITED,

@@ -10,14 +10,23 @@ from signer.algorithms import DigestAlgorithm
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.fast.fallback import FallbackReason
 from signer.model import FieldPlacement
+from signer.records.examination import Expectation
+from signer.records.layout import Layout
+from signer.records.order import SlotStanding
+from signer.records.problem import Finding
+from signer.records.reading import Identity
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
-    """START: the limits a worker puts on itself. memory_bytes_max: address space beyond the fresh interpreter's own."""
+    """START: the limits a worker puts on itself, and the records it will meet.
+
+    memory_bytes_max: address space beyond the fresh interpreter's own.
+    """
 
     name: str
     memory_bytes_max: int
     log_level: str
+    layouts: tuple[Layout, ...] = ()
 
 
 class PrepareCall(msgspec.Struct, frozen=True, kw_only=True, tag="prepare"):
@@ -61,7 +70,16 @@ class ExtendCall(msgspec.Struct, frozen=True, kw_only=True, tag="extend"):
     contents_bytes: int = 0
 
 
-Call: TypeAlias = PrepareCall | ExamineCall | ExtendCall
+class CheckRecordCall(msgspec.Struct, frozen=True, kw_only=True, tag="check-record"):
+    """CALL: is this record fit to be signed? An XML record, or the PDF beside it. now: ISO 8601."""
+
+    document: bytes
+    expectation: Expectation
+    trust: Trust
+    now: str
+
+
+Call: TypeAlias = PrepareCall | ExamineCall | ExtendCall | CheckRecordCall
 
 
 class Calls(msgspec.Struct, frozen=True):
@@ -119,6 +137,16 @@ class ExtendedReply(msgspec.Struct, frozen=True, kw_only=True, tag="extended"):
     document_s: float
 
 
+class CheckedRecordReply(msgspec.Struct, frozen=True, kw_only=True, tag="checked-record"):
+    """REPLY: see `records.examination.Examination`; fit when nothing was found."""
+
+    layout_id: str
+    identity: Identity
+    slots: tuple[SlotStanding, ...]
+    findings: tuple[Finding, ...]
+    document_s: float
+
+
 class RefusedReply(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
     """REPLY: that can't be done with this document. reason: of a DocumentError leaf or one of few others; any other is not believed."""
 
@@ -127,6 +155,11 @@ class RefusedReply(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
     metadata: dict[str, str]
 
 
-Reply: TypeAlias = PreparedReply | ExaminedReply | ExtendedReply
-REPLIES: dict[type, type[Reply]] = {PrepareCall: PreparedReply, ExamineCall: ExaminedReply, ExtendCall: ExtendedReply}
+Reply: TypeAlias = PreparedReply | ExaminedReply | ExtendedReply | CheckedRecordReply
+REPLIES: dict[type, type[Reply]] = {
+    PrepareCall: PreparedReply,
+    ExamineCall: ExaminedReply,
+    ExtendCall: ExtendedReply,
+    CheckRecordCall: CheckedRecordReply,
+}
 """The one kind of reply that answers a kind of call."""

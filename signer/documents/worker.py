@@ -17,10 +17,12 @@ from time import perf_counter
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from signer.documents.records import check_record
 from signer.documents.wire import (
     Call,
     Calls,
     Chain,
+    CheckRecordCall,
     ExamineCall,
     ExaminedReply,
     ExtendCall,
@@ -37,6 +39,7 @@ from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.extend import ValidationData, extend
 from signer.formats.pades.fast.fallback import FallbackReason
 from signer.formats.pades.prepare import prepare
+from signer.records.layout import Layout
 from signer.telemetry.logs import configure_logs
 from signer.validation.long_term import examine
 from signer.validation.trust import TrustAnchors
@@ -54,10 +57,10 @@ def limit_memory(bytes_max: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def answer(call: Call, artwork: Artwork | None = None) -> Reply:
+def answer(call: Call, artwork: Artwork | None = None, layouts: tuple[Layout, ...] = ()) -> Reply:
     """Does what is asked with one document; raises a leaf of DocumentError, or what `validation.long_term` refuses with.
 
-    artwork: what its visible signature shows.
+    artwork: what its visible signature shows. layouts: of records.
     """
     try:
         match call:
@@ -67,6 +70,8 @@ def answer(call: Call, artwork: Artwork | None = None) -> Reply:
                 return _examine(call)
             case ExtendCall():
                 return _extend(call)
+            case CheckRecordCall():
+                return check_record(call, layouts)
     except MemoryError as error:
         raise DocumentTooCostly("the document needs more memory than one document may use; simplify or shrink it") from error
 
@@ -139,13 +144,13 @@ def run(channel: WorkerChannel) -> None:
         calls = _decode_calls(frame.body)
         *first, last = calls.documents
         for call in first:
-            channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call, calls.artwork)))
-        channel.finish(frame.call_id, _encode(_reply(last, calls.artwork)))
+            channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call, calls.artwork, start.layouts)))
+        channel.finish(frame.call_id, _encode(_reply(last, calls.artwork, start.layouts)))
 
 
-def _reply(call: Call, artwork: Artwork | None) -> Reply | RefusedReply:
+def _reply(call: Call, artwork: Artwork | None, layouts: tuple[Layout, ...]) -> Reply | RefusedReply:
     try:
-        return answer(call, artwork)
+        return answer(call, artwork, layouts)
     except SignerError as error:
         return RefusedReply(reason=error.reason.value, message=error.message, metadata=error.metadata)
 

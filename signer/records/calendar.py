@@ -14,7 +14,7 @@ _RELEASE_BY, _LOCK, _SUPPLEMENTARY_LOCK = (5, 30), (6, 30), (8, 15)
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """One school year's dates. school_year: its first calendar year. release_by: refuses nothing. Past a lock time, records are immutable."""
+    """One school year's dates. school_year: its first calendar year. release_by: refuses nothing. Past a lock time, nothing changes."""
 
     school_year: int
     release_by: dt.datetime

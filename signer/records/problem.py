@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from signer.errors import RecordUnfit, SignerError
+from signer.errors import RecordUnfit
 
 
 class RecordProblem(Enum):
@@ -32,15 +32,13 @@ class RecordProblem(Enum):
 class Finding:
     """One thing a record lacks.
 
-    location: an XPath without values; empty for the whole record. en, vi: what is wrong and who mends it. cause: why the document can't be
-    read, for UNREADABLE.
+    location: an XPath without values; empty for the whole record. en, vi: what is wrong, and the next step.
     """
 
     problem: RecordProblem
     en: str
     vi: str
     location: str = ""
-    cause: SignerError | None = None
 
 
 class Wording(Enum):
@@ -213,17 +211,17 @@ class Wording(Enum):
     )
 
 
-def found(wording: Wording, location: str = "", /, *, cause: SignerError | None = None, **values: object) -> Finding:
+def found(wording: Wording, location: str = "", /, **values: object) -> Finding:
     """The finding that this wording makes."""
     problem, en, vi = wording.value
-    return Finding(problem, en.format(**values), vi.format(**values), location, cause)
+    return Finding(problem, en.format(**values), vi.format(**values), location)
 
 
 def refusal(findings: tuple[Finding, ...]) -> RecordUnfit:
     """What an unfit record's signature ends with: the first finding, and how many there are."""
     first = findings[0]
     more = f" (and {len(findings) - 1} more: CheckRecords lists them)" if len(findings) > 1 else ""
-    error = RecordUnfit(f"{first.en}{more}", finding=first.problem.name, messageVi=first.vi)
+    error = RecordUnfit(f"{first.en}{more}", finding=first.problem.name)
     if first.location:
         error.metadata["location"] = first.location
     return error
