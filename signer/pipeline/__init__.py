@@ -1,7 +1,7 @@
 """The path of a document, written once, in order. The only room that knows the order.
 
  1. same ids before?      a stored outcome is returned, a parked one completed; other content is refused     `document`
- 2. credential usable?    certificate valid now, algorithm fits the key; above B-T: not revoked               `plan`, `raising`
+ 2. credential usable?    certificate valid now, algorithm fits the key; meant for it, believed, not revoked  `plan`, `signer_check`
  3. prepare               where documents must be parsed, a worker answers; we check it                       `forms`
  4. digest                of what the profile signs: what the key will sign                                   `forms`
  5. intent, durable       from here the key may be used; ids that were taken for new and are not: back to 1    `key_use`

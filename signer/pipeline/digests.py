@@ -106,6 +106,8 @@ async def _sign_fresh(
     results: dict[str, DigestResult | None],
 ) -> None:
     clock_s = request.clock_s
+    if engine.signers is not None:
+        await engine.signers.require(request, plan.credential, is_long_term=False, documents=len(fresh))
     intents = [_intent(request, plan, key, item) for key, item in fresh]
     used = await use_key(engine.ledger, engine.keys[plan.credential.token_name], plan.credential, request, intents)
     signing_time = engine.utc_now()

@@ -16,13 +16,13 @@ from signer.model import StageTimes
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
 from signer.pipeline.finishing import assemble_lot, raise_lot, release_lot, stamp_lot
+from signer.pipeline.forms.table import AnyPrepared
 from signer.pipeline.item import Item, SignedDocument, known, new_item, still_going, take_step, with_digests
 from signer.pipeline.key_use import use_key
 from signer.pipeline.lot import IncomingDocument, Lot
 from signer.pipeline.material import Finished, Parked, Stamped, stored_material
 from signer.pipeline.parking import complete
 from signer.pipeline.plan import VIETNAM_TIME, ReadyPlan
-from signer.pipeline.raising import require_status
 from signer.pipeline.request import Request
 from signer.pipeline.stamping import stamp_signature
 
@@ -128,10 +128,11 @@ def _replay(lot: Lot, item: Item, finished: Finished) -> None:
 
 
 async def _require_status(lot: Lot, items: Sequence[Item]) -> list[Item]:
-    """Step 2, levels above B-T: nothing is signed with a certificate that is revoked, or whose status nobody can tell."""
-    if lot.plan.level.is_long_term and items:
+    """Step 2: nothing is signed with a certificate that is not meant for it, or revoked; nor, by policy, if nobody can tell."""
+    if items and (signers := lot.engine.signers) is not None:
+        level = lot.plan.level
         try:
-            await require_status(lot.engine, lot.request, lot.plan.credential)
+            await signers.require(lot.request, lot.plan.credential, is_long_term=level.is_long_term, documents=len(items))
         except SignerError as error:
             for item in items:
                 item.result = error.copy()
@@ -180,8 +181,9 @@ def _intent(lot: Lot, item: Item) -> Intent:
 
 
 def _parked(lot: Lot, item: Item, signature: bytes) -> Parked:
+    prepared: AnyPrepared = known(item.prepared)
     return Parked(
-        prepared=known(item.prepared),
+        prepared=prepared,
         signer=lot.signer,
         signature=signature,
         signing_time=lot.signing_time,

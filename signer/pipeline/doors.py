@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,8 +40,11 @@ class Raiser(Protocol):
 class StatusDoor(Protocol):
     """Whoever knows whether certificates are revoked."""
 
-    async def answer(self, question: Question, deadline_s: float) -> Answer:
-        """A verified "not revoked", or why there is none (`revocation.StatusSource`). deadline_s: on the loop's clock."""
+    async def answer(self, question: Question, deadline_s: float, *, fresh: bool = False) -> Answer:
+        """A verified "not revoked", or why there is none (`revocation.StatusSource`). deadline_s: on the loop's clock.
+
+        fresh: nothing remembered is answered.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +72,11 @@ class KeyDoor(Protocol):
         line: str,
         check: Callable[[], None],
         kept: KeptKey | None = None,
+        give_up_s: float = math.inf,
     ) -> asyncio.Future[list[TokenSignature | SignerError]]:
         """Queues digests of a key, `kept` when it is one of the store; a signature or an error for each.
 
-        Raises what refuses all of them at once.
+        give_up_s: until when to wait for a token that is away, on the loop's clock. Raises what refuses all of them at once.
         """
 
 

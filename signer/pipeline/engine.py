@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from signer.documents.appearances import Appearances
-from signer.errors import InternalError, TimestampUnavailable
+from signer.errors import InternalError, TimestampUnavailable, TokenUnavailable
 from signer.model import SignatureKey
 from signer.pipeline.doors import ArchiveDoors, KeyDoor, Ledger, Preparer, Timestamper
 from signer.pipeline.forms.templates import Templates
+from signer.pipeline.kept import KeptCredentials
+from signer.pipeline.signer_check import SignerCheck
 from signer.telemetry.metrics import Metrics
 from signer.tokens.credentials import CredentialTable
 
@@ -24,7 +26,8 @@ _T = TypeVar("_T")
 class Engine:
     """Everything the path needs. utc_now: the injected wall clock, aware. Owned by the event loop.
 
-    patience_s: how long a signature goes on asking for its timestamp, when its caller does not want it parked.
+    patience_s: how long a signature goes on asking for its timestamp, when its caller does not want it parked. signers: None looks at no
+    signer's certificate beyond its dates.
     """
 
     ledger: Ledger
@@ -37,9 +40,25 @@ class Engine:
     patience_s: float = 60.0
     archive: ArchiveDoors | None = None
     appearances: Appearances | None = None
+    signers: SignerCheck | None = None
+    kept: KeptCredentials | None = None
     templates: Templates = field(default_factory=Templates)
     _running: dict[SignatureKey, asyncio.Event] = field(default_factory=dict)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def credential(self, credential_id: str, school_id: str) -> Credential:
+        """A school's credential, of the configuration or of the store; an empty school_id means the appliance's own.
+
+        Raises what `CredentialTable.resolve` raises; TokenUnavailable as well for a kept one whose token is no longer configured.
+        """
+        if self.kept is None or self.credentials.is_configured(credential_id):
+            return self.credentials.resolve(credential_id, school_id)
+        found = await self.kept.find(credential_id)
+        if found is None or found.school_id != school_id:
+            return self.credentials.resolve(credential_id, school_id)
+        if found.token_name not in self.keys:
+            raise TokenUnavailable(f"credential {credential_id} needs token {found.token_name}, which is no longer configured")
+        return found
 
     def require_timestamper(self) -> Timestamper:
         """Who timestamps; TimestampUnavailable when the configuration names nobody."""

@@ -30,31 +30,15 @@ from signer.documents.wire import Chain, ExamineCall, ExaminedReply, ExtendCall,
 from signer.errors import InternalError
 from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check, splice
 from signer.formats.status.answer import Answer, AnswerKind
-from signer.formats.status.path import Path, find_path, verified_path
+from signer.formats.status.path import Path, verified_path
 from signer.formats.status.question import Question
-from signer.model import Credential, Level
+from signer.model import Level
 from signer.pipeline.engine import Engine
 from signer.pipeline.request import Request
 from signer.pipeline.stamping import answer_by_s, stamp_patiently
 
 _CHAINS_MAX: Final = 512
 """Signatures and timestamps of one document: more than `validation.pdf.SIGNATURES_MAX` with a timestamp each."""
-
-
-async def require_status(engine: Engine, request: Request, credential: Credential) -> None:
-    """Before a key is used for a level above B-T: the credential's certificates chain to an anchor, and none is revoked.
-
-    Raises VerificationFailed, CertificateRevoked, CertificateStatusUnavailable or DeadlineExceeded.
-    """
-    doors = engine.require_archive()
-    path = find_path(
-        x509.load_der_x509_certificate(credential.certificate),
-        _configured(credential.chain),
-        _configured(doors.trust.signing),
-        engine.utc_now(),
-        configured=_configured(doors.trust.intermediates),
-    )
-    await asyncio.gather(*(doors.status.answer(question, answer_by_s(request)) for question in path.questions))
 
 
 class Raising:

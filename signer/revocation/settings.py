@@ -1,19 +1,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated
 
 from pydantic import Field
 
 
+class UnknownStatus(Enum):
+    """What becomes of signatures at levels b-b and b-t while nobody can tell whether the signer's certificate is revoked."""
+
+    ALLOW = "allow"
+    """They are made; each is counted, the first of a window logged and journalled."""
+    REFUSE = "refuse"
+    """CERTIFICATE_STATUS_UNAVAILABLE."""
+
+
 @dataclass(frozen=True, slots=True)
 class RevocationSettings:
-    """`[revocation]`: how CAs are asked whether certificates are revoked. Levels B-LT and B-LTA need it.
+    """`[revocation]`: how CAs are asked whether certificates are revoked: the signer's before its key is used, all for archived documents.
 
     Asked are the addresses in certificates that chain to a CA of `[trust]` (or of `[[stamping.servers]]`, for timestamps): OCSP first,
     the CRL when OCSP can't tell. The daemon must be able to reach them over plain http.
     """
 
+    unknown_status: Annotated[
+        UnknownStatus,
+        Field(
+            description="Signing at levels b-b and b-t while nobody can tell whether the signer's certificate is revoked: `allow` signs, "
+            "counts, logs and journals it; `refuse` answers CERTIFICATE_STATUS_UNAVAILABLE, as levels above always do."
+        ),
+    ] = UnknownStatus.ALLOW
     timeout_s: Annotated[
         float, Field(gt=0, le=300, description="From connecting to an answer's last byte; then the next source is asked.")
     ] = 5.0

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
@@ -41,8 +42,10 @@ class StatusSource:
         self._turns = asyncio.Semaphore(settings.concurrency_max)
         metrics.revocation_remembered.set_function(lambda: float(len(self._answers) + len(self._crls)))
 
-    async def answer(self, question: Question, deadline_s: float) -> Answer:
+    async def answer(self, question: Question, deadline_s: float, *, fresh: bool = False) -> Answer:
         """A verified "not revoked", as of now or as fresh as the CA's answers are. deadline_s: on the loop's clock.
+
+        fresh: CAs are asked whatever is remembered; addresses that failed a moment ago are still left alone.
 
         Raises:
             CertificateRevoked: a verified answer says so.
@@ -50,11 +53,11 @@ class StatusSource:
             DeadlineExceeded: the deadline came first.
         """
         now = self._utc_now()
-        found = self._answers.get(question.key, now)
+        found = None if fresh else self._answers.get(question.key, now)
         if found is None:
             try:
                 async with asyncio.timeout_at(deadline_s):
-                    found = await self._once(question.key, self._ask(question))
+                    found = await self._once((*question.key, fresh), self._ask(question, fresh=fresh))
             except TimeoutError:
                 raise DeadlineExceeded("the deadline came before the CA's answer about a certificate; repeat with the same ids") from None
             except SignerError as shared:
@@ -77,17 +80,18 @@ class StatusSource:
             work.close()
         return await asyncio.shield(task)
 
-    async def _ask(self, question: Question) -> Answer:
+    async def _ask(self, question: Question, *, fresh: bool) -> Answer:
         said: list[str] = []
         for kind, url in _sources(question):
             try:
-                answer = await (self._ask_ocsp(url, question) if kind is AnswerKind.OCSP else self._ask_crl(url, question))
+                answer = await (self._ask_ocsp(url, question) if kind is AnswerKind.OCSP else self._ask_crl(url, question, fresh=fresh))
             except CertificateRevoked:
                 self._count(kind, _REVOKED)
                 raise
             except (AnswerRefused, FetchFailed, _LeftAlone) as failed:
                 said.append(f"{kind.value} {url}: {failed.text}")
                 continue
+            answer = replace(answer, source=f"{kind.value}:{url}")
             self._count(kind, _GOOD)
             self._answers.put(question.key, answer, self._forget_at(answer.good_until))
             return answer
@@ -104,9 +108,9 @@ class StatusSource:
         with self._refusing(AnswerKind.OCSP, (url, *question.key)):
             return ocsp.judge(encoded, question, self._terms())
 
-    async def _ask_crl(self, url: str, question: Question) -> Answer:
+    async def _ask_crl(self, url: str, question: Question, *, fresh: bool) -> Answer:
         key = (url, question.key[1])
-        known = self._crls.get(key, self._utc_now())
+        known = None if fresh else self._crls.get(key, self._utc_now())
         if known is not None:
             return crl.judge(known, question, self._terms())
         self._require_not_left_alone(AnswerKind.CRL, key)

@@ -30,6 +30,8 @@ class Believing:
         """Tells every room."""
         engine, book = self._engine, self.book
         engine.archive = replace(engine.require_archive(), trust=self.trust(TrustPurpose.VALIDATION))
+        if engine.signers is not None:
+            engine.signers.forget()
         engine.credentials.complete_chains(Issuers(book.certificates))
 
     def trust(self, purpose: TrustPurpose) -> Trust:

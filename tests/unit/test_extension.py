@@ -75,7 +75,7 @@ class Cas:
 
     asked: list[str] = field(default_factory=list)
 
-    async def answer(self, question: Question, deadline_s: float) -> Answer:  # noqa: ARG002
+    async def answer(self, question: Question, deadline_s: float, *, fresh: bool = False) -> Answer:  # noqa: ARG002
         self.asked.append(question.serial)
         issuer = pki.root() if question.issuer == pki.root().x509 else pki.authority()
         now = datetime.now(UTC)

@@ -29,12 +29,14 @@ class Answer:
     """A verified "not revoked".
 
     encoded: OCSPResponse or CertificateList, DER, as it came. this_update: since when it holds. good_until: to when it may be relied on.
+    source: `ocsp:` or `crl:` and the address it came from; empty for one that a document held.
     """
 
     kind: AnswerKind
     encoded: bytes
     this_update: datetime
     good_until: datetime
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
