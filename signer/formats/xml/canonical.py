@@ -16,6 +16,7 @@ from lxml import etree
 from signer.errors import DocumentUnsupported, InternalError
 from signer.formats.xml.markup import escape_value, is_inherited
 from signer.formats.xml.names import XML, Canonicalization
+from signer.formats.xml.reading import Element
 from signer.formats.xml.values import Surroundings
 
 _START_TAG: Final = re.compile(rb'<([^\s>]+)((?: [^\s=>]+="[^"]*")*)>')
@@ -23,20 +24,19 @@ _ATTRIBUTE: Final = re.compile(rb' ([^\s=>]+)="([^"]*)"')
 _XML_PREFIX: Final = f"{{{XML}}}"
 
 
-def canonicalize(element: etree._Element, canonicalization: Canonicalization, *, with_comments: bool = False) -> bytes:
+def canonicalize(element: Element, canonicalization: Canonicalization, *, with_comments: bool = False) -> bytes:
     """The canonical octets of an element with all below it. DocumentUnsupported for what has no canonical form."""
     octets = _octets(element, canonicalization, with_comments=with_comments)
-    own = {name for name in element.keys() if name.startswith(_XML_PREFIX)}  # noqa: SIM118  # an element iterates over its children
-    inherited = [each for each in inherited_attributes(element.getparent(), canonicalization) if _XML_PREFIX + each[0] not in own]
+    inherited = [each for each in inherited_attributes(element.getparent(), canonicalization) if element.get(_XML_PREFIX + each[0]) is None]
     return _with_attributes(octets, element, inherited) if inherited else octets
 
 
-def canonicalize_document(root: etree._Element, canonicalization: Canonicalization, *, with_comments: bool = False) -> bytes:
+def canonicalize_document(root: Element, canonicalization: Canonicalization, *, with_comments: bool = False) -> bytes:
     """The canonical octets of a whole document, with the processing instructions around its root. Raises as `canonicalize`."""
     return _octets(root.getroottree(), canonicalization, with_comments=with_comments)
 
 
-def without(target: etree._Element | None, removed: etree._Element) -> etree._Element | None:
+def without(target: Element | None, removed: Element) -> Element | None:
     """The same element (None: the root) in a copy of its document that lacks `removed`, as the enveloped-signature transform has it.
 
     None when `removed` is the element itself.
@@ -59,13 +59,13 @@ def without(target: etree._Element | None, removed: etree._Element) -> etree._El
     return found
 
 
-def surroundings_of(element: etree._Element) -> Surroundings:
+def surroundings_of(element: Element) -> Surroundings:
     """What canonical forms of the element's children inherit."""
     namespaces = tuple((prefix or "", uri) for prefix, uri in element.nsmap.items() if uri)
     return Surroundings(namespaces, tuple(_xml_attributes(element).items()))
 
 
-def inherited_attributes(parent: etree._Element | None, canonicalization: Canonicalization) -> list[tuple[str, str]]:
+def inherited_attributes(parent: Element | None, canonicalization: Canonicalization) -> list[tuple[str, str]]:
     """Attributes of the xml namespace that a child of `parent` inherits: local name and value.
 
     Raises DocumentUnsupported where C14N 1.1 would have to join `xml:base`.
@@ -78,20 +78,20 @@ def inherited_attributes(parent: etree._Element | None, canonicalization: Canoni
     return [(name, value) for name, value in found.items() if is_inherited(name, canonicalization)]
 
 
-def _xml_attributes(element: etree._Element) -> dict[str, str]:
+def _xml_attributes(element: Element) -> dict[str, str]:
     """By local name, of the element and above it; the nearest counts."""
     found: dict[str, str] = {}
-    above: etree._Element | None = element
+    above: Element | None = element
     while above is not None:
         if above.attrib:
             for name, value in above.items():
-                if name.startswith(_XML_PREFIX):
-                    found.setdefault(name[len(_XML_PREFIX) :], value)
+                if str(name).startswith(_XML_PREFIX):
+                    found.setdefault(str(name).removeprefix(_XML_PREFIX), str(value))
         above = above.getparent()
     return found
 
 
-def _octets(node: etree._Element | etree._ElementTree, canonicalization: Canonicalization, *, with_comments: bool) -> bytes:
+def _octets(node: Element | etree._ElementTree, canonicalization: Canonicalization, *, with_comments: bool) -> bytes:
     try:
         octets: bytes = etree.tostring(
             node, method="c14n", exclusive=canonicalization.is_exclusive, with_comments=with_comments, with_tail=False
@@ -101,7 +101,7 @@ def _octets(node: etree._Element | etree._ElementTree, canonicalization: Canonic
     return octets
 
 
-def _with_attributes(octets: bytes, element: etree._Element, inherited: list[tuple[str, str]]) -> bytes:
+def _with_attributes(octets: bytes, element: Element, inherited: list[tuple[str, str]]) -> bytes:
     tag = _START_TAG.match(octets)
     if tag is None:
         raise DocumentUnsupported("the start tag of what is signed can't be read")
@@ -119,8 +119,8 @@ def _with_attributes(octets: bytes, element: etree._Element, inherited: list[tup
     return b"<%s%s%s>%s" % (tag[1], b"".join(namespaces), b"".join(ordered), octets[tag.end() :])
 
 
-def _at(tree: etree._ElementTree, path: str) -> etree._Element:
-    found: etree._Element | None = tree.find(path)
+def _at(tree: etree._ElementTree, path: str) -> Element:
+    found: Element | None = tree.find(path)
     if found is None:
         raise InternalError("a copy of the document lacks an element that the document has")
     return found

@@ -21,4 +21,5 @@ def examine_detached(
     if not uri or uri.startswith("#"):
         raise InvalidArgument("a detached signature names what it signs by another URI than its own file's", field="uri")
     digest = hashlib.new(digest_algorithm.value, content).digest()
-    return Examined(signature_id(content, uri), canonicalization_uri, (Reference(uri, (), digest_algorithm, digest, mime_type),))
+    references = (Reference(uri, (), digest_algorithm, digest, mime_type),)
+    return Examined(signature_id("", references), canonicalization_uri, references)

@@ -14,7 +14,7 @@ from signer.formats.xml.canonical import canonicalize, canonicalize_document, su
 from signer.formats.xml.identity import object_id, signature_id
 from signer.formats.xml.names import CANONICALIZATIONS, DS, ENVELOPED_SIGNATURE, TYPE_OBJECT, Canonicalization
 from signer.formats.xml.place import place_around_root, place_inside
-from signer.formats.xml.reading import XmlDocument
+from signer.formats.xml.reading import Element, XmlDocument
 from signer.formats.xml.search import SIGNATURE, Finder, is_id, is_within
 from signer.formats.xml.values import Examined, Reference
 from signer.model import SlotRequest, XmlReference
@@ -39,13 +39,13 @@ def examine(document: XmlDocument, request: SlotRequest, *, alone: bool = True) 
     """
     _require_no_style_sheet(document)
     canonicalization(request.canonicalization, "canonicalization")
-    finder = Finder(document.root)
+    finder = Finder(document)
     place = finder.one_by_path(request.place, "place")
     if alone and any(True for _ in place.iterchildren(SIGNATURE)):
         raise FieldAlreadySigned(f"{request.place} holds a signature already; a slot takes one", place=request.place)
     _require_uncovered(finder, place)
     references = _Digester(finder, place).references(request.references)
-    id_ = finder.free_id(signature_id(document.content, request.place, *(each.uri for each in references)))
+    id_ = finder.free_id(signature_id(request.place, references))
     return Examined(id_, request.canonicalization, references, surroundings_of(place), place_inside(document, place))
 
 
@@ -58,12 +58,17 @@ def examine_enveloping(document: XmlDocument, canonicalization_uri: str, digest_
     """
     _require_no_style_sheet(document)
     method = canonicalization(canonicalization_uri, "canonicalization")
-    id_ = Finder(document.root).free_id(signature_id(document.content, TYPE_OBJECT))
-    envelope = etree.Element(f"{{{DS}}}Object", {"Id": object_id(id_)}, nsmap={"ds": DS})
-    envelope.append(deepcopy(document.root))
-    digest = hashlib.new(digest_algorithm.value, canonicalize(envelope, method)).digest()
+    digest = _digest_enveloped(document.root, "", method, digest_algorithm)
+    id_ = Finder(document).free_id(signature_id(TYPE_OBJECT, (Reference("", (), digest_algorithm, digest),)))
+    digest = _digest_enveloped(document.root, object_id(id_), method, digest_algorithm)
     reference = Reference(f"#{object_id(id_)}", (canonicalization_uri,), digest_algorithm, digest)
     return Examined(id_, canonicalization_uri, (reference,), place=place_around_root(document))
+
+
+def _digest_enveloped(root: Element, id_: str, method: Canonicalization, algorithm: DigestAlgorithm) -> bytes:
+    envelope = etree.Element(f"{{{DS}}}Object", {"Id": id_}, nsmap={"ds": DS})
+    envelope.append(deepcopy(root))
+    return hashlib.new(algorithm.value, canonicalize(envelope, method)).digest()
 
 
 def canonicalization(uri: str, field: str) -> Canonicalization:
@@ -74,7 +79,7 @@ def canonicalization(uri: str, field: str) -> Canonicalization:
     return found
 
 
-def covered_by(finder: Finder, uri: str) -> list[etree._Element] | None:
+def covered_by(finder: Finder, uri: str) -> list[Element] | None:
     """The elements that a reference's URI may mean; None when it means none here. Generous: asked what may be harmed."""
     if uri == "":
         return [finder.root]
@@ -90,7 +95,7 @@ def _require_no_style_sheet(document: XmlDocument) -> None:
         raise DocumentUnsupported("the XML names a style sheet, which decides what its readers see; send it without xml-stylesheet")
 
 
-def _require_uncovered(finder: Finder, place: etree._Element) -> None:
+def _require_uncovered(finder: Finder, place: Element) -> None:
     """Also not inside of another signature, whose own parts are signed by it in ways of its own."""
     for signature in finder.signatures():
         if is_within(place, signature):
@@ -104,7 +109,7 @@ def _require_uncovered(finder: Finder, place: etree._Element) -> None:
 class _Digester:
     """Digests references, each canonical form once."""
 
-    def __init__(self, finder: Finder, place: etree._Element) -> None:
+    def __init__(self, finder: Finder, place: Element) -> None:
         self._finder = finder
         self._place = place
         self._octets: dict[tuple[str, Canonicalization], bytes] = {}
@@ -127,7 +132,7 @@ class _Digester:
         digest = hashlib.new(algorithm.value, self._canonical(wanted.uri, element, method)).digest()
         return Reference(wanted.uri, wanted.transforms, algorithm, digest)
 
-    def _element(self, wanted: XmlReference) -> etree._Element:
+    def _element(self, wanted: XmlReference) -> Element:
         if not wanted.uri:
             return self._finder.root
         value = wanted.uri[1:]
@@ -140,7 +145,7 @@ class _Digester:
             raise DocumentUnsupported(f"{wanted.target} is not the one element with the Id {value!r}", id=value)
         return target
 
-    def _canonical(self, uri: str, element: etree._Element, method: Canonicalization) -> bytes:
+    def _canonical(self, uri: str, element: Element, method: Canonicalization) -> bytes:
         if (uri, method) not in self._octets:
             self._octets[uri, method] = canonicalize(element, method) if uri else canonicalize_document(element, method)
         return self._octets[uri, method]

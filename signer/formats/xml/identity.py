@@ -1,20 +1,23 @@
-"""Ids of a signature and of its parts: the same for the same document and place, others for others, so that copies can be merged."""
+"""Ids of a signature and of its parts: the same for the same data and place, others for others, so that signed copies can be merged."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Final
+
+from signer.formats.xml.values import Reference
 
 _DIGITS: Final = 16
 _SHAPE: Final = re.compile(r"S-[0-9a-f]{16}x*")
 
 
-def signature_id(content: bytes, *what: str) -> str:
-    """An Id from the document and from what is signed where."""
-    state = hashlib.sha256(content)
-    for each in what:
-        state.update(b"\0" + each.encode())
+def signature_id(place: str, references: Iterable[Reference]) -> str:
+    """An Id from what is signed and where."""
+    state = hashlib.sha256(place.encode())
+    for each in references:
+        state.update(b"\0%s\0%s" % (each.uri.encode(), each.digest))
     return f"S-{state.hexdigest()[:_DIGITS]}"
 
 

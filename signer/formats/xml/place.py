@@ -14,15 +14,16 @@ from typing import Final
 from lxml import etree
 
 from signer.errors import InternalError
-from signer.formats.xml.reading import XmlDocument
+from signer.formats.xml.reading import Element, XmlDocument
 from signer.formats.xml.values import Place
 
 _HIDING: Final = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
 _DECLARATION: Final = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml\s[^>]*\?>")
+_AFTER_NAME: Final = frozenset(b" \t\r\n/>")
 _TAG_END: Final = re.compile(rb"""(?:[^<>"']|"[^"]*"|'[^']*')*>""")
 
 
-def place_inside(document: XmlDocument, element: etree._Element) -> Place:
+def place_inside(document: XmlDocument, element: Element) -> Place:
     """Where a last child of the element is inserted."""
     markup = _markup(document.content)
     name = _qualified_name(element)
@@ -50,20 +51,25 @@ def _markup(content: bytes) -> bytes:
     return _HIDING.sub(lambda found: b" " * len(found[0]), content)
 
 
-def _start(document: XmlDocument, markup: bytes, element: etree._Element, name: str) -> int:
+def _start(document: XmlDocument, markup: bytes, element: Element, name: str) -> int:
     """Of the element's start tag: the first, the second, … of that name."""
-    alike = (each for each in document.root.iter(f"{{*}}{etree.QName(element).localname}") if each.prefix == element.prefix)
-    starts = _tags(name)[0].finditer(markup)
-    for each, start in zip(alike, starts, strict=False):
+    opening, start = b"<" + name.encode(), 0
+    for each in document.root.iter(f"{{*}}{etree.QName(element).localname}"):
+        if each.prefix != element.prefix:
+            continue
+        start = markup.index(opening, start)
+        while markup[start + len(opening)] not in _AFTER_NAME:
+            start = markup.index(opening, start + 1)
         if each is element:
-            return start.start()
+            return start
+        start += 1
     raise InternalError("an element of the tree has no start tag in the document")
 
 
 def _end_tag(markup: bytes, name: str, after: int) -> int:
     """Of the end tag that closes what was opened before `after`."""
     depth = 1
-    for found in _tags(name)[1].finditer(markup, after):
+    for found in _tags(name).finditer(markup, after):
         if found[0].startswith(b"</"):
             depth -= 1
             if depth == 0:
@@ -74,15 +80,11 @@ def _end_tag(markup: bytes, name: str, after: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _tags(name: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    """Start tags of a name up to the name, and whole start and end tags of it."""
-    escaped = re.escape(name.encode())
-    return (
-        re.compile(rb"<%s(?=[\s/>])" % escaped),
-        re.compile(rb"""</?%s(?=[\s/>])(?:[^<>"']|"[^"]*"|'[^']*')*>""" % escaped),
-    )
+def _tags(name: str) -> re.Pattern[bytes]:
+    """Start and end tags of a name."""
+    return re.compile(rb"""</?%s(?=[\s/>])(?:[^<>"']|"[^"]*"|'[^']*')*>""" % re.escape(name.encode()))
 
 
-def _qualified_name(element: etree._Element) -> str:
+def _qualified_name(element: Element) -> str:
     local = etree.QName(element).localname
     return f"{element.prefix}:{local}" if element.prefix else local

@@ -20,6 +20,8 @@ from lxml import etree
 
 from signer.errors import DocumentDamaged, DocumentEmpty, DocumentError, DocumentTooCostly, DocumentUnsupported
 
+Element = etree._Element  # noqa: SLF001 - lxml names the type of its elements nowhere else
+
 MARKUP_MAX: Final = 1_000_000
 ATTRIBUTES_MAX: Final = 1_000_000
 
@@ -35,6 +37,7 @@ _DECLARED: Final = re.compile(rb"<\?xml\s")
 _LIMITS: Final = frozenset(
     {etree.ErrorTypes.ERR_RESOURCE_LIMIT, etree.ErrorTypes.ERR_COMMENT_NOT_FINISHED, etree.ErrorTypes.ERR_NAME_TOO_LONG}
 )
+_PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, collect_ids=False)
 _TOO_BIG: Final = re.compile(r"too (?:big|long)|depth")
 
 
@@ -43,7 +46,7 @@ class XmlDocument:
     """content: as it came. root: parsed, to be left as it is. has_style_sheet: it names one."""
 
     content: bytes
-    root: etree._Element
+    root: Element
     has_style_sheet: bool = False
 
 
@@ -91,16 +94,17 @@ def _check_declaration(content: bytes, at: int) -> int:
 
 
 def _check_amount(content: bytes) -> None:
+    if len(content) <= min(MARKUP_MAX, ATTRIBUTES_MAX):
+        return
     if content.count(b"<") > MARKUP_MAX:
         raise DocumentTooCostly(f"the XML has more than {MARKUP_MAX:,} tags; send it in parts", limit=MARKUP_MAX)
     if content.count(b"=") > ATTRIBUTES_MAX:
         raise DocumentTooCostly(f"the XML has more than {ATTRIBUTES_MAX:,} attributes; send it in parts", limit=ATTRIBUTES_MAX)
 
 
-def _parse(content: bytes) -> etree._Element:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, collect_ids=False)
+def _parse(content: bytes) -> Element:
     try:
-        root: etree._Element = etree.fromstring(content, parser)
+        root: Element = etree.fromstring(content, _PARSER)
     except etree.XMLSyntaxError as error:
         raise _refusal(error) from error
     except MemoryError as error:
@@ -112,7 +116,8 @@ def _parse(content: bytes) -> etree._Element:
 
 def _refusal(error: etree.XMLSyntaxError) -> DocumentError:
     """The parser's message may quote the document, so only its kind and its line are told."""
-    if error.code in _LIMITS and _TOO_BIG.search(error.msg or ""):
+    code: int = error.code  # type: ignore[attr-defined]  # lxml's stubs lack it
+    if code in _LIMITS and _TOO_BIG.search(error.msg or ""):
         return DocumentTooCostly(
             "the XML is nested too deeply, or a text, name or comment in it is too long; export it again from its source"
         )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Final, cast
 
 from lxml import etree
 
 from signer.errors import DocumentUnsupported, InvalidArgument
 from signer.formats.xml.names import DS, XML
+from signer.formats.xml.reading import Element, XmlDocument
 
 ID_NAMES: Final = ("Id", "ID", "id", f"{{{XML}}}id")
 """What implementations take for an Id. An element is found by any of them, and so the value must be the only one over all of them."""
@@ -27,25 +27,29 @@ _WITH_VALUE: Final = etree.XPath("//*[@*=$value]", smart_strings=False)
 SIGNATURE: Final = f"{{{DS}}}Signature"
 
 
-@dataclass(frozen=True)
 class Finder:
-    """Looks into one document. root: of a tree that is left as it is."""
+    """Looks into one document."""
 
-    root: etree._Element
+    def __init__(self, document: XmlDocument) -> None:
+        self.root = document.root
+        self._content = document.content
 
     @cached_property
-    def values(self) -> list[str]:
+    def _values(self) -> list[str]:
         """The value of every attribute."""
-        found: list[str] = _ALL_VALUES(self.root)
-        return found
+        return cast("list[str]", _ALL_VALUES(self.root))
 
-    def by_path(self, path: str, field: str) -> list[etree._Element]:
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether names and digits in attributes are written as themselves: no character reference is anywhere."""
+        return b"&#" not in self._content
+
+    def by_path(self, path: str, field: str) -> list[Element]:
         """The elements on a location path; its prefixes are the root's. InvalidArgument, naming `field`, for any other XPath."""
         namespaces = tuple(sorted((prefix, uri) for prefix, uri in self.root.nsmap.items() if prefix and uri))
-        found: list[etree._Element] = _compiled(path, namespaces, field)(self.root)
-        return found
+        return cast("list[Element]", _compiled(path, namespaces, field)(self.root))
 
-    def one_by_path(self, path: str, field: str) -> etree._Element:
+    def one_by_path(self, path: str, field: str) -> Element:
         """The one element on a location path. DocumentUnsupported when there is none, or more."""
         found = self.by_path(path, field)
         if len(found) != 1:
@@ -53,11 +57,12 @@ class Finder:
             raise DocumentUnsupported(f"the XML {problem} at {path}; name one that is there once", path=path)
         return found[0]
 
-    def by_id(self, value: str) -> list[etree._Element]:
+    def by_id(self, value: str) -> list[Element]:
         """Every element with that Id, whatever the attribute is called."""
-        return [each for each in _WITH_VALUE(self.root, value=value) if any(each.get(name) == value for name in ID_NAMES)]
+        found = cast("list[Element]", _WITH_VALUE(self.root, value=value))
+        return [each for each in found if any(each.get(name) == value for name in ID_NAMES)]
 
-    def one_by_id(self, value: str) -> etree._Element:
+    def one_by_id(self, value: str) -> Element:
         """The one element with that Id. DocumentUnsupported when there is none, or more: verifiers would differ about which is meant."""
         found = self.by_id(value)
         if len(found) != 1:
@@ -65,20 +70,27 @@ class Finder:
             raise DocumentUnsupported(f"{problem} the Id {value!r} that is referenced; it must be there once", id=value)
         return found[0]
 
-    def has_id(self, element: etree._Element, value: str) -> bool:
+    def has_id(self, element: Element, value: str) -> bool:
         """Whether it is the one element with that Id."""
-        if self.values.count(value) == 1:
+        if self._count(value) == 1:
             return any(element.get(name) == value for name in ID_NAMES)
         found = self.by_id(value)
         return len(found) == 1 and found[0] is element
 
-    def signatures(self) -> Iterator[etree._Element]:
+    def _count(self, value: str) -> int:
+        """How many attributes have that value, or rather more. value: an Id, see `is_id`."""
+        if not self._is_plain:
+            return self._values.count(value)
+        encoded = value.encode()
+        return self._content.count(b'"%s"' % encoded) + self._content.count(b"'%s'" % encoded)
+
+    def signatures(self) -> Iterator[Element]:
         """Every ds:Signature, in document order."""
         return self.root.iter(SIGNATURE)
 
     def free_id(self, wanted: str) -> str:
-        """An Id of which no attribute's value holds a beginning."""
-        while any(wanted in value for value in self.values):
+        """An Id that no attribute's value contains: the one wanted, lengthened where need be."""
+        while wanted.encode() in self._content if self._is_plain else any(wanted in value for value in self._values):
             wanted += "x"
         return wanted
 
@@ -88,7 +100,7 @@ def is_id(value: str) -> bool:
     return _ID.fullmatch(value) is not None
 
 
-def is_within(element: etree._Element, outer: etree._Element) -> bool:
+def is_within(element: Element, outer: Element) -> bool:
     """Whether it is `outer` or stands inside of it."""
     return element is outer or any(each is outer for each in element.iterancestors())
 
