@@ -35,6 +35,12 @@ class Profile(Enum):
     XADES = "xades"
     MINISTRY_XML = "ministry-xml"
     DIGEST = "digest"
+    CADES_DIGEST = "cades-digest"
+
+    @property
+    def is_of_digest(self) -> bool:
+        """Of a document that only its digest is known of: not a profile of the contract."""
+        return self in (Profile.DIGEST, Profile.CADES_DIGEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +78,39 @@ class PageRectangle:
 
 
 @dataclass(frozen=True, slots=True)
+class TextAnchor:
+    """A place beside a text: the box's lower left corner stands dx to the right of the text's and dy above it, in points.
+
+    occurrence: which one over the document, from 1; 0: the last.
+    """
+
+    text: str
+    dx: float
+    dy: float
+    width: float
+    height: float
+    occurrence: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Appearance:
     """What a visible signature is asked to look like, and where.
 
-    lines: empty for the style's own wording. image_id: empty for the one enrolled for the credential. rectangle: None for the existing
-    field's own, or the style's place.
+    lines: empty for the style's own wording. image_id: empty for the one enrolled for the credential. rectangle or anchor, one at most:
+    None for the existing field's own place, or the style's.
     """
 
     style: AppearanceStyle
     lines: tuple[str, ...] = ()
     image_id: str = ""
     rectangle: PageRectangle | None = None
+    anchor: TextAnchor | None = None
+
+    @property
+    def size(self) -> tuple[float, float] | None:
+        """Width and height of its place, points; None where the request does not name them."""
+        place = self.rectangle or self.anchor
+        return None if place is None else (place.width, place.height)
 
 
 class DocMdp(Enum):
@@ -129,6 +157,35 @@ class FieldPlacement:
     appearance: Appearance | None = None
     doc_mdp: DocMdp | None = None
     field_lock: FieldLock | None = None
+
+
+class Packaging(Enum):
+    """How a CMS or XML signature and its data hang together; the value is its name on the command line."""
+
+    ENVELOPED = "enveloped"
+    ENVELOPING = "enveloping"
+    DETACHED = "detached"
+
+
+@dataclass(frozen=True, slots=True)
+class CadesOptions:
+    """packaging: DETACHED, or ENVELOPING (attached). content_type: a MIME type for content-hints; empty to leave them out."""
+
+    packaging: Packaging = Packaging.DETACHED
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class XadesOptions:
+    """reference_id: Id of the element to sign; empty for the document. canonicalization: algorithm URI.
+
+    placement_xpath: of the element that takes an enveloped signature as its last child; empty for the root.
+    """
+
+    packaging: Packaging = Packaging.ENVELOPED
+    reference_id: str = ""
+    placement_xpath: str = ""
+    canonicalization: str = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 
 
 class Role(Enum):
@@ -198,17 +255,6 @@ class SlotRequest:
     place: str
     references: tuple[XmlReference, ...]
     canonicalization: str
-
-
-@dataclass(frozen=True, slots=True)
-class SigningPlan:
-    """How each document of a request is signed: constant over a batch."""
-
-    profile: Profile
-    level: Level
-    credential_id: str
-    algorithm: SignatureAlgorithm
-    placement: FieldPlacement
 
 
 class ProblemKind(Enum):
@@ -286,7 +332,8 @@ class KeptKey:
 class KeptCredential:
     """A credential of the store. subject: Name for its certificate requests, DER, empty for none. certificate: DER, empty while it waits.
 
-    renews, renewed_by: ids of the credentials before and after it. usable_until: the end of the overlap of one that is renewed.
+    renews, renewed_by: ids of the credentials before and after it. usable_until: the end of the overlap, of one
+    that was renewed; of one that waits for its certificate, what the renewal asked for.
     """
 
     key: KeptKey

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,8 @@ from signer.cli.exits import ExitCode, epilog, exit_code
 from signer.cli.failure import explanation, next_step
 from signer.cli.language import Text, language_option, say
 from signer.cli.output import clean, is_json, json_option, note
-from signer.cli.sign_visible import appearance, as_text, visible_options
+from signer.cli.sign_restricting import Restrictions, restricting_options
+from signer.cli.sign_visible import Asked, appearance, as_text, visible_options
 
 if TYPE_CHECKING:
     from signer.cli.sign_files import Job
@@ -61,6 +62,7 @@ _STOPPED = Text("signer: stopped: {why}. Next: {step}", "signer: dừng: {why}. 
 @click.option("--reason", default="", metavar="TEXT", help="/Reason in the signature.")
 @click.option("--location", default="", metavar="TEXT", help="/Location in the signature.")
 @visible_options
+@restricting_options
 @click.option(
     "--shortage",
     envvar="SIGNER_SHORTAGE",
@@ -85,10 +87,6 @@ _STOPPED = Text("signer: stopped: {why}. Next: {step}", "signer: dừng: {why}. 
 @language_option
 def sign(  # noqa: PLR0917  # click passes by name
     source: Path,
-    visible_style: str | None,
-    visible_rectangle: tuple[int, float, float, float, float] | None,
-    visible_lines: tuple[str, ...],
-    visible_image: str,
     shortage: str,
     evidence: bool,
     out: Path | None,
@@ -97,7 +95,7 @@ def sign(  # noqa: PLR0917  # click passes by name
     timeout_s: float,
     connect_timeout_s: float,
     client_config: Path | None,
-    **options: str | None,
+    **options: Any,
 ) -> None:
     """Sign a PDF, or a folder of PDFs such as a class.
 
@@ -107,7 +105,8 @@ def sign(  # noqa: PLR0917  # click passes by name
     With --evidence every signed file, of earlier runs too, gets its proof in OUT-evidence, where `signer evidence verify OUT` finds it; it
     needs neither the appliance nor the other files. What has its proof keeps it.
 
-    With --visible-style the signature is shown on the page, in an existing --field or where --visible-rectangle says.
+    With --visible-style the signature is shown on the page: in an existing --field, where --visible-rectangle says, or beside a text.
+    With --certify or --lock it says what nobody may change afterwards.
 
     \b
     Examples:
@@ -122,10 +121,11 @@ def sign(  # noqa: PLR0917  # click passes by name
     from signer.cli.sign_report import Outcome, print_outcome, print_outcome_json
     from signer.cli.sign_state import RequestState
 
-    look = appearance(visible_style, visible_rectangle, visible_lines, visible_image)
+    look, restrictions = appearance(Asked.taken_from(options)), Restrictions.taken_from(options)
     values = given(client_config, **options)
     values.require("school", "credential")
     plan = {name: values.get(name, {"profile": "pades", "level": "b-t"}.get(name, "")) for name in _PLAN} | {"visible": as_text(look)}
+    plan |= restrictions.as_texts()
     layout = Layout.of(source, out)
     jobs = layout.jobs()
     with RequestState.open(layout.state_file, plan, request_id, fresh=fresh) as state:
@@ -139,7 +139,17 @@ def sign(  # noqa: PLR0917  # click passes by name
             outcome.evidence = Evidence.beside(layout.output, jobs, outcome.skipped)
         if pending or (outcome.evidence is not None and outcome.evidence.lacking):
             with values.connect(connect_timeout_s=connect_timeout_s) as client:
-                code = _sign(client, plan, pending, state, outcome, look=look, is_parking=shortage == "park", timeout_s=timeout_s)
+                code = _sign(
+                    client,
+                    plan,
+                    pending,
+                    state,
+                    outcome,
+                    look=look,
+                    restrictions=restrictions,
+                    is_parking=shortage == "park",
+                    timeout_s=timeout_s,
+                )
         else:
             code = _code(outcome)
     if is_json():
@@ -179,6 +189,7 @@ def _sign(
     outcome: Outcome,
     *,
     look: Appearance | None,
+    restrictions: Restrictions,
     is_parking: bool,
     timeout_s: float,
 ) -> ExitCode:
@@ -202,6 +213,8 @@ def _sign(
             reason=plan["reason"],
             location=plan["location"],
             appearance=look,
+            doc_mdp=restrictions.certify or None,
+            field_lock=restrictions.lock,
             park_without_timestamp=is_parking,
             evidence="sha256" if outcome.evidence is not None else None,
             timeout_s=timeout_s,

@@ -42,7 +42,7 @@ from signer.client.values import (
     TokenInfo,
 )
 from signer.errors import SignerError
-from signer.model import Appearance, AppearanceStyle, Level, PageRectangle, Profile
+from signer.model import Appearance, AppearanceStyle, DocMdp, FieldLock, Level, LockAction, PageRectangle, Profile, TextAnchor
 
 __all__ = [
     "Appearance",
@@ -50,12 +50,15 @@ __all__ = [
     "BatchEvidence",
     "CredentialInfo",
     "DigestResult",
+    "DocMdp",
     "Document",
     "DocumentResult",
     "EvidenceProof",
     "EvidenceRecord",
+    "FieldLock",
     "Finding",
     "Level",
+    "LockAction",
     "PageRectangle",
     "Phase",
     "Profile",
@@ -69,6 +72,7 @@ __all__ = [
     "SigningBatch",
     "StampedImprint",
     "Summary",
+    "TextAnchor",
     "TimeClient",
     "TimestampAuthority",
     "TokenInfo",

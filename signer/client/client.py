@@ -18,7 +18,7 @@ from signer.client.time import TimeClient
 from signer.client.unary import call_patiently
 from signer.client.values import CredentialInfo, Document, DocumentResult, Plan, SignedDigests, TokenInfo
 from signer.errors import InvalidArgument
-from signer.model import Appearance, FieldPlacement, Level, Profile
+from signer.model import Appearance, DocMdp, FieldLock, FieldPlacement, Level, Profile
 from signer.v1 import admin_pb2_grpc, admin_tokens_pb2, credential_pb2, credential_pb2_grpc, signing_pb2_grpc
 
 BATCH_TIMEOUT_S = 3600.0
@@ -67,6 +67,8 @@ class SignerClient:
         reason: str = "",
         location: str = "",
         appearance: Appearance | None = None,
+        doc_mdp: DocMdp | str | None = None,
+        field_lock: FieldLock | None = None,
         label: str = "",
         park_without_timestamp: bool = False,
         evidence: DigestAlgorithm | str | None = None,
@@ -89,6 +91,8 @@ class SignerClient:
             reason: /Reason in the signature.
             location: /Location in the signature.
             appearance: what the signature shows on the page, and where; None: it is invisible.
+            doc_mdp: certify, and allow this afterwards: `no-changes`, `fill-forms` or `annotate`. Only the first signature of a PDF can.
+            field_lock: the fields that nobody may change or sign afterwards; None: it locks none.
             label: words for the daemon's operators; no pupil's name.
             park_without_timestamp: end a document whose timestamp can't be had with TimestampPending at once; the appliance goes on asking,
                 and the same ids fetch it later. Otherwise it is waited for.
@@ -102,7 +106,8 @@ class SignerClient:
             RemoteError, AccessError, CredentialError …: the batch as a whole was refused, or the daemon can't be reached.
             DeadlineExceeded: timeout_s has passed; the same request continues.
         """
-        placement = FieldPlacement(field_name, name, reason, location, appearance)
+        certifying = None if doc_mdp is None else _choice(DocMdp, doc_mdp)
+        placement = FieldPlacement(field_name, name, reason, location, appearance, certifying, field_lock)
         plan = Plan(
             school_id,
             credential_id,
@@ -140,6 +145,8 @@ class SignerClient:
         reason: str = "",
         location: str = "",
         appearance: Appearance | None = None,
+        doc_mdp: DocMdp | str | None = None,
+        field_lock: FieldLock | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> DocumentResult:
         """Signs one document of any size, as a batch of one; the arguments are `sign_batch`'s.
@@ -159,6 +166,8 @@ class SignerClient:
             reason=reason,
             location=location,
             appearance=appearance,
+            doc_mdp=doc_mdp,
+            field_lock=field_lock,
             timeout_s=timeout_s,
         )
         return result

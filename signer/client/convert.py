@@ -12,7 +12,7 @@ from google.rpc import status_pb2
 from signer.algorithms import SignatureAlgorithm
 from signer.client.values import CredentialInfo, Finding, Plan, SignatureInfo, TokenInfo
 from signer.errors import InvalidArgument, SignerError
-from signer.model import Appearance, Level, Profile, StageTimes
+from signer.model import Appearance, DocMdp, FieldLock, Level, Profile, StageTimes
 from signer.rpc_status import from_rpc_status
 from signer.v1 import admin_tokens_pb2, common_pb2, credential_pb2, plan_pb2, signature_pb2
 
@@ -49,13 +49,27 @@ def signing_plan(plan: Plan) -> plan_pb2.SigningPlan:
                 reason=placement.reason,
                 location=placement.location,
                 appearance=None if placement.appearance is None else _appearance(placement.appearance),
+                doc_mdp=_doc_mdp(placement.doc_mdp),
+                field_lock=_field_lock(placement.field_lock),
+                locked_fields=placement.field_lock.fields if placement.field_lock else (),
             )
         )
     return message
 
 
+def _doc_mdp(wanted: DocMdp | None) -> plan_pb2.DocMdp.ValueType:
+    return plan_pb2.DocMdp.Value(f"DOC_MDP_{wanted.name if wanted else 'UNSPECIFIED'}")
+
+
+def _field_lock(wanted: FieldLock | None) -> plan_pb2.FieldLock.ValueType:
+    return plan_pb2.FieldLock.Value(f"FIELD_LOCK_{wanted.action.name if wanted else 'UNSPECIFIED'}")
+
+
 def _appearance(wanted: Appearance) -> plan_pb2.Appearance:
-    place = wanted.rectangle
+    """InvalidArgument for two places, of which the message can carry one."""
+    place, anchor = wanted.rectangle, wanted.anchor
+    if place is not None and anchor is not None:
+        raise InvalidArgument("a visible signature has one place: give a rectangle or an anchor", field="plan.pades.appearance.anchor")
     return plan_pb2.Appearance(
         style=plan_pb2.AppearanceStyle.Value(f"APPEARANCE_STYLE_{wanted.style.name}"),
         image_id=wanted.image_id,
@@ -63,6 +77,11 @@ def _appearance(wanted: Appearance) -> plan_pb2.Appearance:
         rectangle=None
         if place is None
         else plan_pb2.PageRectangle(page=place.page, x=place.x, y=place.y, width=place.width, height=place.height),
+        anchor=None
+        if anchor is None
+        else plan_pb2.TextAnchor(
+            text=anchor.text, occurrence=anchor.occurrence, dx=anchor.dx, dy=anchor.dy, width=anchor.width, height=anchor.height
+        ),
     )
 
 

@@ -77,9 +77,7 @@ class Appearances:
         lines = checked(wanted.lines)
         if not lines and not wanted.style.takes_image:
             lines = checked(own_wording(wanted.style, _common_name(credential), moment))
-        rectangle = wanted.rectangle
-        size = None if rectangle is None else (rectangle.width, rectangle.height)
-        return _Recipe(wanted.style, lines, self._image(wanted, credential, school_id), size)
+        return _Recipe(wanted.style, lines, self._image(wanted, credential, school_id), wanted.size)
 
     def _image(self, wanted: Appearance, credential: Credential, school_id: str) -> ImageSettings | None:
         """The image to show; another school's is as unknown as one that is not there."""

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta, timezone
 from enum import Enum
+from typing import TypeAlias
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.errors import InternalError, NotServedYet
 from signer.formats.pades.appearance.artwork import Artwork
-from signer.model import Appearance, Credential, FieldPlacement, Level, Profile
+from signer.model import Appearance, CadesOptions, Credential, FieldPlacement, Level, PageRectangle, Profile, TextAnchor
 from signer.pipeline.engine import Engine
 from signer.pipeline.request import Request
 
 VIETNAM_TIME = timezone(timedelta(hours=7))
 """What /M shows people; the country has one zone without summer time."""
+FormOptions: TypeAlias = CadesOptions
 _SERVED = {
     (Profile.PADES, Level.B_B),
     (Profile.PADES, Level.B_T),
     (Profile.PADES, Level.B_LT),
     (Profile.PADES, Level.B_LTA),
+    (Profile.CADES, Level.B_B),
+    (Profile.CADES, Level.B_T),
+    (Profile.CADES_DIGEST, Level.B_B),
+    (Profile.CADES_DIGEST, Level.B_T),
     (Profile.DIGEST, Level.B_B),
 }
 
@@ -40,8 +46,9 @@ class Shortage(Enum):
 class ReadyPlan:
     """What is the same for all items of a request.
 
-    certificate_serial: lower-case hex. shortage: for levels above B-B. evidence: digest of the evidence record to make over a batch; None
-    for none. artwork: what the placement's appearance shows. These three are no part of what makes two requests the same.
+    placement: of PAdES. options: of another profile that has some; None for its defaults. certificate_serial: lower-case hex. shortage: for
+    levels above B-B. evidence: digest of the evidence record to make over a batch; None for none. artwork: what the placement's appearance
+    shows. These three are no part of what makes two requests the same.
     """
 
     profile: Profile
@@ -53,6 +60,7 @@ class ReadyPlan:
     shortage: Shortage = Shortage.FAIL
     evidence: DigestAlgorithm | None = None
     artwork: Artwork | None = None
+    options: FormOptions | None = None
 
     @property
     def name(self) -> str:
@@ -60,7 +68,7 @@ class ReadyPlan:
         return f"{self.profile.value}/{self.level.value}"
 
 
-def make_ready(
+async def make_ready(
     engine: Engine,
     request: Request,
     *,
@@ -71,20 +79,21 @@ def make_ready(
     placement: FieldPlacement,
     shortage: Shortage = Shortage.FAIL,
     evidence: DigestAlgorithm | None = None,
+    options: FormOptions | None = None,
 ) -> ReadyPlan:
     """Checks everything about a request that can be checked before its first document.
 
-    Raises CredentialNotFound, TokenUnavailable, CertificateExpired, CertificateNotYetValid, CertificateUnusable, AlgorithmUnsupported,
+    Raises CredentialNotFound, TokenUnavailable, StateRefused, CertificateExpired, CertificateNotYetValid, CertificateUnusable, AlgorithmUnsupported,
     TimestampUnavailable or NotServedYet. No key was used.
     """
     if (profile, level) not in _SERVED:
         raise NotServedYet(f"profile {profile.value} at level {level.value} is not served by this release")
-    credential = engine.credentials.resolve(credential_id, request.school_id)
+    credential = await engine.credential(credential_id, request.school_id)
     validity = engine.credentials.require_usable(credential, engine.utc_now())
     chosen = engine.credentials.choose_algorithm(credential, algorithm)
     if level is not Level.B_B:
         engine.require_timestamper()
-    return ReadyPlan(profile, level, credential, chosen, placement, validity.serial, shortage, evidence)
+    return ReadyPlan(profile, level, credential, chosen, placement, validity.serial, shortage, evidence, options=options)
 
 
 async def with_artwork(engine: Engine, request: Request, plan: ReadyPlan) -> ReadyPlan:
@@ -116,6 +125,8 @@ def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: byte
         placement.reason,
         placement.location,
         *_asked_look(placement.appearance),
+        *_asked_restrictions(placement),
+        *_asked_options(plan.options),
     )
     digest = hashlib.sha256(content_sha256)
     for part in parts:
@@ -124,10 +135,36 @@ def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: byte
     return digest.digest()
 
 
+def _asked_options(options: FormOptions | None) -> tuple[str, ...]:
+    if options is None:
+        return ()
+    values = (getattr(options, each.name) for each in fields(options))
+    return (type(options).__name__, *(value.value if isinstance(value, Enum) else str(value) for value in values))
+
+
 def _asked_look(appearance: Appearance | None) -> tuple[str, ...]:
     """Nothing for an invisible signature, so that those of earlier releases stay the same."""
     if appearance is None:
         return ()
-    place = appearance.rectangle
-    where = () if place is None else (str(place.page), *(repr(float(each)) for each in (place.x, place.y, place.width, place.height)))
-    return (appearance.style.value, appearance.image_id, str(len(appearance.lines)), *appearance.lines, *where)
+    return (appearance.style.value, appearance.image_id, str(len(appearance.lines)), *appearance.lines, *_asked_place(appearance))
+
+
+def _asked_place(appearance: Appearance) -> tuple[str, ...]:
+    match appearance:
+        case Appearance(rectangle=PageRectangle(page, x, y, width, height)):
+            return (str(page), *_numbers(x, y, width, height))
+        case Appearance(anchor=TextAnchor(text, dx, dy, width, height, occurrence)):
+            return ("anchor", text, str(occurrence), *_numbers(dx, dy, width, height))
+        case _:
+            return ()
+
+
+def _numbers(*values: float) -> tuple[str, ...]:
+    return tuple(repr(float(value)) for value in values)
+
+
+def _asked_restrictions(placement: FieldPlacement) -> tuple[str, ...]:
+    """Nothing for a signature that allows everything afterwards, as above."""
+    lock = placement.field_lock
+    certifies = () if placement.doc_mdp is None else ("doc-mdp", placement.doc_mdp.value)
+    return certifies if lock is None else (*certifies, "lock", lock.action.value, *sorted(lock.fields))

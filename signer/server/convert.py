@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import InvalidArgument
-from signer.model import Appearance, AppearanceStyle, FieldPlacement, Level, PageRectangle, Profile, StageTimes
+from signer.model import Level, Profile, StageTimes
 from signer.pipeline.item import SignedDocument
 from signer.pipeline.material import Finished
 from signer.pipeline.plan import ReadyPlan, Shortage
@@ -22,17 +22,11 @@ from signer.v1 import common_pb2, plan_pb2, signature_pb2
 
 IDENTIFIER_MAX = 128
 _IDENTIFIER = re.compile(rf"[A-Za-z0-9._:@/-]{{1,{IDENTIFIER_MAX}}}")
-_TEXT_MAX = 256
 _FIELD_NAME_BYTES_MAX = 127
 _FILE_NAME_BYTES_MAX = 255
 _LABEL_MAX = 100
 _SHA256_BYTES = 32
 _NANOSECONDS = 1_000_000_000
-_DEFAULT_FIELD = "Signature"
-_APPEARANCE = "plan.pades.appearance"
-_COORDINATE_PT_MAX = 14_400.0
-"""Readers show no larger pages (ISO 32000-2 annex C)."""
-_SIDE_PT_MIN = 1.0
 
 ALGORITHMS: dict[int, SignatureAlgorithm] = {
     common_pb2.SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{algorithm.name}"): algorithm for algorithm in SignatureAlgorithm
@@ -41,10 +35,11 @@ ALGORITHM_NUMBERS: dict[SignatureAlgorithm, Any] = {algorithm: number for number
 LEVELS: dict[int, Level] = {common_pb2.Level.Value(f"LEVEL_{level.name}"): level for level in Level}
 LEVEL_NUMBERS: dict[Level, Any] = {level: number for number, level in LEVELS.items()}
 PROFILES: dict[int, Profile] = {
-    common_pb2.Profile.Value(f"PROFILE_{profile.name}"): profile for profile in Profile if profile is not Profile.DIGEST
+    common_pb2.Profile.Value(f"PROFILE_{profile.name}"): profile for profile in Profile if not profile.is_of_digest
 }
-STYLES: dict[int, AppearanceStyle] = {plan_pb2.AppearanceStyle.Value(f"APPEARANCE_STYLE_{style.name}"): style for style in AppearanceStyle}
-PROFILE_NUMBERS: dict[Profile, Any] = {profile: number for number, profile in PROFILES.items()}
+PROFILE_NUMBERS: dict[Profile, Any] = {profile: number for number, profile in PROFILES.items()} | {
+    Profile.CADES_DIGEST: common_pb2.PROFILE_CADES
+}
 
 
 def identifier(value: str, field: str) -> str:
@@ -80,7 +75,7 @@ def level(number: int) -> Level:
 def profile(number: int) -> Profile:
     """A required profile."""
     if number not in PROFILES:
-        raise InvalidArgument("plan.profile is required: PROFILE_PADES", field="plan.profile")
+        raise InvalidArgument("plan.profile is required: PROFILE_PADES, PROFILE_CADES, PROFILE_XADES or PROFILE_MINISTRY_XML", field="plan.profile")
     return PROFILES[number]
 
 
@@ -96,40 +91,6 @@ def shortage(number: int, level: Level) -> Shortage:
             field="plan.timestamp_shortage",
         )
     return Shortage.PARK
-
-
-def placement(options: plan_pb2.PadesOptions) -> FieldPlacement:
-    """Which field is filled and what its dictionary says."""
-    for name, value in (("name", options.name), ("reason", options.reason), ("location", options.location)):
-        if len(value) > _TEXT_MAX:
-            raise InvalidArgument(f"plan.pades.{name} is longer than {_TEXT_MAX} characters", field=f"plan.pades.{name}")
-    look = appearance(options.appearance) if options.HasField("appearance") else None
-    return FieldPlacement(field_name(options.field_name) or _DEFAULT_FIELD, options.name, options.reason, options.location, look)
-
-
-def appearance(message: plan_pb2.Appearance) -> Appearance:
-    """A visible signature; its text and image are looked at when it is made (`documents.appearances`)."""
-    if message.style not in STYLES:
-        raise InvalidArgument(
-            f"{_APPEARANCE}.style is required: PERSON, ORGANISATION, ANNEX or CERTIFIED_COPY", field=f"{_APPEARANCE}.style"
-        )
-    if message.image_id:
-        identifier(message.image_id, f"{_APPEARANCE}.image_id")
-    place = rectangle(message.rectangle) if message.HasField("rectangle") else None
-    return Appearance(STYLES[message.style], tuple(message.lines), message.image_id, place)
-
-
-def rectangle(message: plan_pb2.PageRectangle) -> PageRectangle:
-    """A rectangle that some page could have; whether the document's does is seen there."""
-    for name in ("x", "y", "width", "height"):
-        value = getattr(message, name)
-        low = _SIDE_PT_MIN if name in {"width", "height"} else -_COORDINATE_PT_MAX
-        if not low <= value <= _COORDINATE_PT_MAX:  # NaN is in no range
-            field = f"{_APPEARANCE}.rectangle.{name}"
-            raise InvalidArgument(f"{field} must be {low:g} to {_COORDINATE_PT_MAX:g} points", field=field)
-    if message.page == 0:
-        raise InvalidArgument("pages count from 1, or from -1 for the last", field=f"{_APPEARANCE}.rectangle.page")
-    return PageRectangle(message.page, *(round(getattr(message, name), 3) for name in ("x", "y", "width", "height")))
 
 
 def field_name(value: str) -> str:
@@ -185,7 +146,7 @@ def _fill(made: Duration, seconds: float) -> None:
 
 
 def signature_info(plan: ReadyPlan, material: Finished, field: str, source_sha256: bytes) -> signature_pb2.SignatureInfo:
-    """What was made. Of a bare digest: no profile, level or document."""
+    """What was made. Of a bare digest: no profile or level; of any digest: no document."""
     is_bare = plan.profile is Profile.DIGEST
     info = signature_pb2.SignatureInfo(
         credential_id=plan.credential.id,
@@ -195,7 +156,7 @@ def signature_info(plan: ReadyPlan, material: Finished, field: str, source_sha25
         level=common_pb2.LEVEL_UNSPECIFIED if is_bare else LEVEL_NUMBERS[plan.level],
         signing_time=_shared_timestamp(material.signing_time),
         source_sha256=source_sha256,
-        signed_sha256=b"" if is_bare else material.signed_sha256,
+        signed_sha256=b"" if plan.profile.is_of_digest else material.signed_sha256,
         field_name=field,
     )
     if material.timestamp_time is not None:

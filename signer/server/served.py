@@ -17,11 +17,14 @@ from signer.v1 import batch_pb2, plan_pb2, signing_pb2
 
 _SERVED: dict[Descriptor, frozenset[str]] = {
     plan_pb2.SigningPlan.DESCRIPTOR: frozenset(
-        {"credential_id", "profile", "level", "algorithm", "timestamp_shortage", "pades", "evidence"}
+        {"credential_id", "profile", "level", "algorithm", "timestamp_shortage", "pades", "cades", "evidence"}
     ),
     plan_pb2.EvidencePlan.DESCRIPTOR: frozenset({"create", "digest_algorithm"}),
-    plan_pb2.PadesOptions.DESCRIPTOR: frozenset({"field_name", "name", "reason", "location", "appearance"}),
-    plan_pb2.Appearance.DESCRIPTOR: frozenset({"style", "image_id", "lines", "rectangle"}),
+    plan_pb2.PadesOptions.DESCRIPTOR: frozenset(
+        {"field_name", "name", "reason", "location", "appearance", "doc_mdp", "field_lock", "locked_fields"}
+    ),
+    plan_pb2.CadesOptions.DESCRIPTOR: frozenset({"packaging", "content_type"}),
+    plan_pb2.Appearance.DESCRIPTOR: frozenset({"style", "image_id", "lines", "rectangle", "anchor"}),
     batch_pb2.BatchHeader.DESCRIPTOR: frozenset(
         {"request_id", "school_id", "plan", "expected_documents", "result_form", "progress_interval", "label", "results_in_lots"}
     ),
@@ -36,8 +39,6 @@ _SERVED: dict[Descriptor, frozenset[str]] = {
 }
 """The messages of a signing request, and the fields of each that are served."""
 
-_UNSERVED_VALUES = frozenset({"DIGEST_OUTPUT_CMS_DETACHED"})
-"""Values of served enum fields that are not; profiles and levels are the pipeline's to refuse, by their combination."""
 
 _IsSet = Callable[[Message], bool]
 
@@ -52,7 +53,7 @@ def require_served(message: Message, path: str = "") -> None:
             raise NotServedYet(f"{path}{name} is part of the contract, but not served by this release; leave it unset", field=path + name)
     for field, values in _enums(message.DESCRIPTOR):
         _require_value(message, field, values, path)
-    for inner in ("plan", "pades", "appearance", "evidence"):
+    for inner in ("plan", "pades", "cades", "appearance", "evidence"):
         if inner in message.DESCRIPTOR.fields_by_name and message.HasField(inner):
             require_served(getattr(message, inner), f"{path}{inner}.")
 
@@ -61,8 +62,6 @@ def _require_value(message: Message, field: str, values: Mapping[int, str], path
     value = getattr(message, field)
     if value not in values:
         raise InvalidArgument(f"{path}{field} {value} is not one of this contract", field=path + field)
-    if values[value] in _UNSERVED_VALUES:
-        raise NotServedYet(f"{values[value]} is part of the contract, but not served by this release", field=path + field)
 
 
 @cache

@@ -22,7 +22,7 @@ from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan, make_ready, with_artwork
 from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
-from signer.server import convert, convert_pades, convert_time
+from signer.server import convert, convert_forms, convert_pades, convert_time
 from signer.server.batch_stream import BatchStream
 from signer.server.document_stream import read_header
 from signer.server.door import current_visit
@@ -47,6 +47,7 @@ async def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPla
         placement=convert_pades.placement(plan.pades),
         shortage=convert.shortage(plan.timestamp_shortage, level),
         evidence=convert_time.wanted_evidence(plan),
+        options=convert_forms.form_options(plan, profile),
     )
     return await with_artwork(engine, request, ready)
 

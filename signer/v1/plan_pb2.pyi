@@ -259,16 +259,20 @@ class PadesOptions(_message.Message):
     location: _builtins.str
     """/Location, UTF-8, at most 256 characters; empty: left out."""
     doc_mdp: Global___DocMdp.ValueType
-    """Certification; only the first signature of a document can certify (else DOCUMENT_LOCKED)."""
+    """Certification; only the first signature of a document can certify (else DOCUMENT_LOCKED). After DOC_MDP_NO_CHANGES only validation data and
+    document timestamps may follow. After any, strict validators refuse new visible fields: certify forms whose visible fields are there.
+    """
     field_lock: Global___FieldLock.ValueType
-    """Locks fields with this signature."""
+    """Locks fields with this signature: nobody may change or sign them afterwards (else DOCUMENT_LOCKED). An existing field with another lock of its
+    own, or without one in a document that is signed already, fails the item (INVALID_ARGUMENT).
+    """
     @_builtins.property
     def appearance(self) -> Global___Appearance:
         """A visible signature; not set: invisible."""
 
     @_builtins.property
     def locked_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The fields of FIELD_LOCK_INCLUDE and FIELD_LOCK_EXCLUDE; empty otherwise."""
+        """The fields of FIELD_LOCK_INCLUDE and FIELD_LOCK_EXCLUDE by their full names, 1 to 256 of at most 256 bytes of UTF-8; empty otherwise."""
 
     def __init__(
         self,
@@ -318,7 +322,7 @@ class Appearance(_message.Message):
 
     @_builtins.property
     def anchor(self) -> Global___TextAnchor:
-        """Beside a text. Not served by this release."""
+        """Beside a text of the document."""
 
     def __init__(
         self,
@@ -379,7 +383,10 @@ Global___PageRectangle: _TypeAlias = PageRectangle  # noqa: Y015
 
 @_typing.final
 class TextAnchor(_message.Message):
-    """A place found by its text: the box's lower left corner stands at an offset from the text's. A text that is not found fails the item (DOCUMENT_UNSUPPORTED)."""
+    """A place found by its text, in each document anew: the box's lower left corner stands at an offset from the text's, the left and lower edge of its
+    letters on the line where it begins. A text that is not found, or not so often, fails the item (DOCUMENT_UNSUPPORTED), as does one in letters
+    that the PDF has no Unicode for. A box that reaches beyond its page fails it as well (INVALID_ARGUMENT).
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -390,9 +397,9 @@ class TextAnchor(_message.Message):
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Required. The text, compared after Unicode NFC normalisation and with runs of white space as one space."""
+    """Required. The text, at most 256 characters, compared after Unicode NFC normalisation and with runs of white space and line ends as one space."""
     occurrence: _builtins.int
-    """Which occurrence over the document, from 1; 0: the last."""
+    """Which occurrence over the document, from 1, at most 10,000; 0: the last."""
     dx: _builtins.float
     """Offset to the right, points."""
     dy: _builtins.float

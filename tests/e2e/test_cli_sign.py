@@ -11,11 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import MDPPerm
 
 from tests.support import pdfs
 from tests.support.daemon import OTHER_SCHOOL, SCHOOL, Running, World, running_daemon
@@ -147,12 +150,42 @@ def test_a_class_is_signed_visibly_and_another_look_is_another_request(desk: Des
         (("--visible-line", "x"), "need --visible-style"),
         (("--visible-style", "person", "--visible-rectangle", "1,2,3"), "PAGE,X,Y,WIDTH,HEIGHT"),
         (("--visible-style", "person", "--visible-rectangle", "one,2,3,4,5"), "PAGE,X,Y,WIDTH,HEIGHT"),
+        (("--visible-style", "person", "--visible-beside", "GVCN"), "--visible-offset go together"),
+        (("--visible-style", "person", "--visible-beside", "GVCN", "--visible-offset", "1,2,3"), "DX,DY,WIDTH,HEIGHT"),
+        (("--lock", "all", "--locked-field", "GVCN"), "--locked-field goes with"),
+        (("--lock", "include"), "--locked-field goes with"),
     ],
 )
 def test_visible_options_without_sense_are_refused_before_the_daemon_is_asked(options: tuple[str, ...], words: str, desk: Desk) -> None:
     desk.put_class()
     done = desk.run("sign", "1A", *options, "--server", "localhost:1")
     assert (done.returncode, words in done.stderr) == (2, True)
+
+
+def test_a_class_is_certified_locked_and_shown_beside_a_text(desk: Desk, tmp_path: Path) -> None:
+    desk.put_class()
+    look = ("--visible-style", "person", "--visible-beside", "mark 10", "--visible-occurrence", "0", "--visible-offset", "0,-75,180,70")
+    options = (
+        *look,
+        "--visible-line",
+        "Nguyễn Thị Lan",
+        "--field",
+        "GVCN",
+        "--certify",
+        "fill-forms",
+        "--lock",
+        "exclude",
+        "--locked-field",
+        "CBQL",
+    )
+    code, told = desk.sign("1A", *options)
+    assert (code, told["summary"]["signed"]) == (0, 5)
+    for path in (desk.folder / "1A-signed").glob("*.pdf"):
+        first = PdfFileReader(BytesIO(path.read_bytes())).embedded_signatures[0]
+        assert (first.docmdp_level, first.fieldmdp.fields) == (MDPPerm.FILL_FORMS, ["CBQL"])
+        assert "Nguyễn Thị Lan" in text_of(path.read_bytes(), tmp_path)
+    changed = desk.run("sign", "1A", *options[:-4])
+    assert (changed.returncode, "--lock was" in changed.stderr) == (2, True)
 
 
 def test_a_corrected_card_is_signed_anew_and_the_others_are_not(desk: Desk) -> None:

@@ -13,7 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from PIL import ImageChops
 
-from signer.errors import ConfigError, InvalidArgument, NotServedYet
+from signer.demo.pupils import generate_class
+from signer.demo.report_card import render
+from signer.errors import ConfigError, InvalidArgument
 from signer.v1 import common_pb2, plan_pb2
 from signer.validation.pdf import verify_pdf
 from signer.validation.report import Changes, Indication
@@ -207,6 +209,39 @@ def test_an_image_whose_file_is_gone_is_the_operator_s_to_mend(channel: grpc.Cha
         sign_batch(channel, {}, plan=look(style=ORGANISATION, image_id="gone", lines=[]))
 
 
-def test_a_place_found_by_its_text_is_not_served(channel: grpc.Channel) -> None:
-    with refused(NotServedYet, field="plan.pades.appearance.anchor"):
-        sign_batch(channel, {}, plan=look(rectangle=None, anchor=plan_pb2.TextAnchor(text="Hiệu trưởng")))
+def beside(text: str, **anchor: Any) -> plan_pb2.SigningPlan:
+    size = {"dx": 10, "dy": -80, "width": 180, "height": 70, "occurrence": 1}
+    return look(rectangle=None, anchor=plan_pb2.TextAnchor(text=text, **size | anchor))
+
+
+def test_each_card_shows_its_teacher_beside_a_text_and_one_without_it_fails_alone(channel: grpc.Channel, tmp_path: Path) -> None:
+    pupils = generate_class(size=3)
+    documents = {f"pupil-{number}": render(pupils, pupil) for number, pupil in enumerate(pupils.pupils)} | {"other": pdfs.report_card()}
+    answers = sign_batch(channel, documents, plan=beside("GIÁO  VIÊN CHỦ NHIỆM", occurrence=0))
+    assert answers.reasons() == {3: "DOCUMENT_UNSUPPORTED"}
+    for name, signed in answers.signed().items():
+        pages = [page for page in range(1, 5) if LINES[0] in looks.text_of(signed, tmp_path, page)]
+        assert pages == [4], name
+
+
+def test_the_same_ids_beside_another_text_are_refused(channel: grpc.Channel) -> None:
+    documents, request_id = {"d": pdfs.report_card()}, fresh_id()
+    assert sign_batch(channel, documents, plan=beside("0 0 3"), request_id=request_id).signed()
+    for other in (beside("0 0 4"), beside("0 0 3", dx=11), beside("0 0 3", occurrence=0), look()):
+        assert sign_batch(channel, documents, plan=other, request_id=request_id).reasons() == {0: "REQUEST_ID_REUSED"}
+
+
+@pytest.mark.parametrize(
+    ("anchor", "field"),
+    [
+        ({"text": " "}, "text"),
+        ({"text": "x" * 257}, "text"),
+        ({"width": 0}, "width"),
+        ({"dy": 1e9}, "dy"),
+        ({"occurrence": 10_001}, "occurrence"),
+    ],
+    ids=str,
+)
+def test_a_place_that_no_text_could_have_is_refused_by_its_field(anchor: dict[str, Any], field: str, channel: grpc.Channel) -> None:
+    with refused(InvalidArgument, field=f"plan.pades.appearance.anchor.{field}"):
+        sign_batch(channel, {}, plan=beside(**{"text": "GVCN"} | anchor))

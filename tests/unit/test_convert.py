@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import InvalidArgument, NotServedYet
 from signer.model import Level, Profile, StageTimes
-from signer.server import convert
+from signer.server import convert, convert_pades
 from signer.server.served import require_served
 from signer.v1 import batch_pb2, common_pb2, plan_pb2, signature_pb2, signing_pb2
 
@@ -81,7 +81,7 @@ def test_a_field_name_is_bounded_in_bytes_and_has_no_full_stop() -> None:
 
 
 def test_a_placement_defaults_to_a_named_field_and_keeps_its_texts() -> None:
-    placement = convert.placement(plan_pb2.PadesOptions(reason="Xác nhận"))
+    placement = convert_pades.placement(plan_pb2.PadesOptions(reason="Xác nhận"))
     assert (placement.field_name, placement.name, placement.reason, placement.location) == ("Signature", "", "Xác nhận", "")
 
 
@@ -100,13 +100,7 @@ def test_times_keep_stage_and_unit() -> None:
 UNSERVED: dict[str, Any] = {
     "record": plan_pb2.SigningPlan(record=plan_pb2.RecordPlan()),
     "cades": plan_pb2.SigningPlan(cades=plan_pb2.CadesOptions()),
-    "pades.appearance.anchor": plan_pb2.SigningPlan(
-        pades=plan_pb2.PadesOptions(appearance=plan_pb2.Appearance(anchor=plan_pb2.TextAnchor(text="x")))
-    ),
-    "pades.locked_fields": plan_pb2.SigningPlan(pades=plan_pb2.PadesOptions(locked_fields=["x"])),
-    "plan.pades.doc_mdp": batch_pb2.BatchHeader(
-        plan=plan_pb2.SigningPlan(pades=plan_pb2.PadesOptions(doc_mdp=plan_pb2.DOC_MDP_FILL_FORMS))
-    ),
+    "plan.record": batch_pb2.BatchHeader(plan=plan_pb2.SigningPlan(record=plan_pb2.RecordPlan())),
     "activation": signing_pb2.SignDigestsRequest(activation=signature_pb2.Activation()),
     "list_proof": signing_pb2.DigestItem(list_proof=signature_pb2.ListProof()),
     "approval_ids": batch_pb2.DocumentStart(approval_ids=["x"]),

@@ -6,7 +6,8 @@ Two kinds of process meet here, and the files are cut along that line:
   needs and hands over whatever it is not sure of, or on the `complete` one by pyHanko (with `reading`, `refusal` and `signable`). Nothing
   imports them at the door of this package, so that the daemon never loads a PDF parser by accident.
 
-What a visible signature shows is made beforehand, by neither path (`appearance`); both put the same objects into the update.
+What a visible signature shows is made beforehand, by neither path (`appearance`); both put the same objects into the update. Where one
+stands that was asked for beside a text is found for each document first (`anchor`).
 
 Rules of the room:
 - no byte of the original is changed or left out: the signed file is the original followed by the update;

@@ -1,4 +1,7 @@
-"""One door to both PAdES paths: the fast one where it is sure of a document, the complete one for all else."""
+"""One door to both PAdES paths: the fast one where it is sure of a document, the complete one for all else.
+
+A place beside a text is found first (`anchor`); both paths know rectangles only.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from signer.algorithms import DigestAlgorithm
 from signer.formats.pades import complete
+from signer.formats.pades.anchor import placed
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 from signer.formats.pades.fast.path import prepare_fast
@@ -48,8 +52,10 @@ def prepare(
 
     Raises:
         InvalidArgument: the placement can't be written into a PDF.
-        DocumentError: one of its leaves. Both come from the complete path alone: the fast one refuses nothing by itself.
+        DocumentError: one of its leaves. Both come from the complete path, or from the search for an anchor: the fast one refuses nothing
+            by itself.
     """
+    placement = placed(document, placement)
     try:
         update = prepare_fast(document, placement, signing_time=signing_time, contents_bytes=contents_bytes, artwork=artwork)
     except HandOver as handed_over:
