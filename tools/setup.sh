@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 demo_packages="python3 python3-venv openssl softhsm2 poppler-utils libnss3-tools fonts-liberation2 fonts-dejavu-core"
-test_packages="gcc libc6-dev curl chrony xmlsec1"  # chrony keeps the time of a machine it is installed on, in place of systemd-timesyncd
+test_packages="gcc libc6-dev curl chrony xmlsec1 prometheus prometheus-alertmanager"  # chrony keeps the time of a machine it is installed on, in place of systemd-timesyncd
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 
@@ -30,6 +30,15 @@ install_packages() {
     as_root apt-get -qq update
     # shellcheck disable=SC2086 # a list of names
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
+    stop_services $missing
+}
+
+# Tests start these programs themselves, on ports of their own: the packages' services are not for this machine.
+stop_services() {
+    [ -d /run/systemd/system ] || return 0
+    for service in "$@"; do
+        case $service in prometheus*) as_root systemctl --quiet disable --now "$service" ;; esac
+    done
 }
 
 make_environment() {
