@@ -14,8 +14,10 @@ from signer.config.problems import Problem, did_you_mean
 from signer.config.server import ServerSettings
 from signer.config.tree import Config, TrustSettings
 from signer.documents.settings import AppearanceSettings
-from signer.errors import InvalidArgument
+from signer.errors import ConfigError, InvalidArgument
 from signer.formats.pades.appearance.png import size_of
+from signer.records.layout_files import load_layouts
+from signer.records.settings import RecordSettings
 from signer.secrets import PinSource
 from signer.settings import is_loopback
 from signer.timestamp.clock.settings import GuardKind, split_server
@@ -141,6 +143,14 @@ def _check_clients(clients: tuple[ClientSettings, ...]) -> Iterator[Problem]:
         yield Problem("clients", f"certificate_sha256 {fingerprint[:16]}… is given more than once: a certificate is one client's")
 
 
+def _check_records(records: RecordSettings) -> Iterator[Problem]:
+    yield from _unique("records.schools", "id", (school.id for school in records.schools))
+    try:
+        load_layouts(records.layouts_folder)
+    except ConfigError as error:
+        yield from (Problem("records.layouts_folder", line) for line in error.message.splitlines())
+
+
 def _check_trust(trust: TrustSettings) -> Iterator[Problem]:
     for index, path in enumerate(trust.ca_files):
         yield from _file(f"trust.ca_files[{index}]", path, "correct the path")
@@ -217,6 +227,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("credentials", "tokens"), _check_credential_tokens),
     (("appearance", "credentials"), _check_appearance),
     (("clients",), _check_clients),
+    (("records",), _check_records),
     (("trust",), _check_trust),
     (("timestamp", "credentials"), _check_timestamp),
     (("timestamp",), _check_timestamp_http),

@@ -12,6 +12,7 @@ from signer.access.settings import ClientSettings
 from signer.config.server import ServerSettings
 from signer.documents.settings import AppearanceSettings, DocumentSettings
 from signer.journal.settings import JournalSettings
+from signer.records.settings import RecordSettings
 from signer.revocation.settings import RevocationSettings
 from signer.telemetry.settings import LogSettings, MetricsSettings
 from signer.timestamp.settings import StampingSettings, TimestampSettings
@@ -51,6 +52,7 @@ class Config:
     appearance: Annotated[AppearanceSettings, Field(description="What visible signatures are made of.")] = field(
         default_factory=AppearanceSettings
     )
+    records: Annotated[RecordSettings, Field(description="Report cards as the Ministry's XML.")] = field(default_factory=RecordSettings)
     tokens: Annotated[tuple[TokenSettings, ...], Field(description="The PKCS#11 tokens.")] = ()
     credentials: Annotated[tuple[CredentialSettings, ...], Field(description="The keys callers may name.")] = ()
     clients: Annotated[tuple[ClientSettings, ...], Field(description="The school software that is let in.")] = ()

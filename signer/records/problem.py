@@ -91,8 +91,8 @@ class Wording(Enum):
     )
     DUPLICATE_UUID = (
         RecordProblem.DUPLICATE_UUID,
-        "another record of this check has the same MA_TRA_CUU_UUID: each record needs one of its own",
-        "trùng MA_TRA_CUU_UUID với một học bạ khác trong lần kiểm tra này: mỗi học bạ phải có mã riêng",
+        "its MA_TRA_CUU_UUID is that of {first}, which came before: each record needs one of its own",
+        "trùng MA_TRA_CUU_UUID với {first} đã gửi trước đó: mỗi học bạ phải có mã riêng",
     )
     LAYOUT_UNKNOWN = (
         RecordProblem.LAYOUT_UNKNOWN,

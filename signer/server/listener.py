@@ -10,19 +10,22 @@ from grpc_reflection.v1alpha import reflection
 
 from signer.config.server import ServerSettings
 from signer.errors import ConfigError
+from signer.server.admin import AdminService
 from signer.server.credentials import CredentialService
 from signer.server.door import Door
 from signer.server.health import HealthWatch
 from signer.server.open_batches import OpenBatches
+from signer.server.records import RecordService
 from signer.server.rooms import Rooms
 from signer.server.signing import SigningService
 from signer.server.timestamps import TimestampService
 from signer.server.tls import TlsDoor, TlsIdentity
-from signer.server.tokens import AdminService
 from signer.server.unserved import SERVICE_NAMES, add_services
 
 _SERVED = tuple(
-    name for name in SERVICE_NAMES if name.rsplit(".", 1)[1] in ("SigningService", "CredentialService", "TimestampService", "AdminService")
+    name
+    for name in SERVICE_NAMES
+    if name.rsplit(".", 1)[1] in ("SigningService", "CredentialService", "RecordService", "TimestampService", "AdminService")
 )
 _CLOSE_GRACE_S = 5.0
 _LAST_WRITES_S = 0.5
@@ -81,7 +84,8 @@ class GrpcListener:
             SigningService(rooms.engine, rooms.time.evidence, settings, batches),
             CredentialService(rooms.engine, rooms.pools),
             TimestampService(rooms.time, settings, batches),
-            AdminService(rooms.engine, rooms.pools),
+            RecordService(rooms.records, rooms.engine, settings),
+            AdminService(rooms),
         )
         if settings.reflection:
             names = (*SERVICE_NAMES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)

@@ -20,15 +20,20 @@ from signer import __version__
 from signer.config import Config
 from signer.documents.appearances import Appearances
 from signer.documents.pool import DocumentPool
-from signer.journal import EvidenceArchive, Journal
+from signer.journal import CredentialStore, EvidenceArchive, Journal
 from signer.pipeline.authorities import Authorities
 from signer.pipeline.doors import ArchiveDoors
 from signer.pipeline.engine import Engine
 from signer.pipeline.evidence import EvidenceKeeping
 from signer.pipeline.imprints import BuiltInStamps, ImprintStamper, OutsideStamps
+from signer.pipeline.kept import KeptCredentials
+from signer.pipeline.key_life import KeyLife
 from signer.pipeline.outside_tsa import OutsideTimestamper
+from signer.pipeline.record_check import RecordRooms
 from signer.pipeline.signer_check import SignerCheck
 from signer.pipeline.timestamping import BuiltInTimestamper
+from signer.records.layout import Layout
+from signer.records.layout_files import load_layouts
 from signer.revocation.source import StatusSource
 from signer.revocation.web import HttpWeb
 from signer.server.believing import Believing
@@ -41,6 +46,7 @@ from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
 from signer.tokens.pool import TokenPool
 from signer.tokens.settings import TokenSettings
+from signer.tokens.workshop import KeyWorkshop
 from signer.trust.anchor import TrustPurpose
 from signer.trust.book import TrustBook
 
@@ -55,6 +61,8 @@ class Rooms:
     watch: Watch
     documents: DocumentPool
     pools: Mapping[str, TokenPool]
+    workshops: Mapping[str, KeyWorkshop]
+    keys: KeyLife
     engine: Engine
     tsa_client: TimestampClient
     web: HttpWeb
@@ -62,6 +70,7 @@ class Rooms:
     authority: BuiltInTimestamper | None
     clock: ClockWatch | None
     time: TimeRooms
+    records: RecordRooms
 
 
 def furnish(config: Config) -> Rooms:
@@ -73,11 +82,15 @@ def furnish(config: Config) -> Rooms:
     book = _book(config)
     credentials = CredentialTable(config.credentials, Issuers(book.certificates))
     watch = Watch(journal, metrics, credentials)
-    documents = _documents(config, watch)
+    layouts = load_layouts(config.records.layouts_folder)
+    documents = _documents(config, watch, layouts)
     pools = {token.name: _pool(config, token, watch) for token in config.tokens}
     engine = Engine(
         ledger=journal, preparer=documents, keys=pools, credentials=credentials, metrics=metrics, utc_now=lambda: datetime.now(UTC)
     )
+    engine.kept = KeptCredentials(CredentialStore(journal), credentials)
+    workshops = {token.name: _workshop(config, token, pools[token.name]) for token in config.tokens}
+    keys = KeyLife(engine, engine.kept, workshops)
     tsa_client = TimestampClient(config.stamping.servers, metrics, engine.utc_now)
     authority = clock = None
     if config.timestamp is not None:
@@ -102,7 +115,25 @@ def furnish(config: Config) -> Rooms:
     believing.tell()
     evidence = EvidenceKeeping(engine, EvidenceArchive(journal), believing.timestamp_roots)
     time = TimeRooms(evidence, _stamps(config, authority, authorities), authorities)
-    return Rooms(registry, metrics, journal, watch, documents, pools, engine, tsa_client, web, believing, authority, clock, time)
+    records = RecordRooms(layouts, config.records, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
+    return Rooms(
+        registry,
+        metrics,
+        journal,
+        watch,
+        documents,
+        pools,
+        workshops,
+        keys,
+        engine,
+        tsa_client,
+        web,
+        believing,
+        authority,
+        clock,
+        time,
+        records,
+    )
 
 
 def _stamps(config: Config, authority: BuiltInTimestamper | None, authorities: Authorities) -> ImprintStamper | None:
@@ -134,11 +165,12 @@ def _journal(config: Config, metrics: Metrics) -> Journal:
     )
 
 
-def _documents(config: Config, watch: Watch) -> DocumentPool:
+def _documents(config: Config, watch: Watch, layouts: tuple[Layout, ...]) -> DocumentPool:
     return DocumentPool(
         config.documents,
         processes=config.documents.processes or _cores(),
         log_level=config.log.level.value,
+        layouts=layouts,
         on_loss=watch.document_worker_lost,
     )
 
@@ -150,6 +182,17 @@ def _pool(config: Config, token: TokenSettings, watch: Watch) -> TokenPool:
         lock_path=_start_lock_path(token),
         log_level=config.log.level.value,
         events=watch,
+    )
+
+
+def _workshop(config: Config, token: TokenSettings, pool: TokenPool) -> KeyWorkshop:
+    """Keys are made beside the workers that sign; a PIN that these may not try is not tried there either."""
+    return KeyWorkshop(
+        token,
+        lock_path=_start_lock_path(token),
+        log_level=config.log.level.value,
+        before_login=pool.workers.raise_if_refused,
+        on_fault=pool.workers.refuse,
     )
 
 

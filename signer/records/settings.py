@@ -1,0 +1,42 @@
+"""Which layouts of records are known, and which schools they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from signer.settings import Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolCodeSettings:
+    """`[[records.schools]]`: a school whose records name it otherwise than clients do."""
+
+    id: Annotated[Identifier, Field(description="The school, as `clients.schools` and `credentials.school` name it.")]
+    code: Annotated[
+        str,
+        Field(min_length=1, max_length=64, description="MA_TRUONG in its records; one that differs is reported, and nothing is signed."),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSettings:
+    """`[records]`: report cards as the Ministry's XML."""
+
+    layouts_folder: Annotated[
+        Path | None,
+        Field(
+            description="Folder of further layouts, one `*.toml` a version of the record (docs/records.md). One of them replaces the "
+            "appliance's own of the same id. Read when the daemon starts."
+        ),
+    ] = None
+    schools: Annotated[
+        tuple[SchoolCodeSettings, ...], Field(description="Schools whose MA_TRUONG is not their id; for all others it is.")
+    ] = ()
+
+    def code_of(self, school_id: str) -> str:
+        """A school's MA_TRUONG."""
+        return next((school.code for school in self.schools if school.id == school_id), school_id)
