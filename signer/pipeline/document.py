@@ -16,7 +16,6 @@ from signer.model import StageTimes
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
 from signer.pipeline.finishing import assemble_lot, raise_lot, release_lot, stamp_lot
-from signer.pipeline.forms.table import AnyPrepared
 from signer.pipeline.item import Item, SignedDocument, known, new_item, still_going, take_step, with_digests
 from signer.pipeline.key_use import use_key
 from signer.pipeline.lot import IncomingDocument, Lot
@@ -181,10 +180,9 @@ def _intent(lot: Lot, item: Item) -> Intent:
 
 
 def _parked(lot: Lot, item: Item, signature: bytes) -> Parked:
-    prepared: AnyPrepared = known(item.prepared)
     return Parked(
-        prepared=prepared,
-        signer=lot.signer,
+        prepared=item.require_prepared(),
+        signer=lot.plan.signer,
         signature=signature,
         signing_time=lot.signing_time,
         certificate_serial=lot.plan.certificate_serial,

@@ -62,6 +62,12 @@ class Item:
     stamp_s: float = 0.0
     finished: Finished | None = None
 
+    def require_prepared(self) -> AnyPrepared:
+        """As `known`, which would forget that it is one of several kinds."""
+        if self.prepared is None:
+            raise too_early()
+        return self.prepared
+
 
 def new_item(lot: Lot, document: IncomingDocument) -> Item:
     """A document at the beginning of its path."""
@@ -99,5 +105,10 @@ def with_digests(lot: Lot, item: Item, finished: Finished) -> Finished:
 def known(value: _T | None) -> _T:
     """A part that an earlier step has filled; InternalError when it has not."""
     if value is None:
-        raise InternalError("a step was taken before the one it needs")
+        raise too_early()
     return value
+
+
+def too_early() -> InternalError:
+    """For a step that needs what is not there yet."""
+    return InternalError("a step was taken before the one it needs")

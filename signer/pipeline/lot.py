@@ -8,7 +8,7 @@ from datetime import datetime
 from signer.model import FieldPlacement
 from signer.pipeline.doors import KeyDoor
 from signer.pipeline.engine import Engine
-from signer.pipeline.forms.form import Form, Signer
+from signer.pipeline.forms.form import Form
 from signer.pipeline.forms.table import FORMS, AnyPrepared
 from signer.pipeline.plan import ReadyPlan
 from signer.pipeline.request import Request
@@ -41,9 +41,3 @@ class Lot:
     def form(self) -> Form[AnyPrepared]:
         """Of the plan's profile."""
         return FORMS[self.plan.profile]
-
-    @property
-    def signer(self) -> Signer:
-        """The plan's credential, as it is now."""
-        credential = self.plan.credential
-        return Signer(credential.certificate, credential.chain, self.plan.algorithm)

@@ -13,6 +13,7 @@ from signer.errors import InternalError, NotServedYet
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.model import Appearance, CadesOptions, Credential, FieldPlacement, Level, PageRectangle, Profile, TextAnchor
 from signer.pipeline.engine import Engine
+from signer.pipeline.forms.form import Signer
 from signer.pipeline.request import Request
 
 VIETNAM_TIME = timezone(timedelta(hours=7))
@@ -67,6 +68,11 @@ class ReadyPlan:
         """Profile and level, as the journal's intents carry them."""
         return f"{self.profile.value}/{self.level.value}"
 
+    @property
+    def signer(self) -> Signer:
+        """The credential, as it is now."""
+        return Signer(self.credential.certificate, self.credential.chain, self.algorithm)
+
 
 async def make_ready(
     engine: Engine,
@@ -83,8 +89,8 @@ async def make_ready(
 ) -> ReadyPlan:
     """Checks everything about a request that can be checked before its first document.
 
-    Raises CredentialNotFound, TokenUnavailable, StateRefused, CertificateExpired, CertificateNotYetValid, CertificateUnusable, AlgorithmUnsupported,
-    TimestampUnavailable or NotServedYet. No key was used.
+    Raises CredentialNotFound, TokenUnavailable, StateRefused, CertificateExpired, CertificateNotYetValid, CertificateUnusable,
+    AlgorithmUnsupported, TimestampUnavailable or NotServedYet. No key was used.
     """
     if (profile, level) not in _SERVED:
         raise NotServedYet(f"profile {profile.value} at level {level.value} is not served by this release")

@@ -12,9 +12,10 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from signer.config.server import ServerSettings
-from signer.errors import SignerError
+from signer.errors import InvalidArgument, SignerError
 from signer.formats.insertions import Additions
 from signer.journal import EvidenceHead
+from signer.model import Profile
 from signer.pipeline.batch import Batch, ItemOutcome, SigningWork
 from signer.pipeline.evidence import EvidenceKeeping
 from signer.pipeline.evidence_batch import cover_batch
@@ -67,6 +68,11 @@ class BatchStream(DocumentStream[_Response, SignedDocument]):
         if not self._header.HasField("progress_interval"):
             return ()
         return (self._tell_progress(max(_PROGRESS_S_MIN, self._header.progress_interval.ToNanoseconds() / 1e9)),)
+
+    def check_start(self, start: batch_pb2.DocumentStart) -> None:
+        """Fields are a PDF's."""
+        if start.field_name and self._plan.profile is not Profile.PADES:
+            raise InvalidArgument("document.field_name is for PROFILE_PADES; leave it unset", field="document.field_name")
 
     def content(self, outcome: ItemOutcome[SignedDocument], additions: Additions) -> bytes:
         """In the form asked for."""

@@ -65,17 +65,18 @@ def algorithm(number: int) -> SignatureAlgorithm | None:
     return ALGORITHMS[number]
 
 
-def level(number: int) -> Level:
+def level(number: int, field: str = "plan.level") -> Level:
     """A required level."""
     if number not in LEVELS:
-        raise InvalidArgument("plan.level is required: LEVEL_B_B, LEVEL_B_T, LEVEL_B_LT or LEVEL_B_LTA", field="plan.level")
+        raise InvalidArgument(f"{field} is required: LEVEL_B_B, LEVEL_B_T, LEVEL_B_LT or LEVEL_B_LTA", field=field)
     return LEVELS[number]
 
 
 def profile(number: int) -> Profile:
     """A required profile."""
     if number not in PROFILES:
-        raise InvalidArgument("plan.profile is required: PROFILE_PADES, PROFILE_CADES, PROFILE_XADES or PROFILE_MINISTRY_XML", field="plan.profile")
+        known = "PROFILE_PADES, PROFILE_CADES, PROFILE_XADES or PROFILE_MINISTRY_XML"
+        raise InvalidArgument(f"plan.profile is required: {known}", field="plan.profile")
     return PROFILES[number]
 
 

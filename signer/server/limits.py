@@ -13,8 +13,8 @@ _STAMP_RESULT_BYTES = 1024
 """Of a TimestampResult beside the timestamp: the serial number, a name of 128, or an error's words."""
 _WORDS_BYTES = 16 * 1024
 """For what stands around a document in an answer."""
-_DIGEST_RESULT_BYTES = 1024
-"""More than a digest's result takes on the wire: document_id and credential_id of 128, a signature of 512 bytes, or an error's words."""
+_DIGEST_RESULT_BYTES = 512
+"""More than a digest's result takes on the wire beside its signature: document_id and credential_id of 128, or an error's words."""
 
 
 def require_size(size_bytes: int, limit_bytes: int) -> None:
@@ -46,9 +46,10 @@ def require_sendable(size_bytes: int, message_bytes_max: int) -> None:
         )
 
 
-def require_digest_count(count: int, settings: ServerSettings) -> None:
+def require_digest_count(count: int, signature_bytes_max: int, settings: ServerSettings) -> None:
     """BatchTooLarge for more digests than are allowed, or than one answer can hold."""
-    limit = min(settings.limits.digests_per_call_max, (settings.message_bytes_max - _ANSWER_HEADROOM_BYTES) // _DIGEST_RESULT_BYTES)
+    room = (settings.message_bytes_max - _ANSWER_HEADROOM_BYTES) // (signature_bytes_max + _DIGEST_RESULT_BYTES)
+    limit = max(1, min(settings.limits.digests_per_call_max, room))
     if count > limit:
         raise BatchTooLarge(
             f"{count} digests in one call, the limit is {limit} (digests_per_call_max, message_bytes_max); send several calls",

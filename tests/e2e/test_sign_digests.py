@@ -102,7 +102,7 @@ def test_a_document_id_that_comes_twice_fails_in_its_later_item(school: grpc.Cha
         ({"algorithm": 99}, InvalidArgument, "algorithm"),
         ({"output": 99}, InvalidArgument, "output"),
         ({"level": common_pb2.LEVEL_B_B}, InvalidArgument, "level"),
-        ({"output": signing_pb2.DIGEST_OUTPUT_CMS_DETACHED, "level": common_pb2.LEVEL_B_B}, NotServedYet, None),
+        ({"output": signing_pb2.DIGEST_OUTPUT_CMS_DETACHED, "level": common_pb2.LEVEL_B_LT}, NotServedYet, None),
         ({"approval_ids": ["a"]}, NotServedYet, None),
         ({"credential_id": "expired!"}, InvalidArgument, "credential_id"),
         ({"credential_id": "bare"}, CertificateUnusable, None),

@@ -99,7 +99,7 @@ def test_times_keep_stage_and_unit() -> None:
 
 UNSERVED: dict[str, Any] = {
     "record": plan_pb2.SigningPlan(record=plan_pb2.RecordPlan()),
-    "cades": plan_pb2.SigningPlan(cades=plan_pb2.CadesOptions()),
+    "xades": plan_pb2.SigningPlan(xades=plan_pb2.XadesOptions()),
     "plan.record": batch_pb2.BatchHeader(plan=plan_pb2.SigningPlan(record=plan_pb2.RecordPlan())),
     "activation": signing_pb2.SignDigestsRequest(activation=signature_pb2.Activation()),
     "list_proof": signing_pb2.DigestItem(list_proof=signature_pb2.ListProof()),

@@ -49,7 +49,7 @@ class PadesForm:
 
     async def prepare(self, lot: Lot, arrived: Sequence[Arrived]) -> list[Preparation[PadesPrepared] | SignerError]:
         """Proposed by document workers, checked here."""
-        template = lot.engine.templates.pades(lot.signer)
+        template = lot.engine.templates.pades(lot.plan.signer)
         timestamp_bytes = lot.engine.require_timestamper().timestamp_bytes_max if lot.plan.level is not Level.B_B else 0
         contents_bytes = template.size_max(timestamp_bytes)
         calls = [
