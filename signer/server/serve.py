@@ -24,6 +24,7 @@ from signer.errors import JournalUnavailable
 from signer.journal import NoteKind
 from signer.pipeline.completer import Completer
 from signer.server.door import Door
+from signer.server.expiry import keep_counted
 from signer.server.listener import GrpcListener
 from signer.server.rooms import Rooms, furnish
 from signer.server.timestamp_http import TimestampDoor
@@ -97,6 +98,8 @@ class Daemon:
         for pool in rooms.pools.values():
             await pool.start()
             stack.push_async_callback(pool.close)
+        for workshop in rooms.workshops.values():
+            stack.push_async_callback(workshop.close)
         stack.push_async_callback(rooms.engine.drain, _SETTLE_S_MAX)
 
     def _start_upkeep(self, stack: AsyncExitStack) -> None:
@@ -106,6 +109,7 @@ class Daemon:
         self.metrics_port = exposition.port
         _spawn(stack, rooms.watch.run(rooms.pools))
         _spawn(stack, self._vitals().run())
+        _spawn(stack, keep_counted(rooms.metrics, rooms.engine.credentials.certificate_ends, rooms.engine.utc_now))
         _spawn(stack, rooms.believing.run())
         _spawn(stack, _keep_house(rooms, timedelta(days=self._config.journal.material_days)))
         if rooms.clock is not None:

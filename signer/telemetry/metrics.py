@@ -386,6 +386,14 @@ class Metrics:
         ),
     ]
     ready: Annotated[Gauge, Spec("signer_ready", "1 when /readyz says so: what the daemon is for can be done now.")]
+    credential_certificates: Annotated[
+        Gauge,
+        Spec(
+            "signer_credential_certificates",
+            "Certificates of credentials, by how long they are still good.",
+            (("left", "ended; at most 7d, 30d, 90d; later"),),
+        ),
+    ]
     tls_certificate_not_after_seconds: Annotated[
         Gauge,
         Spec(

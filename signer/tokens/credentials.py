@@ -6,15 +6,14 @@ A key that no `[[credentials]]` entry names can't be used by anybody; it is only
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from signer.algorithms import DEFAULT_BY_FAMILY, RSA_KEY_BITS_MIN, KeyFamily, SignatureAlgorithm
+from signer.algorithms import SignatureAlgorithm
 from signer.errors import (
     AlgorithmUnsupported,
     CertificateExpired,
@@ -22,34 +21,27 @@ from signer.errors import (
     CertificateUnusable,
     CredentialNotFound,
     SignerError,
+    StateRefused,
     TokenUnavailable,
 )
 from signer.model import Credential, Problem, ProblemKind
-from signer.tokens.chains import Issuers
+from signer.tokens.certificates import Validity, algorithms_of, key_problems, load_certificate, public_key_of, usage_problems, validity_of
+from signer.tokens.chains import Issuers, chain_problems
 from signer.tokens.settings import CredentialSettings
 from signer.tokens.wire import FoundKey, Ready
 
-_CURVES = (ec.SECP256R1.name, ec.SECP384R1.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Validity:
-    """A certificate's facts that are asked for at every signature. serial: lower-case hex."""
-
-    not_before: datetime
-    not_after: datetime
-    serial: str
-    subject: str
+EXPIRY_WARNING = timedelta(days=90)
+"""How long before its end a certificate is told to need renewal, unless the configuration says otherwise."""
 
 
 class CredentialTable:
     """All credentials. Refreshed by the pools when a worker is ready; read by everybody. Owned by the event loop."""
 
-    def __init__(self, settings: Iterable[CredentialSettings], issuers: Issuers) -> None:
+    def __init__(self, settings: Iterable[CredentialSettings], issuers: Issuers, *, expiry_warning: timedelta = EXPIRY_WARNING) -> None:
         self._settings = {entry.id: entry for entry in settings}
-        self._issuers = issuers
+        self.issuers = issuers
+        self._expiry_warning = expiry_warning
         self._credentials: dict[str, Credential] = {}
-        self._validity: dict[str, Validity] = {}
         self._held: dict[str, SignerError] = {}
         self.unassigned: dict[str, list[str]] = {}
 
@@ -62,19 +54,19 @@ class CredentialTable:
         used: set[bytes] = set()
         for entry in self._settings.values():
             if entry.token == token_name:
-                credential = self._build(entry, ready.keys)
-                self._credentials[entry.id] = credential
-                self._note_validity(credential)
+                credential = self._credentials[entry.id] = self._build(entry, ready)
                 used.add(credential.key_id)
         self.unassigned[token_name] = [f"{key.label} (CKA_ID {key.key_id.hex()})" for key in ready.keys if key.key_id not in used]
 
     def complete_chains(self, issuers: Issuers) -> None:
         """Other CAs are configured from now on: chains are completed anew."""
-        self._issuers = issuers
+        self.issuers = issuers
         for credential in list(self._credentials.values()):
             if credential.certificate:
-                chain = issuers.chain_of(x509.load_der_x509_certificate(credential.certificate))
-                self._credentials[credential.id] = replace(credential, chain=chain)
+                certificate = x509.load_der_x509_certificate(credential.certificate)
+                others = [problem for problem in credential.problems if problem.kind is not ProblemKind.CHAIN_INCOMPLETE]
+                problems = (*others, *chain_problems(issuers, certificate))
+                self._credentials[credential.id] = replace(credential, chain=issuers.chain_of(certificate), problems=problems)
 
     def list_for(self, schools: Iterable[str]) -> list[Credential]:
         """The credentials of these schools, by id."""
@@ -108,6 +100,10 @@ class CredentialTable:
             raise TokenUnavailable(f"token {entry.token} has not been ready since the daemon started; repeat later", token=entry.token)
         return credential
 
+    def is_configured(self, credential_id: str) -> bool:
+        """Whether `[[credentials]]` has this id."""
+        return credential_id in self._settings
+
     def choose_algorithm(self, credential: Credential, asked: SignatureAlgorithm | None) -> SignatureAlgorithm:
         """The algorithm asked for, or the credential's default; AlgorithmUnsupported names what the key can do."""
         if asked is None and credential.algorithms:
@@ -120,24 +116,35 @@ class CredentialTable:
         return asked
 
     def findings(self, credential: Credential, now: datetime) -> list[Problem]:
-        """Everything that keeps a credential from signing now; empty when it can."""
+        """Everything that keeps a credential from signing now, or soon will (`ProblemKind.is_warning`); empty when all is well."""
         found = list(credential.problems)
-        validity = self._validity.get(credential.id)
-        if validity is not None and now > validity.not_after:
+        if (replaced := _replaced(credential, now)) is not None:
+            found.append(replaced)
+        validity = validity_of(credential.certificate)
+        if validity is None:
+            return found
+        if now > validity.not_after:
             found.append(Problem(ProblemKind.EXPIRED, f"its certificate expired on {validity.not_after:%Y-%m-%d}"))
-        if validity is not None and now < validity.not_before:
+        elif now > validity.not_after - self._expiry_warning:
+            days = (validity.not_after - now).days
+            text = f"its certificate expires on {validity.not_after:%Y-%m-%d}, in {days} days: renew it in time"
+            found.append(Problem(ProblemKind.EXPIRES_SOON, text))
+        if now < validity.not_before:
             found.append(Problem(ProblemKind.NOT_YET_VALID, f"its certificate is valid from {validity.not_before:%Y-%m-%d}"))
         return found
 
-    def validity(self, credential: Credential) -> Validity | None:
-        """What its certificate says; None without a certificate."""
-        return self._validity.get(credential.id)
-
     def require_usable(self, credential: Credential, now: datetime) -> Validity:
-        """Raises CertificateUnusable, CertificateExpired or CertificateNotYetValid; returns the certificate's facts. No key is used."""
-        validity = self._validity.get(credential.id)
-        if credential.problems or validity is None:
-            why = "; ".join(problem.text for problem in credential.problems) or "no certificate"
+        """What its certificate says.
+
+        Raises StateRefused, CertificateUnusable, CertificateExpired or CertificateNotYetValid; no key is used.
+        """
+        validity = validity_of(credential.certificate)
+        serious = [problem for problem in credential.problems if not problem.kind.is_warning]
+        refused = _replaced(credential, now) or next((problem for problem in serious if problem.kind is ProblemKind.STATE), None)
+        if refused is not None:
+            raise StateRefused(f"credential {credential.id} can't sign: {refused.text}", credential=credential.id)
+        if serious or validity is None:
+            why = "; ".join(problem.text for problem in serious) or "no certificate"
             raise CertificateUnusable(f"credential {credential.id} can't sign: {why}", credential=credential.id)
         if now > validity.not_after:
             raise CertificateExpired(
@@ -153,20 +160,23 @@ class CredentialTable:
             )
         return validity
 
-    def _build(self, entry: CredentialSettings, keys: list[FoundKey]) -> Credential:
-        matches = [key for key in keys if (key.key_id.hex() == entry.key_id.lower() if entry.key_id else key.label == entry.key_label)]
+    def _build(self, entry: CredentialSettings, ready: Ready) -> Credential:
+        matches = [
+            key for key in ready.keys if (key.key_id.hex() == entry.key_id.lower() if entry.key_id else key.label == entry.key_label)
+        ]
         if len(matches) != 1:
             wanted = f"CKA_ID {entry.key_id}" if entry.key_id else f"CKA_LABEL {entry.key_label!r}"
-            problem = (
-                Problem(ProblemKind.AMBIGUOUS, f"the token has {len(matches)} private keys with {wanted}; name one by key_id")
-                if matches
-                else Problem(ProblemKind.KEY_MISSING, f"the token has no private key with {wanted}")
-            )
+            problem = Problem(ProblemKind.KEY_MISSING, f"the token has no private key with {wanted}{_orphans(ready)}")
+            if matches:
+                text = f"the token has {len(matches)} private keys with {wanted}; name one by key_id"
+                problem = Problem(ProblemKind.AMBIGUOUS, text)
             return Credential(entry.id, entry.token, b"", entry.key_label, entry.school, b"", (), (), (problem,))
         key = matches[0]
         problems = list(key.problems)
         certificate = self._certificate(entry, key, problems)
-        chain = self._issuers.chain_of(certificate) if certificate else ()
+        problems += key_problems(key.family, key.bits, key.public_key)
+        if certificate is not None:
+            problems += chain_problems(self.issuers, certificate)
         return Credential(
             id=entry.id,
             token_name=entry.token,
@@ -174,8 +184,8 @@ class CredentialTable:
             key_label=key.label,
             school_id=entry.school,
             certificate=certificate.public_bytes(Encoding.DER) if certificate else b"",
-            chain=chain,
-            algorithms=_algorithms(key, problems),
+            chain=self.issuers.chain_of(certificate) if certificate else (),
+            algorithms=algorithms_of(key.family),
             problems=tuple(problems),
         )
 
@@ -189,8 +199,8 @@ class CredentialTable:
             candidates, unfit = [], [Problem(ProblemKind.CERTIFICATE_MISSING, f"{entry.certificate} can't be read: {error.strerror}")]
         for raw in candidates:
             try:
-                certificate = _load(raw)
-                public_key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+                certificate = load_certificate(raw)
+                public_key = public_key_of(certificate)
             except (ValueError, UnsupportedAlgorithm):
                 unfit.append(Problem(ProblemKind.CERTIFICATE_MISSING, "its certificate can't be parsed"))
                 continue
@@ -206,50 +216,20 @@ class CredentialTable:
             text = f"{len(fitting)} certificates fit its key: remove the old ones, or name the right one's file in `certificate`"
             problems.append(Problem(ProblemKind.AMBIGUOUS, text))
         chosen = next(iter(fitting.values()))
-        problems += _usage_problems(chosen)
+        problems += usage_problems(chosen)
         return chosen
 
-    def _note_validity(self, credential: Credential) -> None:
-        self._validity.pop(credential.id, None)
-        if credential.certificate:
-            certificate = x509.load_der_x509_certificate(credential.certificate)
-            self._validity[credential.id] = Validity(
-                certificate.not_valid_before_utc,
-                certificate.not_valid_after_utc,
-                f"{certificate.serial_number:x}",
-                certificate.subject.rfc4514_string(),
-            )
+
+def _replaced(credential: Credential, now: datetime) -> Problem | None:
+    """Of a credential that was renewed, once both may no longer sign beside one another."""
+    kept = credential.kept
+    if kept is None or kept.usable_until is None or now <= kept.usable_until:
+        return None
+    return Problem(ProblemKind.STATE, f"it was replaced by {kept.renewed_by} on {kept.usable_until:%Y-%m-%d}")
 
 
-def _curve(public_key: bytes) -> str:
-    key = load_der_public_key(public_key)
-    return key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else "unknown"
-
-
-def _load(raw: bytes) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(raw) if raw.lstrip().startswith(b"-----") else x509.load_der_x509_certificate(raw)
-
-
-def _usage_problems(certificate: x509.Certificate) -> list[Problem]:
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return []
-    except ValueError:
-        return [Problem(ProblemKind.KEY_USAGE, "its certificate's extensions can't be read")]
-    if usage.digital_signature or usage.content_commitment:
-        return []
-    return [Problem(ProblemKind.KEY_USAGE, "its certificate's key usage allows neither digitalSignature nor nonRepudiation")]
-
-
-def _algorithms(key: FoundKey, problems: list[Problem]) -> tuple[SignatureAlgorithm, ...]:
-    if key.family is None:
-        problems.append(Problem(ProblemKind.KEY_UNSUPPORTED, "its key is neither RSA nor EC"))
-        return ()
-    if key.family is KeyFamily.RSA and 0 < key.bits < RSA_KEY_BITS_MIN:
-        text = f"its RSA key has {key.bits} bits; {RSA_KEY_BITS_MIN} is the least"
-        problems.append(Problem(ProblemKind.KEY_UNSUPPORTED, text))
-    if key.family is KeyFamily.EC and key.public_key and _curve(key.public_key) not in _CURVES:
-        problems.append(Problem(ProblemKind.KEY_UNSUPPORTED, f"its curve is {_curve(key.public_key)}; P-256 and P-384 are used"))
-    default = DEFAULT_BY_FAMILY[key.family]
-    return (default, *(algorithm for algorithm in SignatureAlgorithm if algorithm.family is key.family and algorithm is not default))
+def _orphans(ready: Ready) -> str:
+    """Why a key may be missed: certificates that stand alone."""
+    if not ready.orphan_certificates:
+        return ""
+    return f"; it has certificates without one: {', '.join(ready.orphan_certificates[:3])}"
