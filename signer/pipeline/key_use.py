@@ -2,11 +2,12 @@
 
 A worker that dies with a digest in its hands leaves an unknown outcome: that is journalled, and the digest is intended again as the next
 attempt. Nothing was released by then, so at most one signature ever is. What the token refuses with certainty because it is going away
-waits in the queue of a healing token, as another attempt.
+waits in the queue of a healing token, as another attempt, until so shortly before the deadline that the caller still hears of it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,13 @@ from signer.telemetry.logs import get_logger
 from signer.tokens.jobs import TokenSignature
 
 _log = get_logger(__name__)
-_ATTEMPTS_MAX = 4
+_UNKNOWN_MAX = 4
+"""A digest that its worker died of so often is not tried again: it may be what kills them."""
+_PAUSE_S = 0.1
+_PAUSE_S_MAX = 5.0
+_ANSWER_S = 2.0
+_ANSWER_SHARE = 0.2
+"""Of the time left: kept back for the answer, up to so many seconds."""
 _UNKNOWN = (SignatureOutcomeUnknown, TokenTimedOut)
 _WORTH_ANOTHER = (SignatureOutcomeUnknown, TokenTimedOut, TokenRemoved, TokenUnavailable)
 
@@ -45,6 +52,7 @@ class KeyUse:
 class _Try:
     intent: Intent
     attempt: int = 0
+    unknown: int = 0
     journal_s: float = 0.0
     result: KeyUse | SignerError | None = None
 
@@ -58,71 +66,82 @@ async def use_key(
     caller, together with the material. Raises only what refuses all of them before any key was used (JournalUnavailable, RequestIdReused).
     """
     tries = [_Try(intent) for intent in intents]
-    await _intend(ledger, request, tries)
-    pending = await _attempt(ledger, door, credential, request, tries)
-    for _ in range(_ATTEMPTS_MAX - 1):
-        if not pending:
-            break
+    use = _Use(ledger, door, credential, request, request.deadline_s - min(_ANSWER_S, _ANSWER_SHARE * request.remaining_s))
+    await use.intend(tries)
+    pending = await use.attempt(tries)
+    pause_s = 0.0  # a session is opened anew at once; a token that goes on failing gets time
+    while pending and request.clock_s() + pause_s < use.give_up_s:
+        await asyncio.sleep(pause_s)
+        pause_s = min(max(_PAUSE_S, pause_s * 2), _PAUSE_S_MAX)
         try:
-            await _intend(ledger, request, pending)
+            await use.intend(pending)
         except SignerError:
             break  # they keep the error of their last attempt; what others of this call signed must still reach its outcome
-        pending = await _attempt(ledger, door, credential, request, pending)
+        pending = await use.attempt(pending)
     return [one.result if one.result is not None else InternalError("an intent was left without a result") for one in tries]
 
 
-async def _intend(ledger: Ledger, request: Request, tries: list[_Try]) -> None:
-    started_s = request.clock_s()
-    attempts = await ledger.intend([one.intent for one in tries])
-    journal_s = (request.clock_s() - started_s) / len(tries)
-    for one, attempt in zip(tries, attempts, strict=True):
-        one.attempt, one.journal_s = attempt, journal_s
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """One call's doors. give_up_s: when to stop waiting for a token that is away, on the loop's clock."""
 
+    ledger: Ledger
+    door: KeyDoor
+    credential: Credential
+    request: Request
+    give_up_s: float
 
-async def _attempt(ledger: Ledger, door: KeyDoor, credential: Credential, request: Request, tries: list[_Try]) -> list[_Try]:
-    """One round: sign all, settle the failed; returns those worth another round."""
-    outcomes = await _sign(door, credential, request, tries)
-    failed: list[Outcome] = []
-    again: list[_Try] = []
-    for one, outcome in zip(tries, outcomes, strict=True):
-        if isinstance(outcome, TokenSignature):
-            one.result = KeyUse(one.attempt, outcome, one.journal_s)
-            continue
-        one.result = outcome
-        kind = OutcomeKind.UNKNOWN if isinstance(outcome, _UNKNOWN) else OutcomeKind.FAILED
-        failed.append(Outcome(one.intent.key, one.attempt, kind, detail=outcome.reason.value))
-        if isinstance(outcome, _WORTH_ANOTHER):
-            again.append(one)
-    try:
-        if failed:
-            await ledger.settle(failed)
-    except JournalUnavailable as error:
-        _log.error("failed attempts not settled; they count as unknown", items=len(failed), message=error.message)
-        return []
-    return again if _may_go_on(request) else []
+    async def intend(self, tries: list[_Try]) -> None:
+        """Step 5."""
+        started_s = self.request.clock_s()
+        attempts = await self.ledger.intend([one.intent for one in tries])
+        journal_s = (self.request.clock_s() - started_s) / len(tries)
+        for one, attempt in zip(tries, attempts, strict=True):
+            one.attempt, one.journal_s = attempt, journal_s
 
+    async def attempt(self, tries: list[_Try]) -> list[_Try]:
+        """Step 6, once: signs all, settles the failed; returns those worth another round."""
+        failed: list[Outcome] = []
+        again: list[_Try] = []
+        for one, outcome in zip(tries, await self._sign(tries), strict=True):
+            if isinstance(outcome, TokenSignature):
+                one.result = KeyUse(one.attempt, outcome, one.journal_s)
+                continue
+            one.result = outcome
+            one.unknown += isinstance(outcome, _UNKNOWN)
+            kind = OutcomeKind.UNKNOWN if isinstance(outcome, _UNKNOWN) else OutcomeKind.FAILED
+            failed.append(Outcome(one.intent.key, one.attempt, kind, detail=outcome.reason.value))
+            if isinstance(outcome, _WORTH_ANOTHER) and one.unknown < _UNKNOWN_MAX:
+                again.append(one)
+        try:
+            if failed:
+                await self.ledger.settle(failed)
+        except JournalUnavailable as error:
+            _log.error("failed attempts not settled; they count as unknown", items=len(failed), message=error.message)
+            return []
+        return again if self._is_wanted() else []
 
-async def _sign(door: KeyDoor, credential: Credential, request: Request, tries: Sequence[_Try]) -> list[TokenSignature | SignerError]:
-    """The door's answers. Intents of one call are of one algorithm: the plan's."""
-    algorithm = tries[0].intent.algorithm
-    try:
-        if algorithm is None:
-            raise InternalError("an intent that uses no key came to a token")
-        return await door.submit(
-            key_id=credential.key_id,
-            algorithm=algorithm,
-            digests=[one.intent.digest for one in tries],
-            line=request.school_id,
-            check=request.check,
-            kept=credential.kept.key if credential.kept else None,
-        )
-    except SignerError as error:
-        return [error.copy() for _ in tries]
+    async def _sign(self, tries: Sequence[_Try]) -> list[TokenSignature | SignerError]:
+        """The door's answers. Intents of one call are of one algorithm: the plan's."""
+        algorithm = tries[0].intent.algorithm
+        try:
+            if algorithm is None:
+                raise InternalError("an intent that uses no key came to a token")
+            return await self.door.submit(
+                key_id=self.credential.key_id,
+                algorithm=algorithm,
+                digests=[one.intent.digest for one in tries],
+                line=self.request.school_id,
+                check=self.request.check,
+                kept=self.credential.kept.key if self.credential.kept else None,
+                give_up_s=self.give_up_s,
+            )
+        except SignerError as error:
+            return [error.copy() for _ in tries]
 
-
-def _may_go_on(request: Request) -> bool:
-    try:
-        request.check()
-    except SignerError:
-        return False
-    return True
+    def _is_wanted(self) -> bool:
+        try:
+            self.request.check()
+        except SignerError:
+            return False
+        return True

@@ -1,25 +1,31 @@
-"""AdminService, as far as it is served: what the daemon knows of its tokens. For operators."""
+"""AdminService: what the daemon knows of its tokens, and what an operator may do to them. For operators.
+
+A change is in the journal, with its caller, before it takes effect.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from signer.errors import PinLocked, RoleRefused, TokenRemoved
+from signer.errors import InvalidArgument, RoleRefused, TokenNotFound
+from signer.journal import Journal, NoteKind
 from signer.pipeline.engine import Engine
-from signer.rpc_status import to_rpc_status
+from signer.server.convert_tokens import token_message
 from signer.server.door import current_visit
 from signer.tokens.pool import TokenPool
 from signer.v1 import admin_pb2_grpc, admin_tokens_pb2
-from signer.workers.supervisor import PlaceState
+
+_REASON_CHARACTERS_MAX = 300
 
 
-class AdminService(admin_pb2_grpc.AdminServiceServicer):
-    """What this release serves of AdminService."""
+class TokenMethods(admin_pb2_grpc.AdminServiceServicer):
+    """What this release serves of the tokens."""
 
-    def __init__(self, engine: Engine, pools: Mapping[str, TokenPool]) -> None:
+    def __init__(self, engine: Engine, pools: Mapping[str, TokenPool], journal: Journal) -> None:
         self._engine = engine
         self._pools = pools
+        self._journal = journal
 
     async def ListTokens(  # noqa: N802
         self,
@@ -27,46 +33,66 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_tokens_pb2.ListTokensResponse:
         """All tokens, by name."""
-        if not current_visit().caller.is_operator:
-            raise RoleRefused("only a client with operator = true in the configuration may list tokens")
+        _operator()
         return admin_tokens_pb2.ListTokensResponse(tokens=[self._message(pool) for _name, pool in sorted(self._pools.items())])
 
+    async def GetToken(  # noqa: N802
+        self,
+        request: admin_tokens_pb2.GetTokenRequest,
+        context: Any,  # noqa: ARG002
+    ) -> admin_tokens_pb2.GetTokenResponse:
+        """One token."""
+        _operator()
+        return admin_tokens_pb2.GetTokenResponse(token=self._message(self._pool(request.token_name)))
+
+    async def ReleasePin(  # noqa: N802
+        self,
+        request: admin_tokens_pb2.ReleasePinRequest,
+        context: Any,  # noqa: ARG002
+    ) -> admin_tokens_pb2.ReleasePinResponse:
+        """One more login, with the PIN as its source holds it now."""
+        client_id, pool = _operator(), self._pool(request.token_name)
+        detail: dict[str, str | int] = {"allow-final-try": int(request.allow_final_try), "client": client_id}
+        await self._journal.note(NoteKind.PIN_RELEASED, pool.name, detail)
+        await pool.workers.release(allow_final_try=request.allow_final_try)
+        return admin_tokens_pb2.ReleasePinResponse(token=self._message(pool))
+
+    async def PauseToken(  # noqa: N802
+        self,
+        request: admin_tokens_pb2.PauseTokenRequest,
+        context: Any,  # noqa: ARG002
+    ) -> admin_tokens_pb2.PauseTokenResponse:
+        """Its workers finish what they have in hand, log out and leave; what is new waits."""
+        client_id, pool = _operator(), self._pool(request.token_name)
+        if len(request.reason) > _REASON_CHARACTERS_MAX:
+            raise InvalidArgument(f"reason is longer than {_REASON_CHARACTERS_MAX} characters", field="reason")
+        await self._journal.note(NoteKind.TOKEN_PAUSED, pool.name, {"client": client_id, "reason": request.reason})
+        await pool.workers.pause(request.reason)
+        return admin_tokens_pb2.PauseTokenResponse(token=self._message(pool))
+
+    async def ResumeToken(  # noqa: N802
+        self,
+        request: admin_tokens_pb2.ResumeTokenRequest,
+        context: Any,  # noqa: ARG002
+    ) -> admin_tokens_pb2.ResumeTokenResponse:
+        """Its workers start and log in; a PIN that was held stays held."""
+        client_id, pool = _operator(), self._pool(request.token_name)
+        await self._journal.note(NoteKind.TOKEN_RESUMED, pool.name, {"client": client_id})
+        pool.workers.resume()
+        return admin_tokens_pb2.ResumeTokenResponse(token=self._message(pool))
+
+    def _pool(self, name: str) -> TokenPool:
+        pool = self._pools.get(name)
+        if pool is None:
+            raise TokenNotFound(f"no token {name!r}; `signer tokens list` names those there are", token=name)
+        return pool
+
     def _message(self, pool: TokenPool) -> admin_tokens_pb2.Token:
-        ready = pool.ready
-        states = [place.state for place in pool.places]
-        message = admin_tokens_pb2.Token(
-            token_name=pool.name,
-            module_path=str(pool.settings.module),
-            state=token_state(pool),
-            workers_ready=states.count(PlaceState.READY),
-            workers_configured=len(states),
-            sessions_open=pool.sessions_open,
-            sessions_busy=pool.sessions_busy,
-            restarts=sum(place.restarts for place in pool.places),
-            queue_depth=pool.queue_depth,
-            credential_ids=self._engine.credentials.ids_on(pool.name),
-        )
-        if ready is not None:
-            message.slot_id, message.label, message.serial, message.model = ready.slot, ready.label, ready.serial, ready.model
-        message.queue_age.FromNanoseconds(round(pool.queue_age_s * 1e9))
-        fault = pool.fault
-        if fault is not None:
-            message.message = fault.message
-            message.last_fault.status.CopyFrom(to_rpc_status(fault))
-            message.last_fault.return_value = fault.metadata.get("ckr", "")
-        return message
+        return token_message(pool, self._engine.credentials.ids_on(pool.name))
 
 
-def token_state(pool: TokenPool) -> Any:
-    """One state for the whole token: ready as soon as one worker is."""
-    states = {place.state for place in pool.places}
-    fault = pool.fault
-    if PlaceState.READY in states:
-        return admin_tokens_pb2.TOKEN_STATE_READY
-    if states == {PlaceState.HELD}:
-        return admin_tokens_pb2.TOKEN_STATE_PIN_LOCKED if isinstance(fault, PinLocked) else admin_tokens_pb2.TOKEN_STATE_PIN_HELD
-    if isinstance(fault, TokenRemoved):
-        return admin_tokens_pb2.TOKEN_STATE_ABSENT
-    if PlaceState.HEALING in states:
-        return admin_tokens_pb2.TOKEN_STATE_HEALING
-    return admin_tokens_pb2.TOKEN_STATE_STARTING
+def _operator() -> str:
+    caller = current_visit().caller
+    if not caller.is_operator:
+        raise RoleRefused("only a client with operator = true in the configuration may look after tokens")
+    return caller.client_id

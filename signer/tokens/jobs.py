@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,7 +31,8 @@ class TokenSignature:
 class SignJob:
     """One digest to sign, and where its result goes.
 
-    check: raises why the job is no longer wanted (deadline, cancelled). kept: its key, if it is one of the store.
+    check: raises why the job is no longer wanted (deadline, cancelled). give_up_s: until when it waits for a token that is away, on the
+    loop's clock. kept: its key, if it is one of the store.
     """
 
     item: SignItem
@@ -39,6 +41,7 @@ class SignJob:
     index: int
     queued_s: float
     kept: KeptKey | None = None
+    give_up_s: float = math.inf
     taken_s: float = 0.0
 
     def is_wanted(self) -> bool:
@@ -57,7 +60,15 @@ class SignJob:
         if answer.signature:
             self.results.settle(self.index, TokenSignature(answer.signature, self.taken_s - self.queued_s, answer.sign_s))
         else:
-            self.results.settle(self.index, leaves()[Reason(answer.reason)](answer.message, token=token_name))
+            self.results.settle(self.index, refusal_of(answer, token_name))
+
+
+def refusal_of(answer: SignAnswer, token_name: str) -> SignerError:
+    """The error that a worker's answer names."""
+    error = leaves()[Reason(answer.reason)](answer.message, token=token_name)
+    if answer.ckr:
+        error.metadata["ckr"] = answer.ckr
+    return error
 
 
 class FrameOwner(Protocol):
@@ -69,6 +80,9 @@ class FrameOwner(Protocol):
 
     def signed(self, sign_s: float) -> None:
         """A signature took so long."""
+
+    def failed(self, error: SignerError) -> None:
+        """The token answered a digest with an error."""
 
     def frame_ended(self, left: Iterable[SignJob], error: SignerError) -> None:
         """A frame is through; what it left unanswered gets the error."""
@@ -96,6 +110,8 @@ class FrameInHand:
                 job.answer(answer, self._owner.name)
                 if answer.signature:
                     self._owner.signed(answer.sign_s)
+                elif answer.ckr:
+                    self._owner.failed(refusal_of(answer, self._owner.name))
 
     def ended(self, error: SignerError | None) -> None:
         """The worker is through with the frame."""

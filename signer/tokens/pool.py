@@ -3,7 +3,8 @@
     submit(digests) → fair queue → frames of about 10 ms of work, two in each worker's hands → answers
 
 1. A job waits in the fair queue until a worker has room. Until then its key is certainly unused: it can be cancelled, its deadline can
-   pass, and if the token heals in time it never notices.
+   pass, and if the token heals in time it never notices. If it does not, the job fails a little before its deadline, so that its caller
+   still hears of it. After a fault jobs go out one at a time until one was signed: a token that only half heals costs one job at a time.
 2. Once a job is in a worker's hands, its caller waits for the outcome whatever happens: the answer, or SignatureOutcomeUnknown when the
    worker died. The pool never signs a job twice; repeating is the caller's decision, after it has journalled it.
 
@@ -14,32 +15,24 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from signer.algorithms import SignatureAlgorithm
-from signer.errors import (
-    InternalError,
-    PinHeld,
-    PinLocked,
-    PinSourceUnreadable,
-    QueueFull,
-    SignatureOutcomeUnknown,
-    SignerError,
-    TokenTimedOut,
-    TokenUnavailable,
-)
+from signer.errors import QueueFull, SignatureOutcomeUnknown, SignerError, TokenRefused, TokenRemoved, TokenTimedOut, TokenUnavailable
 from signer.model import KeptKey
 from signer.tokens.fair import FairQueue
 from signer.tokens.jobs import FrameInHand, SignJob, TokenSignature
+from signer.tokens.places import TokenPlaces
 from signer.tokens.settings import TokenSettings
-from signer.tokens.start import worker_spec
+from signer.tokens.standing import Pace, Standing, token_state
 from signer.tokens.wire import Ready, SignCall, SignItem
 from signer.workers.gathering import Gathering
-from signer.workers.process import WorkerLost, WorkerProcess, WorkerSpec
+from signer.workers.process import WorkerLost, WorkerProcess
 from signer.workers.supervisor import Place, PlaceState
 
 _FRAME_S = 0.010
@@ -47,7 +40,6 @@ _FRAME_ITEMS_MAX = 64
 _FRAMES_IN_HAND = 2
 _SWEEP_S = 0.25
 _RETRY_AFTER_FULL_S = 1.0
-_FINAL_FAULTS = (PinHeld, PinLocked, PinSourceUnreadable)
 _decode_ready = msgspec.msgpack.Decoder(Ready).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -68,24 +60,42 @@ class PoolEvents(Protocol):
 class TokenPool:
     """The workers of one token. `start` once, `submit` from any task, `close` once.
 
-    settled: set once each worker has logged in or failed to, for the first time.
+    workers: their places, with what an operator can do to them. standing, pace: what was seen of the token.
     """
 
     def __init__(self, settings: TokenSettings, *, processes: int, lock_path: Path, log_level: str, events: PoolEvents) -> None:
         self.settings = settings
         self.ready: Ready | None = None
-        self.settled = asyncio.Event()
-        self._unsettled = {f"{settings.name}#{index}" for index in range(processes)}
+        self.standing = Standing()
+        self.pace = Pace()
         self._events = events
         self._queue: FairQueue[SignJob] = FairQueue()
         self._job_ids = itertools.count(1)
         self._workers: list[WorkerProcess] = []
         self._is_feeding_soon = False
         self._sign_s = _FRAME_S
-        self._tasks: list[asyncio.Task[None]] = []
-        specs = [self._spec(index, lock_path, log_level) for index in range(processes)]
-        shared: dict[str, Any] = {"on_loss": self._note_loss, "turn": asyncio.Lock(), "before_start": self._raise_if_refused}
-        self.places = [Place(spec, self._serve, is_final=lambda error: isinstance(error, _FINAL_FAULTS), **shared) for spec in specs]
+        self._is_in_doubt = False
+        self._is_closed = False
+        self._sweeper: asyncio.Task[None] | None = None
+        self.workers = TokenPlaces(
+            settings,
+            processes=processes,
+            lock_path=lock_path,
+            log_level=log_level,
+            serve=self._serve,
+            on_loss=lambda cause: events.worker_lost(settings.name, cause),
+            on_change=self._note_change,
+        )
+
+    @property
+    def places(self) -> list[Place]:
+        """One a worker."""
+        return self.workers.places
+
+    @property
+    def settled(self) -> asyncio.Event:
+        """Set once each worker has logged in or failed to, for the first time."""
+        return self.workers.settled
 
     @property
     def name(self) -> str:
@@ -117,26 +127,34 @@ class TokenPool:
     @property
     def fault(self) -> SignerError | None:
         """Why a worker last failed to start, if one has not recovered since."""
-        return next((place.fault for place in self.places if place.fault is not None), None)
+        return self.workers.fault
 
     @property
     def problem(self) -> str:
         """Why nothing is signed now, in words; empty while one worker is ready."""
         if any(place.state is PlaceState.READY for place in self.places):
             return ""
+        if self.workers.pause_reason is not None:
+            return (
+                f"token {self.name} was taken out of use: {self.workers.pause_reason or 'no reason given'}; `signer tokens resume` ends it"
+            )
         return self.fault.message if self.fault else f"token {self.name} is not ready; it is tried again by itself"
 
     async def start(self) -> None:
         """Starts the workers, one after the other; returns without waiting for them."""
-        self._tasks = [asyncio.create_task(self._run_place(place), name=place.spec.name) for place in self.places]
-        self._tasks.append(asyncio.create_task(self._sweep(), name=f"sweep {self.name}"))
+        self.workers.start()
+        self._sweeper = asyncio.create_task(self._sweep(), name=f"sweep {self.name}")
 
     async def close(self) -> None:
         """Lets workers finish their login or frame, finalise and leave; jobs that still wait get TokenUnavailable."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._fail_waiting(TokenUnavailable(f"token {self.name}: the daemon is stopping", token=self.name))
+        self._is_closed = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await self.workers.close()
+        self._fail_waiting(self._stopping())
+
+    def _stopping(self) -> TokenUnavailable:
+        return TokenUnavailable(f"token {self.name}: the daemon is stopping", token=self.name)
 
     def submit(
         self,
@@ -147,15 +165,19 @@ class TokenPool:
         line: str,
         check: Callable[[], None],
         kept: KeptKey | None = None,
+        give_up_s: float = math.inf,
     ) -> asyncio.Future[list[TokenSignature | SignerError]]:
         """Queues digests of one key; the future gets a signature or an error for each, in order, when all have ended.
 
-        line: whose turn they take. kept: the key itself, when it is one of the store. Raises PinHeld, PinLocked or PinSourceUnreadable at
-        once. Errors of single digests: what `check` raises while it still waits, QueueFull, TokenRefused or TokenRemoved (key unused),
-        TokenSignatureWrong (withheld), TokenTimedOut or SignatureOutcomeUnknown (key maybe used, nothing released). Cancelling the future
-        takes waiting digests out of the queue.
+        line: whose turn they take. kept: the key itself, when it is one of the store. give_up_s: until when to wait for a token that is
+        away, on the loop's clock. Raises PinHeld, PinLocked or PinSourceUnreadable at once. Errors of single digests: what `check` raises
+        while it still waits, QueueFull, TokenRefused, TokenRemoved or TokenUnavailable (nothing released), TokenSignatureWrong (withheld),
+        TokenTimedOut or SignatureOutcomeUnknown (key maybe used, nothing released). Cancelling the future takes waiting digests out of
+        the queue.
         """
         self.raise_if_held()
+        if self._is_closed:
+            raise self._stopping()
         results: Gathering[TokenSignature] = Gathering(len(digests))
         now_s = asyncio.get_running_loop().time()
         for index, digest in enumerate(digests):
@@ -163,15 +185,14 @@ class TokenPool:
                 results.settle(index, self._full())
             else:
                 item = SignItem(next(self._job_ids), key_id, algorithm, digest)
-                self._queue.put(line, SignJob(item, check, results, index, now_s, kept))
+                self._queue.put(line, SignJob(item, check, results, index, now_s, kept, give_up_s))
         self._feed_soon()
         return results.future
 
     def raise_if_held(self) -> None:
         """PinHeld, PinLocked or PinSourceUnreadable when no worker will be tried again before an operator acts."""
-        if self.places and all(place.state is PlaceState.HELD for place in self.places):
-            fault = next(place.fault for place in self.places if place.fault is not None)
-            raise fault.copy()
+        if self.workers.are_held:
+            self.workers.raise_if_refused()
 
     def _full(self) -> QueueFull:
         return QueueFull(
@@ -181,40 +202,25 @@ class TokenPool:
             limit=self.settings.queue_max,
         )
 
-    def _raise_if_refused(self) -> None:
-        """PinHeld, PinLocked or PinSourceUnreadable once any worker met it: no other one may try the PIN again."""
-        for place in self.places:
-            if place.state is PlaceState.HELD and place.fault is not None:
-                raise place.fault.copy()
-
-    def _spec(self, index: int, lock_path: Path, log_level: str) -> WorkerSpec:
-        return worker_spec(self.settings, f"{self.name}#{index}", "signer.tokens.worker", lock_path=lock_path, log_level=log_level)
-
-    async def _run_place(self, place: Place) -> None:
-        await place.run()
-        self._settle(place.spec.name)
-        if place.state is PlaceState.HELD and all(other.state is PlaceState.HELD for other in self.places):
-            fault = place.fault or InternalError("a held worker has no fault")
-            self._events.token_held(self.name, fault)
-            self._fail_waiting(fault)
-
-    def _settle(self, worker: str) -> None:
-        self._unsettled.discard(worker)
-        if not self._unsettled:
-            self.settled.set()
-
-    def _note_loss(self, worker: str, cause: str) -> None:
-        self._settle(worker)
-        self._events.worker_lost(self.name, cause)
+    def _note_change(self, error: SignerError | None) -> None:
+        if error is not None:
+            self.standing.fail(error)
+        self.standing.look(token_state(self.places, self.fault, is_paused=self.workers.pause_reason is not None))
+        if error is not None and self.workers.are_held:
+            self._events.token_held(self.name, error)
+            self._fail_waiting(error)
 
     async def _serve(self, worker: WorkerProcess) -> None:
         self.ready = _decode_ready(worker.ready_body)
-        self._settle(worker.spec.name)
         self._events.token_ready(self.name, self.ready)
         self._workers.append(worker)
+        self.workers.learn(worker.spec.name, self.ready)
         self._feed()
         try:
-            raise await worker.wait_lost()
+            loss = await worker.wait_lost()
+            self._is_in_doubt = True
+            self.standing.fail(self.lost_error(loss))
+            raise loss
         finally:
             self._workers.remove(worker)
             await asyncio.shield(worker.finish_calls())
@@ -238,7 +244,8 @@ class TokenPool:
                 worker.open_call(_encode(SignCall([job.item for job in jobs], list(kept.values()))), FrameInHand(self, jobs))
 
     def _idlest(self) -> WorkerProcess | None:
-        with_room = [worker for worker in self._workers if worker.calls_open < _FRAMES_IN_HAND and not worker.is_lost]
+        frames = 1 if self._is_in_doubt else _FRAMES_IN_HAND
+        with_room = [worker for worker in self._workers if worker.calls_open < frames and not worker.is_lost]
         return min(with_room, key=lambda worker: worker.calls_open, default=None)
 
     @property
@@ -248,12 +255,23 @@ class TokenPool:
         return max(self.settings.sessions, min(by_time, _FRAME_ITEMS_MAX * self.settings.sessions))
 
     def _frame_items(self) -> int:
+        if self._is_in_doubt:
+            return 1
         fair_share = -(-len(self._queue) // max(1, len(self._workers)))
         return max(self.settings.sessions, min(self.lot_max, fair_share))
 
     def signed(self, sign_s: float) -> None:
-        """Learns how long a signature takes, for the size of frames."""
+        """Learns how long a signature takes, for the size of frames; and that the token works."""
         self._sign_s += (sign_s - self._sign_s) * 0.1
+        self.pace.add(asyncio.get_running_loop().time(), sign_s)
+        self._is_in_doubt = False
+        if self.standing.is_failing:
+            self.standing.heal()
+
+    def failed(self, error: SignerError) -> None:
+        """Remembers a fault of the token's."""
+        if not isinstance(error, TokenRefused):
+            self.standing.fail(error)
 
     def frame_ended(self, left: Iterable[SignJob], error: SignerError) -> None:
         """A worker is through with a frame, or gone: what it left unanswered gets the error, and there is room for more."""
@@ -286,4 +304,12 @@ class TokenPool:
         """Takes out what is late or cancelled, so that callers hear of it also while no worker is ready."""
         while True:
             await asyncio.sleep(_SWEEP_S)
-            self._queue.remove_where(lambda job: not job.is_wanted())
+            self._queue.remove_where(lambda job: not (job.is_wanted() and self._is_worth_waiting(job)))
+
+    def _is_worth_waiting(self, job: SignJob) -> bool:
+        if self._workers or asyncio.get_running_loop().time() < job.give_up_s:
+            return True
+        kind = TokenRemoved if isinstance(self.fault, TokenRemoved) else TokenUnavailable
+        message = f"not back before the deadline, no key was used; repeat with the same ids: {self.problem}"
+        job.results.settle(job.index, kind(message, token=self.name))
+        return False

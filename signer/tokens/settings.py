@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from signer.settings import Identifier, KeyId, OptionalIdentifier, PinReferenceText
+from signer.tokens.wire import PinCaution
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,22 @@ class TokenSettings:
             "token allows of session objects.",
         ),
     ] = 256
+    pin_caution: Annotated[
+        PinCaution,
+        Field(
+            description="From which state of its PIN counter on (CKF_USER_PIN_*) the token's PIN is tried only after `signer tokens "
+            "release-pin`: 'count-low' (a wrong try since the last right one), 'final-try' (one try left) or 'locked' (never: not advised)."
+        ),
+    ] = PinCaution.COUNT_LOW
+    keep_alive_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=86_400,
+            description="How often an idle session is used for nothing and the slot looked at, so that the token expires none and its "
+            "removal shows at once; 0 for never.",
+        ),
+    ] = 10.0
     queue_max: Annotated[
         int, Field(ge=1, le=10_000_000, description="Digests waiting for this token; one more is answered QUEUE_FULL at once.")
     ] = 20_000

@@ -7,11 +7,23 @@ from pathlib import Path
 import msgspec
 
 from signer.tokens.settings import TokenSettings
-from signer.tokens.wire import Start
+from signer.tokens.wire import Identity, PinCaution, Start
 from signer.workers.process import INHERITED, WorkerSpec
 
+_LOOK_S = 1.0
+_NOBODY = Identity()
 
-def worker_spec(settings: TokenSettings, name: str, module: str, *, lock_path: Path, log_level: str) -> WorkerSpec:
+
+def worker_spec(
+    settings: TokenSettings,
+    name: str,
+    module: str,
+    *,
+    lock_path: Path,
+    log_level: str,
+    pin_caution: PinCaution | None = None,
+    known: Identity = _NOBODY,
+) -> WorkerSpec:
     """What runs `python -m module` on the token. The PIN goes as its reference; a variable that holds it goes to this worker alone."""
     start = Start(
         name=settings.name,
@@ -25,6 +37,10 @@ def worker_spec(settings: TokenSettings, name: str, module: str, *, lock_path: P
         softhsm_token_directory=str(settings.softhsm_token_directory or ""),
         safe_copy_directory=str(settings.softhsm_copy or ""),
         log_level=log_level,
+        pin_caution=pin_caution or settings.pin_caution,
+        known=known,
+        keep_alive_s=settings.keep_alive_s,
+        look_s=_LOOK_S,
     )
     pin_variable = (start.pin.removeprefix("env:"),) if start.pin.startswith("env:") else ()
     return WorkerSpec(

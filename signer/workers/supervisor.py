@@ -1,6 +1,6 @@
 """Keeps one place for a worker filled: start, serve, and again after a loss, with growing pauses.
 
-The pause starts at 0.2 s and doubles to 30 s; for two minutes after a worker last served it grows no longer than 2 s, and after one that
+The pause starts at 0.2 s and doubles to 30 s; in the first two minutes of trouble it grows no longer than 2 s, and after a worker that
 served for 5 s it starts anew. So a crash loop costs little, a single crash heals at once, and a device that comes back within minutes is
 noticed within seconds.
 """
@@ -33,7 +33,7 @@ class PlaceState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Pauses between starts, in seconds: from first_s doubling to max_s; to brisk_max_s only, within brisk_s of a healthy worker."""
+    """Pauses between starts, in seconds: from first_s doubling to max_s; to brisk_max_s only, in the first brisk_s of trouble."""
 
     first_s: float = 0.2
     max_s: float = 30.0
@@ -65,7 +65,7 @@ class Place:
     worker: WorkerProcess | None = None
     restarts: int = 0
     _ready_s: float = math.inf
-    _healthy_s: float = -math.inf
+    _trouble_s: float = math.inf
     _next_pause_s: float = 0.0
 
     async def run(self) -> None:
@@ -97,9 +97,10 @@ class Place:
         """How long to wait after a loss."""
         backoff, now_s = self.backoff, asyncio.get_running_loop().time()
         if now_s - self._ready_s > backoff.healthy_after_s:
-            self._healthy_s, self._next_pause_s = now_s, 0.0
+            self._trouble_s, self._next_pause_s = math.inf, 0.0
         self._ready_s = math.inf
-        is_brisk = now_s - self._healthy_s < backoff.brisk_s
+        self._trouble_s = min(self._trouble_s, now_s)
+        is_brisk = now_s - self._trouble_s < backoff.brisk_s
         pause_s = min(self._next_pause_s or backoff.first_s, backoff.brisk_max_s if is_brisk else backoff.max_s)
         self._next_pause_s = pause_s * 2
         return pause_s

@@ -20,6 +20,7 @@ from tests.support.shim import Action, Ckr, Door
 
 PLAN = Plan(level=B_B)
 CALL_S_MAX = 1.5
+PATIENCE_S = 8.0
 FEW = 4
 
 
@@ -161,14 +162,17 @@ def test_a_token_that_hangs_for_good_is_told_and_heals_when_it_answers_again(
     assert pdfsig_refusals(delivery, tmp_path) == []
 
 
-def test_a_token_that_is_gone_is_told_and_heals_when_it_is_back(rig: Rig, cards: dict[str, bytes], record: Record) -> None:
+def test_a_token_that_is_gone_is_waited_for_until_just_before_the_deadline_and_a_repeat_signs_when_it_is_back(
+    rig: Rig, cards: dict[str, bytes], record: Record
+) -> None:
     documents = few(cards)
     with rig.daemon() as daemon:
         wait_until_ready(daemon)
         rig.shim.strike(Door.SIGN, Action.FAIL_BEFORE, Ckr.DEVICE_REMOVED)
         with rig.channel() as channel:
-            first = sign_batch(channel, documents, "removed", PLAN)
+            first = sign_batch(channel, documents, "removed", PLAN, timeout_s=PATIENCE_S)
         rig.shim.calm()
+        assert first.failure is None, "the deadline passed before the caller heard of it"
         back_s = time.monotonic()
         delivery = Delivery("removed", documents)
         delivery.add(first)

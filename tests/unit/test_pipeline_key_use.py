@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class ScriptedDoor:
     def __init__(self, **scripts: Iterable[SignerError | None]) -> None:
         self._scripts = {name: list(script) for name, script in scripts.items()}
         self.seen: list[str] = []
+        self.give_up_s = math.inf
         self.on_submit: Callable[[], None] = lambda: None
 
     def submit(
@@ -63,8 +65,10 @@ class ScriptedDoor:
         line: str,
         check: Callable[[], None],
         kept: KeptKey | None = None,  # noqa: ARG002
+        give_up_s: float = math.inf,
     ) -> asyncio.Future[list[TokenSignature | SignerError]]:
         assert line == "1"
+        self.give_up_s = give_up_s
         check()
         results: asyncio.Future[list[TokenSignature | SignerError]] = asyncio.get_running_loop().create_future()
         results.set_result([self._act(digest) for digest in digests])
@@ -166,7 +170,18 @@ async def test_what_a_dying_worker_held_is_tried_again_as_another_attempt(error:
     assert (found.intents, found.unknown, found.failed, found.open) == (2, int(is_unknown), int(not is_unknown), 1)
 
 
-async def test_attempts_are_bounded_and_each_is_accounted_for(journal: Journal, request_: Request) -> None:
+async def test_a_token_that_goes_on_failing_is_waited_for_until_there_is_just_time_to_say_so(journal: Journal) -> None:
+    clock_s = asyncio.get_running_loop().time
+    request = Request("client", "1", "r", clock_s() + 1.0, clock_s)
+    door = ScriptedDoor(a=[TokenRemoved("pulled") for _ in range(1000)])
+    (result,) = await use_key(journal, door, CREDENTIAL, request, [intent("a")])
+    assert isinstance(result, TokenRemoved)
+    assert request.deadline_s - 0.2 == pytest.approx(door.give_up_s, abs=0.05)
+    found = await counts(journal)
+    assert 2 < found.intents == found.failed == len(door.seen) < 10, "attempts come with growing pauses"
+
+
+async def test_attempts_with_an_unknown_outcome_are_bounded_and_each_is_accounted_for(journal: Journal, request_: Request) -> None:
     door = ScriptedDoor(a=[SignatureOutcomeUnknown("died") for _ in range(20)])
     (result,) = await use_key(journal, door, CREDENTIAL, request_, [intent("a")])
     assert isinstance(result, SignatureOutcomeUnknown)
