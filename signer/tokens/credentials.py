@@ -77,6 +77,11 @@ class CredentialTable:
         """Every credential, the appliance's own included, by id."""
         return [credential for _id, credential in sorted(self._credentials.items())]
 
+    def certificate_ends(self) -> list[datetime]:
+        """When each certificate ends."""
+        validities = [validity_of(credential.certificate) for credential in self._credentials.values()]
+        return [validity.not_after for validity in validities if validity is not None]
+
     def ids_on(self, token_name: str) -> list[str]:
         """The credentials configured on a token, by id."""
         return sorted(entry.id for entry in self._settings.values() if entry.token == token_name)
