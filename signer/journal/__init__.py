@@ -8,7 +8,7 @@ Rules of the room:
 - What a call answers is committed and synced. What it could not commit has not happened: all calls of that commit raise
   JournalUnavailable, and nothing is signed.
 - One thread owns the database; it commits everything that waits at once (group commit). The event loop never waits for the disk.
-- `archive` keeps evidence records beside it, through the same thread and in the same commits.
+- `archive` keeps evidence records and `credentials` the keys it generated beside it, through the same thread and in the same commits.
 - `ledger` knows the rules and no SQL; `rows` knows SQL and no rules; `writer` is the thread between them, `journal` the door.
 - An attempt gets one outcome, a key one released signature. A parked signature can only be released, never made again.
 - Entries hold identifiers, digests and serial numbers: no document, no name, no mark.
@@ -16,6 +16,7 @@ Rules of the room:
 
 from signer.journal.archive import EvidenceArchive, EvidenceHead, KeptChain, NewEvidence, Renewal, StampedSpan
 from signer.journal.chain import ChainReport, verify_chain
+from signer.journal.credentials import CredentialChange, CredentialFilter, CredentialStore
 from signer.journal.journal import Journal
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
 from signer.journal.reports import accounting
@@ -23,6 +24,9 @@ from signer.journal.reports import accounting
 __all__ = [
     "Accounting",
     "ChainReport",
+    "CredentialChange",
+    "CredentialFilter",
+    "CredentialStore",
     "EvidenceArchive",
     "EvidenceHead",
     "Intent",

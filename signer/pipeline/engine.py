@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from signer.documents.appearances import Appearances
 from signer.errors import InternalError, TimestampUnavailable, TokenUnavailable
-from signer.model import SignatureKey
+from signer.model import Credential, SignatureKey
 from signer.pipeline.doors import ArchiveDoors, KeyDoor, Ledger, Preparer, Timestamper
 from signer.pipeline.forms.templates import Templates
 from signer.pipeline.kept import KeptCredentials

@@ -18,7 +18,7 @@ from signer.pipeline.request import Request
 
 VIETNAM_TIME = timezone(timedelta(hours=7))
 """What /M shows people; the country has one zone without summer time."""
-FormOptions: TypeAlias = CadesOptions
+FormOptions: TypeAlias = CadesOptions | XadesOptions
 _SERVED = {
     (Profile.PADES, Level.B_B),
     (Profile.PADES, Level.B_T),
@@ -26,6 +26,9 @@ _SERVED = {
     (Profile.PADES, Level.B_LTA),
     (Profile.CADES, Level.B_B),
     (Profile.CADES, Level.B_T),
+    (Profile.XADES, Level.B_B),
+    (Profile.XADES, Level.B_T),
+    (Profile.MINISTRY_XML, Level.B_B),
     (Profile.CADES_DIGEST, Level.B_B),
     (Profile.CADES_DIGEST, Level.B_T),
     (Profile.DIGEST, Level.B_B),
@@ -47,7 +50,8 @@ class Shortage(Enum):
 class ReadyPlan:
     """What is the same for all items of a request.
 
-    placement: of PAdES. options: of another profile that has some; None for its defaults. certificate_serial: lower-case hex. shortage: for
+    placement: of PAdES. options: of another profile that has some; None for its defaults. record: the rules that
+    records must keep; None for other documents. certificate_serial: lower-case hex. shortage: for
     levels above B-B. evidence: digest of the evidence record to make over a batch; None for none. artwork: what the placement's appearance
     shows. These three are no part of what makes two requests the same.
     """
@@ -62,6 +66,7 @@ class ReadyPlan:
     evidence: DigestAlgorithm | None = None
     artwork: Artwork | None = None
     options: FormOptions | None = None
+    record: RecordPlan | None = None
 
     @property
     def name(self) -> str:
@@ -86,6 +91,7 @@ async def make_ready(
     shortage: Shortage = Shortage.FAIL,
     evidence: DigestAlgorithm | None = None,
     options: FormOptions | None = None,
+    record: RecordPlan | None = None,
 ) -> ReadyPlan:
     """Checks everything about a request that can be checked before its first document.
 
@@ -99,7 +105,7 @@ async def make_ready(
     chosen = engine.credentials.choose_algorithm(credential, algorithm)
     if level is not Level.B_B:
         engine.require_timestamper()
-    return ReadyPlan(profile, level, credential, chosen, placement, validity.serial, shortage, evidence, options=options)
+    return ReadyPlan(profile, level, credential, chosen, placement, validity.serial, shortage, evidence, options=options, record=record)
 
 
 async def with_artwork(engine: Engine, request: Request, plan: ReadyPlan) -> ReadyPlan:
@@ -133,6 +139,7 @@ def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: byte
         *_asked_look(placement.appearance),
         *_asked_restrictions(placement),
         *_asked_options(plan.options),
+        *_asked_options(plan.record),
     )
     digest = hashlib.sha256(content_sha256)
     for part in parts:
@@ -141,7 +148,7 @@ def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: byte
     return digest.digest()
 
 
-def _asked_options(options: FormOptions | None) -> tuple[str, ...]:
+def _asked_options(options: FormOptions | RecordPlan | None) -> tuple[str, ...]:
     if options is None:
         return ()
     values = (getattr(options, each.name) for each in fields(options))

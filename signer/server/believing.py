@@ -33,6 +33,8 @@ class Believing:
         if engine.signers is not None:
             engine.signers.forget()
         engine.credentials.complete_chains(Issuers(book.certificates))
+        if engine.kept is not None:
+            engine.kept.forget_all()
 
     def trust(self, purpose: TrustPurpose) -> Trust:
         """Whom signers are believed under for a purpose, and timestamps."""

@@ -4,6 +4,8 @@
 - `signature`: what each `SignatureKey` has come to: one row a key, so one released signature a key.
 - `material`: what is needed to return or complete a signature, by the index of the outcome that brought it; deleted after retention.
 - `counter`: numbers that are handed out once, for good.
+- `credential`: the keys that the appliance generated, each with its certificate; wrapped ones with their encrypted private key. Rows stay
+  for good, without the key once it is destroyed.
 - `evidence_…`: evidence records in parts (RFC 4998): a record, the ids of its documents, and for each ArchiveTimeStampChain the leaves of
   its hash tree, joined in the documents' order, with its TimeStampTokens. A document costs its id, some 10 bytes, and a digest a chain.
 """
@@ -75,6 +77,35 @@ counter = Table(
     Column("name", String(64), primary_key=True),
     Column("next_value", BigInteger, nullable=False),
 )
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("credential_id", String, primary_key=True),
+    Column("school_id", String, nullable=False),
+    Column("person_id", String, nullable=False),
+    Column("token_name", String, nullable=False),
+    Column("storage", String(16), nullable=False),
+    Column("key_kind", String(16), nullable=False),
+    Column("key_id", LargeBinary, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("public_key_sha256", LargeBinary, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    Column("state", String(24), nullable=False),
+    Column("display_name", String, nullable=False),
+    Column("subject", LargeBinary, nullable=False),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("not_after_us", BigInteger),  # microseconds since 1970, UTC
+    Column("renews", String, nullable=False),
+    Column("renewed_by", String, nullable=False),
+    Column("usable_until_us", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+credential_school_index = Index("credential_school", credential.c.school_id, credential.c.credential_id)
+credential_key_index = Index("credential_public_key", credential.c.public_key_sha256)
+credential_end_index = Index("credential_not_after", credential.c.not_after_us)
 
 evidence_record = Table(
     "evidence_record",

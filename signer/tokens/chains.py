@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.formats.status.path import links
+from signer.model import Problem, ProblemKind
 
 _CHAIN_LENGTH_MAX = 8
 
@@ -38,6 +39,23 @@ class Issuers:
             current = issuer
         return tuple(chain)
 
+    def reach_root(self, leaf: x509.Certificate) -> bool:
+        """Whether a chain leads from the certificate to a self-signed one of the configuration."""
+        current = leaf
+        for _ in range(_CHAIN_LENGTH_MAX):
+            issuer = self._issuer_of(current)
+            if issuer is None or issuer.issuer == issuer.subject:
+                return issuer is not None
+            current = issuer
+        return False
+
     def _issuer_of(self, certificate: x509.Certificate) -> x509.Certificate | None:
         candidates = self._by_subject.get(certificate.issuer, ())
         return next((each for each in candidates if links(certificate, each, self._named)), None)
+
+
+def chain_problems(issuers: Issuers, certificate: x509.Certificate) -> list[Problem]:
+    """Whether the certificate chains to a configured CA."""
+    if issuers.reach_root(certificate):
+        return []
+    return [Problem(ProblemKind.CHAIN_INCOMPLETE, "no chain leads from its certificate to a configured CA: see [trust]")]

@@ -97,7 +97,7 @@ def test_a_database_of_another_schema_is_refused(engine: Engine, version: int, h
 def test_a_database_of_the_first_schema_gets_the_tables_it_lacks_and_keeps_what_it_holds(engine: Engine) -> None:
     with engine.connect() as connection, connection.begin():
         inserting(counter).execute(connection, [("tsa-serial", 7)])
-        for name in [name for name in metadata.tables if name.startswith("evidence_")]:
+        for name in [name for name in metadata.tables if name.startswith(("evidence_", "credential"))]:
             metadata.tables[name].drop(connection)
         connection.execute(update(schema_version).values(version=1))
     prepare_schema(engine)

@@ -1,0 +1,258 @@
+"""The credentials that the appliance keeps: rows that are read when they are asked for, and changed together with their journal entry.
+
+Nothing here is read at start, and nothing grows with the number of credentials but the file: ten thousand teachers cost a daemon those
+who sign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from cryptography import x509
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, or_, select, update
+
+from signer.algorithms import KeyKind
+from signer.errors import ChangedMeanwhile, IdTaken
+from signer.journal.jobs import Change, Read
+from signer.journal.journal import Journal
+from signer.journal.ledger import Ledger, microseconds
+from signer.journal.model import NoteKind
+from signer.model import CredentialState, KeptCredential, KeptKey, KeyStorage
+from signer.store.tables import credential as table
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_IDS_AT_ONCE = 500
+_MAY_SIGN = (CredentialState.ACTIVE.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialFilter:
+    """Which rows of a list. schools: None for all. after: the last id of the page before. ends_before: certificates that end earlier."""
+
+    schools: Collection[str] | None = None
+    after: str = ""
+    person_id: str = ""
+    state: CredentialState | None = None
+    ends_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialChange:
+    """A row that is replaced, and what its journal entry is called and says."""
+
+    kind: NoteKind
+    before: KeptCredential
+    after: KeptCredential
+    detail: Mapping[str, str | int] = field(default_factory=dict)
+
+
+class CredentialStore:
+    """The door. Calls are answered when they are durable, or raise JournalUnavailable and have changed nothing."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def find(self, credential_id: str) -> KeptCredential | None:
+        """The credential of this id."""
+        found = await self._read(select(table).where(table.c.credential_id == credential_id))
+        return found[0] if found else None
+
+    async def find_all(self, credential_ids: Sequence[str]) -> dict[str, KeptCredential]:
+        """Those of these ids that there are."""
+        return {kept.id: kept for kept in await self._read_in(table.c.credential_id, credential_ids)}
+
+    async def of_public_keys(self, public_keys: Sequence[bytes]) -> dict[bytes, list[KeptCredential]]:
+        """The credentials of each of these SubjectPublicKeyInfo; those that nobody has are left out."""
+        found: dict[bytes, list[KeptCredential]] = {}
+        for kept in await self._read_in(table.c.public_key_sha256, [sha256(key).digest() for key in public_keys]):
+            found.setdefault(kept.key.public_key, []).append(kept)
+        return found
+
+    async def page(self, wanted: CredentialFilter, limit: int) -> list[KeptCredential]:
+        """Up to `limit` credentials by id."""
+        return await self._read(select(table).where(*_conditions(wanted)).order_by(table.c.credential_id).limit(limit))
+
+    async def ids_on(self, token_name: str, limit: int) -> list[str]:
+        """Up to `limit` ids of what lives on a token or is wrapped by it, by id."""
+        query = select(table.c.credential_id).where(table.c.token_name == token_name).order_by(table.c.credential_id).limit(limit)
+        return list(await self._run(lambda connection: list(connection.execute(query).scalars())))
+
+    async def count_by_days_left(self, now: datetime, bounds_days: Sequence[int]) -> tuple[list[int], datetime | None]:
+        """How many active credentials end within each of these days (cumulative), and when the first one of them ends."""
+        found: tuple[list[int], datetime | None] = await self._run(partial(_count_by_days_left, now=now, bounds_days=bounds_days))
+        return found
+
+    async def want(self, client_id: str, token_name: str, credential_ids: Sequence[str]) -> None:
+        """Journals that keys are about to be made in a token, before they are."""
+        detail: dict[str, str | int] = {"client": client_id, "keys": len(credential_ids), "first": credential_ids[0]}
+        await self._journal.note(NoteKind.KEYS_WANTED, token_name, detail)
+
+    async def revise(self, client_id: str, *, added: Sequence[KeptCredential] = (), changes: Sequence[CredentialChange] = ()) -> None:
+        """Keeps new credentials and replaces others, journalled, all or nothing.
+
+        Raises:
+            IdTaken: a new one's id has a row.
+            ChangedMeanwhile: a row is no longer what its change is from.
+            JournalUnavailable: not written.
+        """
+        await self._journal.run(_Revise(asyncio.get_running_loop(), client_id, added, changes))
+
+    async def _read(self, query: Select[Any]) -> list[KeptCredential]:
+        found: list[KeptCredential] = await self._run(lambda connection: [_kept(row) for row in connection.execute(query)])
+        return found
+
+    async def _read_in(self, column: ColumnElement[Any], values: Sequence[Any]) -> list[KeptCredential]:
+        found: list[KeptCredential] = []
+        for start in range(0, len(values), _IDS_AT_ONCE):
+            found += await self._read(select(table).where(column.in_(values[start : start + _IDS_AT_ONCE])))
+        return found
+
+    async def _run(self, query: Any) -> Any:
+        return await self._journal.run(Read(asyncio.get_running_loop(), query))
+
+
+class _Revise(Change):
+    """Keep new ones, change others."""
+
+    __slots__ = ("added", "changes", "client_id")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, client_id: str, added: Sequence[KeptCredential], changes: Sequence[CredentialChange]
+    ) -> None:
+        super().__init__(loop)
+        self.client_id = client_id
+        self.added = added
+        self.changes = changes
+
+    def apply(self, connection: Connection, ledger: Ledger) -> None:
+        """Rows and notes; nothing is written before everything was looked at."""
+        self._require_free(connection)
+        self._require_unchanged(connection)
+        if self.added:
+            connection.execute(insert(table), [_row(kept) for kept in self.added])
+        for kept in self.added:
+            ledger.note(NoteKind.KEY_MADE, kept.id, self._birth(kept))
+        for change in self.changes:
+            connection.execute(update(table).where(table.c.credential_id == change.after.id).values(_row(change.after)))
+            state: dict[str, str | int] = {
+                "client": self.client_id,
+                "school": change.after.key.school_id,
+                "state": change.after.state.value,
+            }
+            ledger.note(change.kind, change.after.id, state | dict(change.detail))
+
+    def _require_free(self, connection: Connection) -> None:
+        ids = [kept.id for kept in self.added]
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            some = ids[start : start + _IDS_AT_ONCE]
+            taken = connection.execute(select(table.c.credential_id).where(table.c.credential_id.in_(some)).limit(1)).scalar()
+            if taken is not None:
+                raise IdTaken(f"there is a credential {taken!r} already", credential=taken)
+
+    def _require_unchanged(self, connection: Connection) -> None:
+        for change in self.changes:
+            credential_id = change.before.id
+            row = connection.execute(select(table).where(table.c.credential_id == credential_id)).one_or_none()
+            if row is None or _kept(row) != change.before:
+                raise ChangedMeanwhile(f"credential {credential_id} was changed by another at the same time", credential=credential_id)
+
+    def _birth(self, kept: KeptCredential) -> dict[str, str | int]:
+        key = kept.key
+        return {
+            "client": self.client_id,
+            "school": key.school_id,
+            "person": key.person_id,
+            "token": kept.token_name,
+            "storage": key.storage.value,
+            "kind": key.kind.value,
+            "publicKey": sha256(key.public_key).hexdigest(),
+            "renews": kept.renews,
+        }
+
+
+def _conditions(wanted: CredentialFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.schools is not None:
+        found.append(table.c.school_id.in_(sorted(wanted.schools)))
+    if wanted.after:
+        found.append(table.c.credential_id > wanted.after)
+    if wanted.person_id:
+        found.append(table.c.person_id == wanted.person_id)
+    if wanted.state is not None:
+        found.append(table.c.state == wanted.state.value)
+    if wanted.ends_before is not None:
+        found.append(table.c.not_after_us < microseconds(wanted.ends_before))
+    return found
+
+
+def _count_by_days_left(connection: Connection, now: datetime, bounds_days: Sequence[int]) -> tuple[list[int], datetime | None]:
+    """One pass over the active rows. One that is renewed counts no longer: its successor does."""
+    ends = [microseconds(now + timedelta(days=days)) for days in bounds_days]
+    sums = [func.coalesce(func.sum(case((table.c.not_after_us < end, 1), else_=0)), 0) for end in ends]
+    of_interest = and_(table.c.state.in_(_MAY_SIGN), or_(table.c.renewed_by == "", table.c.usable_until_us.is_(None)))
+    *counts, first = connection.execute(select(*sums, func.min(table.c.not_after_us)).where(of_interest)).one()
+    return [int(count) for count in counts], _moment(first)
+
+
+def _row(kept: KeptCredential) -> dict[str, Any]:
+    key = kept.key
+    return {
+        "credential_id": key.credential_id,
+        "school_id": key.school_id,
+        "person_id": key.person_id,
+        "token_name": kept.token_name,
+        "storage": key.storage.value,
+        "key_kind": key.kind.value,
+        "key_id": key.key_id,
+        "public_key": key.public_key,
+        "public_key_sha256": sha256(key.public_key).digest(),
+        "wrapped": key.wrapped,
+        "seal": key.seal,
+        "state": kept.state.value,
+        "display_name": kept.display_name,
+        "subject": kept.subject,
+        "certificate": kept.certificate,
+        "not_after_us": _not_after_us(kept.certificate),
+        "renews": kept.renews,
+        "renewed_by": kept.renewed_by,
+        "usable_until_us": None if kept.usable_until is None else microseconds(kept.usable_until),
+    }
+
+
+def _kept(row: Any) -> KeptCredential:
+    key = KeptKey(
+        row.credential_id,
+        row.school_id,
+        row.person_id,
+        KeyStorage(row.storage),
+        KeyKind(row.key_kind),
+        row.key_id,
+        row.public_key,
+        row.wrapped,
+        row.seal,
+    )
+    return KeptCredential(
+        key=key,
+        token_name=row.token_name,
+        state=CredentialState(row.state),
+        display_name=row.display_name,
+        subject=row.subject,
+        certificate=row.certificate,
+        renews=row.renews,
+        renewed_by=row.renewed_by,
+        usable_until=_moment(row.usable_until_us),
+    )
+
+
+def _not_after_us(certificate: bytes) -> int | None:
+    return microseconds(x509.load_der_x509_certificate(certificate).not_valid_after_utc) if certificate else None
+
+
+def _moment(time_us: int | None) -> datetime | None:
+    return None if time_us is None else _EPOCH + timedelta(microseconds=time_us)

@@ -1,0 +1,180 @@
+"""The key worker: a program that generates key pairs, signs certificate requests and destroys keys, on one token.
+
+    python -m signer.tokens.key_worker FD
+
+Beside the workers that sign, and only while it has work: generating a key of 4096 bits takes seconds, and no signature waits behind it.
+There is one a token, because modules find and create objects in steps that two writers would interleave. It speaks the same frames, logs
+in under the same lock and leaves on the same faults as they do (`worker`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from pkcs11 import Attribute, ObjectClass
+from pkcs11.exceptions import PKCS11Error
+
+from signer.algorithms import DEFAULT_BY_FAMILY, KeyKind, SignatureAlgorithm
+from signer.errors import SignerError, TokenRefused, TokenSignatureWrong
+from signer.formats.certificate_request import assemble_request, request_info
+from signer.model import KeptKey, KeyStorage
+from signer.telemetry.logs import configure_logs, get_logger
+from signer.tokens.faults import Broken, FaultClass, classify, translate
+from signer.tokens.kept_keys import KeptKeys
+from signer.tokens.key_wire import DestroyKey, KeyAnswer, KeyCall, KeyOrder, KeyReply, MakeKey, RequestCertificate
+from signer.tokens.login import Login
+from signer.tokens.making import make_pair, subject_public_key_info
+from signer.tokens.mechanisms import RECIPES
+from signer.tokens.wire import Start
+from signer.tokens.wrapping import Wrapping
+from signer.workers.frames import Kind, WorkerChannel
+
+_log = get_logger(__name__)
+_EXIT_FAULT = 3
+_REQUEST_ALGORITHMS = {kind: DEFAULT_BY_FAMILY[kind.family] for kind in KeyKind} | {KeyKind.EC_P384: SignatureAlgorithm.ECDSA_SHA384}
+_decode = msgspec.msgpack.Decoder(KeyCall).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class KeyMaker:
+    """Works orders off on one session that may write."""
+
+    def __init__(self, login: Login) -> None:
+        self._session = login.token.open(rw=True)
+        self._name = login.start.name
+        self._kept = KeptKeys(self._session, self._name, login.start.kept_keys_max)
+        self._wrapping: Wrapping | None = None
+
+    def work_off(self, place: int, order: KeyOrder) -> KeyAnswer:
+        """One answer. What concerns this order alone is told in it; everything else raises Broken."""
+        try:
+            return self._work_off(place, order)
+        except SignerError as error:
+            return KeyAnswer(place, reason=error.reason.value, message=error.message)
+        except PKCS11Error as error:
+            reach, translated = classify(error).reach, translate(error, self._name)
+            if reach is FaultClass.REQUEST:
+                return KeyAnswer(place, reason=translated.reason.value, message=translated.message)
+            raise Broken(translated, reach) from error
+
+    def _work_off(self, place: int, order: KeyOrder) -> KeyAnswer:
+        match order:
+            case MakeKey():
+                kept = self._make_wrapped(order) if order.storage is KeyStorage.WRAPPED else self._make_in_token(order)
+                # By the key as it is found or unwrapped again: a blob that could not be used shows before a certificate is paid for.
+                return KeyAnswer(place, kept, self._request(kept, order.subject))
+            case RequestCertificate():
+                return KeyAnswer(place, order.kept, self._request(order.kept, order.subject))
+            case DestroyKey():
+                self._destroy(order.kept)
+                return KeyAnswer(place, order.kept)
+
+    def _make_wrapped(self, order: MakeKey) -> KeptKey:
+        if self._wrapping is None:
+            self._wrapping = Wrapping.find_or_make(self._session, self._name)
+        public, private = make_pair(self._session, order.kind, order.storage, order.key_id, order.credential_id)
+        try:
+            kept = replace(_kept(order, public), wrapped=self._wrapping.wrap(private))
+            return replace(kept, seal=self._wrapping.seal(kept))
+        finally:
+            private.destroy()
+            public.destroy()
+
+    def _make_in_token(self, order: MakeKey) -> KeptKey:
+        earlier = self._objects(ObjectClass.PUBLIC_KEY, order.key_id)
+        if earlier and self._objects(ObjectClass.PRIVATE_KEY, order.key_id):
+            return _kept(order, earlier[0])
+        public, _private = make_pair(self._session, order.kind, order.storage, order.key_id, order.credential_id)
+        return _kept(order, public)
+
+    def _request(self, kept: KeptKey, subject: bytes) -> bytes:
+        key = self._kept.held(kept)
+        if not subject:
+            return b""
+        algorithm = _REQUEST_ALGORITHMS[kept.kind]
+        recipe = RECIPES[algorithm]
+        info = request_info(subject, kept.public_key)
+        digest = hashlib.new(algorithm.digest.value, info).digest()
+        raw = key.handle.sign(recipe.shape_input(digest), mechanism=recipe.mechanism, mechanism_param=recipe.parameter)
+        try:
+            signature = recipe.shape_output(raw)
+            recipe.verify(_verifying(key.public_key), signature, digest)
+        except (InvalidSignature, ValueError) as error:
+            raise TokenSignatureWrong(
+                f"token {self._name}: the new key of credential {kept.credential_id} made a request that does not verify", token=self._name
+            ) from error
+        return assemble_request(info, algorithm, signature)
+
+    def _destroy(self, kept: KeptKey) -> None:
+        if kept.storage is KeyStorage.TOKEN:
+            for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY):
+                for found in self._objects(kind, kept.key_id):
+                    found.destroy()
+
+    def _objects(self, kind: ObjectClass, key_id: bytes) -> list[Any]:
+        return list(self._session.get_objects({Attribute.CLASS: kind, Attribute.ID: key_id}))
+
+
+def _kept(order: MakeKey, public: Any) -> KeptKey:
+    spki = subject_public_key_info(public, order.kind.family)
+    return KeptKey(order.credential_id, order.school_id, order.person_id, order.storage, order.kind, order.key_id, spki)
+
+
+def _verifying(key: object) -> Any:
+    if not isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)):
+        raise TokenRefused("a kept key has no public key")
+    return key
+
+
+def run(channel: WorkerChannel) -> int:
+    """The program: exit code 0 when the daemon let go, 3 when the token failed."""
+    frame = channel.receive()
+    if frame is None:
+        return 0
+    start = msgspec.msgpack.decode(frame.body, type=Start)
+    configure_logs(start.log_level, process=f"keys:{start.name}")
+    try:
+        login = Login(start)
+    except (SignerError, PKCS11Error) as error:
+        channel.fail(0, error if isinstance(error, SignerError) else translate(error, start.name))
+        return _EXIT_FAULT
+    try:
+        channel.send(Kind.READY, 0, b"")
+        _serve(channel, KeyMaker(login))
+    except Broken as broken:
+        _log.warning("token fault", token=start.name, reason=broken.error.reason.value, message=broken.error.message)
+        channel.fail(0, broken.error)
+        channel.wait_for_close()
+        return _EXIT_FAULT
+    finally:
+        login.finalize()
+    return 0
+
+
+def _serve(channel: WorkerChannel, maker: KeyMaker) -> None:
+    while (frame := channel.receive()) is not None:
+        for place, order in enumerate(_decode(frame.body).orders):
+            channel.send(Kind.REPLY, frame.call_id, _encode(KeyReply(maker.work_off(place, order))))
+        channel.send(Kind.DONE, frame.call_id)
+
+
+def main() -> None:
+    """Entry point; leaves by os._exit because vendor modules crash in exit handlers."""
+    try:
+        code = run(WorkerChannel.from_fd(int(sys.argv[1])))
+    except BrokenPipeError:  # the daemon is gone, and with it whoever would want to hear more
+        code = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
