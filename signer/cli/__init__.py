@@ -22,7 +22,9 @@ from signer import __version__
 VERBS = {
     "serve": "Run the daemon until SIGTERM or SIGINT.",
     "sign": "Sign a PDF, or a folder of PDFs such as a class.",
+    "extend": "Raise signed PDFs to B-T, B-LT or B-LTA, so that they can be verified when certificates have expired.",
     "verify": "Verify every signature of PDFs, without a daemon.",
+    "records": "Check which records of a class may be signed, and list the layouts that the daemon knows.",
     "trust": "Say which CAs are believed: add, list, check and remove them.",
     "evidence": "Prove with one timestamp that a class's documents exist unchanged, each alone (RFC 4998).",
     "timestamp": "Show who gives the appliance its timestamps; list and renew the evidence records it keeps.",
@@ -83,6 +85,6 @@ def main() -> None:
       signer verify class-1A-signed/ --trust ca.pem
       signer COMMAND --help
 
-    Connection options of `sign`, `timestamp`, `credentials` and `tokens` may stand in a client configuration file or in SIGNER_*
-    environment variables; see `signer sign --help`.
+    Connection options of `sign`, `extend`, `records`, `timestamp`, `credentials` and `tokens` may stand in a client configuration file
+    or in SIGNER_* environment variables; see `signer sign --help`.
     """  # noqa: D301  # click reads \b

@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from signer.cli.connection import connection_options, given
-from signer.cli.exits import ExitCode, epilog, exit_code
-from signer.cli.failure import explanation, next_step
-from signer.cli.language import Text, language_option, say
-from signer.cli.output import clean, is_json, json_option, note
+from signer.cli.exits import ExitCode, epilog
+from signer.cli.language import language_option
+from signer.cli.output import json_option
 from signer.cli.sign_restricting import Restrictions, restricting_options
 from signer.cli.sign_visible import Asked, appearance, as_text, visible_options
 
 if TYPE_CHECKING:
-    from signer.cli.sign_files import Job
-    from signer.cli.sign_report import Outcome
-    from signer.cli.sign_state import RequestState
-    from signer.client import DocumentResult, SignerClient
-    from signer.errors import SignerError
+    from signer.cli.sign_run import Run
+    from signer.client import SignerClient
     from signer.model import Appearance
 
 _LEVELS = ("b-b", "b-t", "b-lt", "b-lta")
@@ -39,10 +35,6 @@ _EPILOG = epilog(
     ExitCode.DAEMON_FAILED,
     ExitCode.INTERRUPTED,
 )
-_INTERRUPTED = Text(
-    "signer: interrupted; run the same command again to continue", "signer: đã dừng giữa chừng; chạy lại đúng lệnh này để ký tiếp"
-)
-_STOPPED = Text("signer: stopped: {why}. Next: {step}", "signer: dừng: {why}. Việc cần làm: {step}")
 
 
 @click.command(epilog=_EPILOG)
@@ -118,7 +110,8 @@ def sign(  # noqa: PLR0917  # click passes by name
     """  # noqa: D301  # click reads \b
     from signer.cli.sign_evidence import Evidence
     from signer.cli.sign_files import Layout
-    from signer.cli.sign_report import Outcome, print_outcome, print_outcome_json
+    from signer.cli.sign_report import Deed
+    from signer.cli.sign_run import Run, tell
     from signer.cli.sign_state import RequestState
 
     look, restrictions = appearance(Asked.taken_from(options)), Restrictions.taken_from(options)
@@ -129,83 +122,39 @@ def sign(  # noqa: PLR0917  # click passes by name
     layout = Layout.of(source, out)
     jobs = layout.jobs()
     with RequestState.open(layout.state_file, plan, request_id, fresh=fresh) as state:
-        outcome = Outcome(state.request_id, layout.output, jobs)
-        outcome.failures = [(job, _unreadable(job)) for job in jobs if job.unreadable]
-        pending: list[Job] = []
-        for job in (job for job in jobs if not job.unreadable):
-            (outcome.skipped if state.is_done(job) else pending).append(job)
-        _refuse_strange_outputs([] if fresh else [job for job in pending if not state.is_ours(job)])
-        if evidence:
-            outcome.evidence = Evidence.beside(layout.output, jobs, outcome.skipped)
-        if pending or (outcome.evidence is not None and outcome.evidence.lacking):
+        run = Run(layout, jobs, state, Deed.SIGN, fresh=fresh)
+        proofs = run.outcome.evidence = Evidence.beside(layout.output, jobs, run.outcome.skipped) if evidence else None
+        is_whole = True
+        if run.pending or (proofs is not None and proofs.lacking):
             with values.connect(connect_timeout_s=connect_timeout_s) as client:
-                code = _sign(
-                    client,
-                    plan,
-                    pending,
-                    state,
-                    outcome,
-                    look=look,
-                    restrictions=restrictions,
-                    is_parking=shortage == "park",
-                    timeout_s=timeout_s,
+                is_whole = _sign(
+                    client, plan, run, look=look, restrictions=restrictions, is_parking=shortage == "park", timeout_s=timeout_s
                 )
-        else:
-            code = _code(outcome)
-    if is_json():
-        print_outcome_json(outcome, code)
-    else:
-        print_outcome(outcome)
-        if outcome.error is not None:
-            note(say(_STOPPED, why=explanation(outcome.error), step=next_step(outcome.error)))
-    sys.exit(code)
-
-
-class _OutputNotWritten(click.ClickException):
-    """A full disk or a folder without permission: every further file would meet the same."""
-
-    exit_code = ExitCode.INCOMPLETE
-
-
-def _unreadable(job: Job) -> SignerError:
-    from signer.errors import InvalidArgument
-
-    return InvalidArgument(f"the file can't be read: {job.unreadable}", field="document")
-
-
-def _refuse_strange_outputs(strange: list[Job]) -> None:
-    if strange:
-        raise click.UsageError(
-            f"{clean(str(strange[0].output))} exists and is not of this request, or was changed since ({len(strange)} such files); "
-            "choose another --out, or replace them with --fresh"
-        )
+    sys.exit(tell(run.outcome, interrupted=not is_whole))
 
 
 def _sign(
     client: SignerClient,
     plan: dict[str, str],
-    pending: list[Job],
-    state: RequestState,
-    outcome: Outcome,
+    run: Run,
     *,
     look: Appearance | None,
     restrictions: Restrictions,
     is_parking: bool,
     timeout_s: float,
-) -> ExitCode:
-    from signer.cli.sign_report import shown_progress
-    from signer.client import Document
+) -> bool:
+    """False if the user interrupted it."""
+    from signer.cli.sign_report import Deed, shown_progress
     from signer.errors import SignerError
 
-    by_id = {job.document_id: job for job in pending}
-    documents: list[Document] = [Document.from_path(job.source, job.document_id) for job in pending]
-    with shown_progress(len(pending)) as show:
+    outcome = run.outcome
+    with shown_progress(len(run.pending), Deed.SIGN) as show:
         batch = client.sign_batch(
-            documents,
+            run.documents(),
             school_id=plan["school"],
             credential_id=plan["credential"],
             level=plan["level"],
-            request_id=state.request_id,
+            request_id=run.state.request_id,
             profile=plan["profile"],
             algorithm=plan["algorithm"] or None,
             field_name=plan["field"],
@@ -220,40 +169,11 @@ def _sign(
             timeout_s=timeout_s,
             on_progress=show,
         )
-        try:
-            with batch:
-                for result in batch:
-                    _keep(by_id[result.document_id], result, state, outcome)
-            if outcome.evidence is not None:
+        if not run.take(batch):
+            return False
+        if outcome.evidence is not None and outcome.error is None:
+            try:
                 outcome.evidence.fetch(client, plan["school"], batch.evidence, [job for job, _result in outcome.written])
-        except SignerError as error:
-            outcome.error = error
-        except KeyboardInterrupt:
-            note(say(_INTERRUPTED))
-            return ExitCode.INTERRUPTED
-        finally:
-            outcome.summary = batch.summary
-    return _code(outcome)
-
-
-def _code(outcome: Outcome) -> ExitCode:
-    if outcome.error is not None:
-        return exit_code(outcome.error)
-    is_proven = outcome.evidence is None or outcome.evidence.is_complete
-    return ExitCode.OK if is_proven and not outcome.failures else ExitCode.SOME_FAILED
-
-
-def _keep(job: Job, result: DocumentResult, state: RequestState, outcome: Outcome) -> None:
-    from signer.cli.sign_files import write_whole
-
-    if result.error is not None:
-        outcome.failures.append((job, result.error))
-        return
-    state.record(job, result.info.signed_sha256.hex() if result.info else "")
-    try:
-        write_whole(job.output, result.content)
-    except OSError as error:
-        raise _OutputNotWritten(
-            f"{clean(str(job.output))} can't be written: {error.strerror}; mend that and run again to continue"
-        ) from error
-    outcome.written.append((job, result))
+            except SignerError as error:
+                outcome.error = error
+    return True

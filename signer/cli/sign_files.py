@@ -39,13 +39,13 @@ class Layout:
     state_file: Path
 
     @classmethod
-    def of(cls, source: Path, out: Path | None) -> Layout:
-        """A folder goes to `NAME-signed/`, a file to `NAME-signed.pdf`, unless `out` says otherwise."""
+    def of(cls, source: Path, out: Path | None, suffix: str = "signed") -> Layout:
+        """A folder goes to `NAME-signed/`, a file to `NAME-signed.pdf`, unless `out` or `suffix` says otherwise."""
         if source.is_dir():
             named = source if source.name not in {"", ".."} else source.resolve()
-            folder = out or named.with_name(f"{named.name}-signed")
+            folder = out or named.with_name(f"{named.name}-{suffix}")
             return cls(source, folder, folder / ".signer-state.jsonl")
-        target = out or source.with_name(f"{source.stem}-signed{source.suffix}")
+        target = out or source.with_name(f"{source.stem}-{suffix}{source.suffix}")
         if target.is_dir() or (out is not None and out.suffix.lower() != _SUFFIX):
             target = target / source.name
         return cls(source, target, target.with_name(f".{target.name}.signer-state.jsonl"))

@@ -1,4 +1,4 @@
-"""What `signer sign` shows: progress while it works, then what became of every file."""
+"""What `signer sign` and `signer extend` show: progress while it works, then what became of every file."""
 
 # ruff: noqa: PLC0415  # imported where needed: what a command does not use is not loaded
 from __future__ import annotations
@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum, unique
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,32 +25,42 @@ if TYPE_CHECKING:
     from signer.errors import SignerError
 
 _CONNECTING = Text("Connecting", "Đang kết nối")
-_SIGNING = Text("Signing", "Đang ký")
 _WAITING = Text("Waiting, trying again: {why}", "Đang chờ, sẽ thử lại: {why}")
 _RATE = Text("{rate:.1f}/s", "{rate:.1f}/giây")
 _FAILED_SO_FAR = Text("{count} failed", "{count} lỗi")
 _HEADINGS = (Text("File", "Tệp"), Text("Reason", "Mã lỗi"), Text("Why", "Nguyên nhân"), Text("Next step", "Việc cần làm"))
-_FAILURES = Text("Not signed", "Chưa ký được")
 _ROWS = {
     "documents": Text("Documents", "Số tài liệu"),
-    "signed": Text("Signed", "Đã ký"),
-    "replayed": Text("Signed before, fetched again", "Đã ký từ trước, lấy lại"),
-    "skipped": Text("Signed before, in place", "Đã ký từ trước, tệp còn nguyên"),
+    "replayed": Text("Done before, fetched again", "Đã xong từ trước, lấy lại"),
+    "skipped": Text("Done before, in place", "Đã xong từ trước, tệp còn nguyên"),
     "failed": Text("Failed", "Lỗi"),
     "left": Text("Without outcome, run again", "Chưa có kết quả, cần chạy lại"),
     "elapsed": Text("Time", "Thời gian"),
-    "rate": Text("Signatures a second", "Chữ ký mỗi giây"),
+    "rate": Text("Documents a second", "Tài liệu mỗi giây"),
     "times": Text(
         "Mean time an item: queue / document / token / timestamp / journal",
         "Thời gian trung bình: hàng đợi / tài liệu / thiết bị / dấu thời gian / nhật ký",
     ),
-    "output": Text("Signed files", "Tệp đã ký"),
+    "output": Text("Files", "Tệp kết quả"),
     "evidence": Text("Proofs", "Tệp bằng chứng"),
     "request": Text("Request id", "Mã yêu cầu"),
 }
 _PROOFS = Text("{written} written, {kept} in place, in {folder}", "{written} tệp mới, {kept} tệp có sẵn, trong {folder}")
 _NO_PROOFS = Text("not all: {why}", "chưa đủ: {why}")
 _MS = 1000
+
+
+@unique
+class Deed(Enum):
+    """What a run does to documents; the value is the key of its count in JSON."""
+
+    SIGN = "signed"
+    EXTEND = "extended"
+
+
+_DOING = {Deed.SIGN: Text("Signing", "Đang ký"), Deed.EXTEND: Text("Archiving", "Đang lưu trữ")}
+_DONE = {Deed.SIGN: Text("Signed", "Đã ký"), Deed.EXTEND: Text("Archived", "Đã lưu trữ")}
+_FAILURES = {Deed.SIGN: Text("Not signed", "Chưa ký được"), Deed.EXTEND: Text("Not archived", "Chưa lưu trữ được")}
 
 
 @dataclass(slots=True)
@@ -59,6 +70,7 @@ class Outcome:
     request_id: str
     output: Path
     jobs: list[Job]
+    deed: Deed
     skipped: list[Job] = field(default_factory=list)
     written: list[tuple[Job, DocumentResult]] = field(default_factory=list)
     failures: list[tuple[Job, SignerError]] = field(default_factory=list)
@@ -78,7 +90,7 @@ class Outcome:
 
 
 @contextmanager
-def shown_progress(total: int) -> Iterator[Callable[[Progress], None]]:
+def shown_progress(total: int, deed: Deed) -> Iterator[Callable[[Progress], None]]:
     """A live bar on a terminal; elsewhere one line whenever the reason to wait changes."""
     screen = console(error=True)
     if not screen.is_terminal:
@@ -102,7 +114,7 @@ def shown_progress(total: int) -> Iterator[Callable[[Progress], None]]:
             bar.update(
                 task,
                 completed=progress.done,
-                description=_description(progress),
+                description=_description(progress, deed),
                 rate=say(_RATE, rate=progress.signatures_per_second) if progress.signatures_per_second else "",
                 failed=say(_FAILED_SO_FAR, count=progress.failed) if progress.failed else "",
                 eta=_clock(progress.remaining_s),
@@ -124,12 +136,12 @@ def _tell_waits() -> Callable[[Progress], None]:
     return tell
 
 
-def _description(progress: Progress) -> str:
+def _description(progress: Progress, deed: Deed) -> str:
     from rich.markup import escape
 
     if progress.problem is not None:
         return escape(clean(say(_WAITING, why=reason_name(progress.problem))))
-    return say(_CONNECTING if progress.phase.value == "connecting" else _SIGNING)
+    return say(_CONNECTING if progress.phase.value == "connecting" else _DOING[deed])
 
 
 def _clock(seconds: float | None) -> str:
@@ -140,10 +152,10 @@ def _clock(seconds: float | None) -> str:
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """The tables: what was not signed, then the counts."""
+    """The tables: what failed, then the counts."""
     if outcome.failures:
         rows = [(job.name, reason_name(error), explanation(error), next_step(error)) for job, error in outcome.failures]
-        print_table([say(heading) for heading in _HEADINGS], rows, title=say(_FAILURES))
+        print_table([say(heading) for heading in _HEADINGS], rows, title=say(_FAILURES[outcome.deed]))
     print_table(["", ""], list(_counts(outcome)))
 
 
@@ -151,15 +163,16 @@ def _counts(outcome: Outcome) -> Iterator[tuple[str, str]]:
     replayed = sum(result.replayed for _, result in outcome.written)
     counts = {
         "documents": len(outcome.jobs),
-        "signed": len(outcome.written) - replayed,
+        "done": len(outcome.written) - replayed,
         "replayed": replayed,
         "skipped": len(outcome.skipped),
         "failed": len(outcome.failures),
         "left": outcome.left,
     }
+    rows = _ROWS | {"done": _DONE[outcome.deed]}
     for name, count in counts.items():
-        if count or name in {"documents", "signed", "failed"}:
-            yield say(_ROWS[name]), str(count)
+        if count or name in {"documents", "done", "failed"}:
+            yield say(rows[name]), str(count)
     summary = outcome.summary
     if summary is not None and outcome.written:
         yield say(_ROWS["elapsed"]), f"{summary.elapsed_s:.2f} s"
@@ -188,7 +201,7 @@ def print_outcome_json(outcome: Outcome, code: ExitCode) -> None:
         "output": str(outcome.output),
         "summary": {
             "documents": len(outcome.jobs),
-            "signed": len(outcome.written) - replayed,
+            outcome.deed.value: len(outcome.written) - replayed,
             "replayed": replayed,
             "skipped": len(outcome.skipped),
             "failed": len(outcome.failures),
@@ -240,7 +253,7 @@ def _file_members(job: Job, result: DocumentResult) -> dict[str, Any]:
         "document_id": job.document_id,
         "replayed": result.replayed,
         "signed_sha256": info.signed_sha256.hex() if info else "",
-        "signing_time": info.signing_time.isoformat() if info else "",
+        "signing_time": info.signing_time.isoformat() if info and info.signing_time else "",
         "timestamp_time": info.timestamp_time.isoformat() if info and info.timestamp_time else None,
         "certificate_serial": info.certificate_serial if info else "",
     }

@@ -1,4 +1,4 @@
-"""The small file that lets an interrupted `signer sign` continue: the request's id and plan, and each signed file's hashes.
+"""The small file that lets an interrupted `signer sign` or `extend` continue: the request's id and plan, and each signed file's hashes.
 
 JSON Lines, appended to: the first line is the request, every other one a signed file, written just before the output takes its place. A
 torn last line is dropped. Lines that are lost cost nothing but time: the daemon answers the same ids with the same signatures.
@@ -53,7 +53,7 @@ class RequestState:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
-            raise click.UsageError(f"another `signer sign` is writing there (it holds {path}); wait for it") from None
+            raise click.UsageError(f"another `signer` is writing there (it holds {path}); wait for it") from None
         lines = [] if fresh else _lines(file, path)
         if lines:
             _require_same(lines[0], parameters, request_id, path)

@@ -23,8 +23,10 @@ Rules of the room:
 - The generated messages stay inside; values are frozen dataclasses. Threads are gRPC's one and a watchdog; callbacks run in the caller's.
 """
 
-from signer.client.batch import SigningBatch
+from signer.client.batch import DocumentBatch
 from signer.client.client import SignerClient
+from signer.client.record_values import LayoutInfo, RecordCheck, RecordFinding, RecordReport
+from signer.client.records import RecordClient
 from signer.client.retries import RetryPolicy
 from signer.client.time import TimeClient
 from signer.client.time_values import BatchEvidence, EvidenceProof, EvidenceRecord, ProvenTime, StampedImprint, TimestampAuthority
@@ -42,7 +44,21 @@ from signer.client.values import (
     TokenInfo,
 )
 from signer.errors import SignerError
-from signer.model import Appearance, AppearanceStyle, DocMdp, FieldLock, Level, LockAction, PageRectangle, Profile, TextAnchor
+from signer.model import (
+    Appearance,
+    AppearanceStyle,
+    DocMdp,
+    FieldLock,
+    Level,
+    LockAction,
+    PageRectangle,
+    Profile,
+    RecordPlan,
+    RecordSlot,
+    Role,
+    TextAnchor,
+)
+from signer.records.problem import RecordProblem
 
 __all__ = [
     "Appearance",
@@ -52,11 +68,13 @@ __all__ = [
     "DigestResult",
     "DocMdp",
     "Document",
+    "DocumentBatch",
     "DocumentResult",
     "EvidenceProof",
     "EvidenceRecord",
     "FieldLock",
     "Finding",
+    "LayoutInfo",
     "Level",
     "LockAction",
     "PageRectangle",
@@ -64,12 +82,19 @@ __all__ = [
     "Profile",
     "Progress",
     "ProvenTime",
+    "RecordCheck",
+    "RecordClient",
+    "RecordFinding",
+    "RecordPlan",
+    "RecordProblem",
+    "RecordReport",
+    "RecordSlot",
     "RetryPolicy",
+    "Role",
     "SignatureInfo",
     "SignedDigests",
     "SignerClient",
     "SignerError",
-    "SigningBatch",
     "StampedImprint",
     "Summary",
     "TextAnchor",

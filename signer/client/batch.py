@@ -13,16 +13,15 @@ from dataclasses import astuple
 from types import TracebackType
 from typing import Self
 
-from signer.client import convert
 from signer.client.channel import Connection
+from signer.client.orders import Order
 from signer.client.retries import RetryPolicy, allowed_s, is_interruption, is_passing, is_tls_failure
 from signer.client.stream import Answer, End, Stream
 from signer.client.supply import Supply
 from signer.client.time_values import BatchEvidence
-from signer.client.values import Document, DocumentResult, Phase, Plan, Progress, Summary
+from signer.client.values import Document, DocumentResult, Phase, Progress, Summary
 from signer.errors import DeadlineExceeded, ServiceUnreachable, SignerError
 from signer.model import StageTimes
-from signer.v1 import batch_pb2
 
 OnProgress = Callable[[Progress], None]
 
@@ -31,7 +30,7 @@ _STREAM_S_MAX = 1800.0
 _RATE_WINDOW = 256
 
 
-class SigningBatch(Iterator[DocumentResult]):
+class DocumentBatch(Iterator[DocumentResult]):
     """Iterate over it for the results, in the order they are ready. Not for several threads at once.
 
     Breaking off: `close` (or leaving its `with` block) ends the stream; the daemon then uses no key for what had not reached one.
@@ -41,7 +40,7 @@ class SigningBatch(Iterator[DocumentResult]):
         self,
         connection: Connection,
         documents: Iterable[Document],
-        plan: Plan,
+        order: Order,
         request_id: str,
         *,
         policy: RetryPolicy,
@@ -52,7 +51,7 @@ class SigningBatch(Iterator[DocumentResult]):
     ) -> None:
         self.request_id = request_id
         self._connection = connection
-        self._plan = plan
+        self._order = order
         self._policy = policy
         self._label = label
         self._total = len(documents) if total is None and isinstance(documents, Sized) else total
@@ -124,7 +123,7 @@ class SigningBatch(Iterator[DocumentResult]):
 
     def _wants_evidence(self) -> bool:
         """Whether a further stream, with no document to send, is worth opening for the evidence record."""
-        if self._plan.evidence is None:
+        if not self._order.wants_evidence:
             return False
         if self._evidence is None:
             return True
@@ -145,17 +144,9 @@ class SigningBatch(Iterator[DocumentResult]):
         left_s = self._left_s()
         if left_s <= 0:
             raise self._too_late()
-        header = batch_pb2.BatchHeader(
-            request_id=self.request_id,
-            school_id=self._plan.school_id,
-            plan=convert.signing_plan(self._plan),
-            expected_documents=max(0, (self._total or 0) - self._tally.done),
-            result_form=convert.result_form(self._plan),
-            label=self._label,
-            results_in_lots=True,
-        )
+        header = self._order.header(self.request_id, self._label, max(0, (self._total or 0) - self._tally.done))
         timeout_s = min(left_s, self._stream_s_max)
-        return Stream(self._connection, self._supply, self._plan, header, timeout_s=timeout_s, stall_s=self._policy.stall_s)
+        return Stream(self._connection, self._supply, self._order, header, timeout_s=timeout_s, stall_s=self._policy.stall_s)
 
     def _is_to_repeat(self, answer: Answer) -> bool:
         error = answer.result.error

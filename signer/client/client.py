@@ -10,9 +10,11 @@ from typing import Self, TypeVar
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.client import convert
-from signer.client.batch import OnProgress, SigningBatch
+from signer.client.batch import DocumentBatch, OnProgress
 from signer.client.channel import Pem, connect
 from signer.client.digests import sign_digests
+from signer.client.orders import Extending, Signing
+from signer.client.records import RecordClient
 from signer.client.retries import RetryPolicy
 from signer.client.time import TimeClient
 from signer.client.unary import call_patiently
@@ -41,6 +43,8 @@ class SignerClient:
         self._connection = connect(server, ca=ca, certificate=certificate, key=key, server_name=server_name)
         self.time = TimeClient(self._connection, self._policy)
         """Timestamps and evidence records."""
+        self.records = RecordClient(self._connection, self._policy)
+        """Records before they are signed: layouts, and which of a class are fit."""
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +79,7 @@ class SignerClient:
         timeout_s: float = BATCH_TIMEOUT_S,
         total: int | None = None,
         on_progress: OnProgress | None = None,
-    ) -> SigningBatch:
+    ) -> DocumentBatch:
         """Signs many documents; iterate over what it returns for one result a document, in the order they are ready.
 
         Args:
@@ -96,7 +100,7 @@ class SignerClient:
             label: words for the daemon's operators; no pupil's name.
             park_without_timestamp: end a document whose timestamp can't be had with TimestampPending at once; the appliance goes on asking,
                 and the same ids fetch it later. Otherwise it is waited for.
-            evidence: `sha256`: make one evidence record over all files that the request releases; see `SigningBatch.evidence` and
+            evidence: `sha256`: make one evidence record over all files that the request releases; see `DocumentBatch.evidence` and
                 `time.proofs`. None: no evidence.
             timeout_s: until when broken connections and passing failures are tried again.
             total: how many documents there are, where `documents` has no len().
@@ -118,14 +122,49 @@ class SignerClient:
             park_without_timestamp,
             None if evidence is None else _choice(DigestAlgorithm, evidence),
         )
-        return SigningBatch(
+        return DocumentBatch(
             self._connection,
             documents,
-            plan,
+            Signing(plan),
             request_id,
             policy=self._policy,
             timeout_s=timeout_s,
             label=label,
+            total=total,
+            on_progress=on_progress,
+        )
+
+    def extend_documents(
+        self,
+        documents: Iterable[Document],
+        *,
+        school_id: str,
+        level: Level | str,
+        request_id: str,
+        timeout_s: float = BATCH_TIMEOUT_S,
+        total: int | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> DocumentBatch:
+        """Raises signed PDFs to a level, or renews their archive timestamp; iterate over what it returns, as for `sign_batch`.
+
+        Args:
+            documents: signed PDFs; read as they are needed, in another thread.
+            school_id: in whose name.
+            level: `b-t`, `b-lt` or `b-lta`.
+            request_id: names the request. The same one after any interruption: what is done comes back. A new one to renew what is there.
+            timeout_s: until when broken connections and passing failures are tried again.
+            total: how many documents there are, where `documents` has no len().
+            on_progress: called in the iterating thread whenever something has come.
+
+        Raises (while iterating): as `sign_batch`.
+        """
+        return DocumentBatch(
+            self._connection,
+            documents,
+            Extending(school_id, _choice(Level, level)),
+            request_id,
+            policy=self._policy,
+            timeout_s=timeout_s,
             total=total,
             on_progress=on_progress,
         )

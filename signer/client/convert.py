@@ -20,9 +20,9 @@ ALGORITHM_NUMBERS = {
     algorithm: common_pb2.SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{algorithm.name}") for algorithm in SignatureAlgorithm
 }
 _ALGORITHMS = {number: algorithm for algorithm, number in ALGORITHM_NUMBERS.items()}
-_LEVEL_NUMBERS = {level: common_pb2.Level.Value(f"LEVEL_{level.name}") for level in Level}
-_LEVELS = {number: level for level, number in _LEVEL_NUMBERS.items()}
-_PROFILE_NUMBERS = {profile: common_pb2.Profile.Value(f"PROFILE_{profile.name}") for profile in Profile if profile is not Profile.DIGEST}
+LEVEL_NUMBERS = {level: common_pb2.Level.Value(f"LEVEL_{level.name}") for level in Level}
+_LEVELS = {number: level for level, number in LEVEL_NUMBERS.items()}
+_PROFILE_NUMBERS = {profile: common_pb2.Profile.Value(f"PROFILE_{profile.name}") for profile in Profile if not profile.is_of_digest}
 
 
 def signing_plan(plan: Plan) -> plan_pb2.SigningPlan:
@@ -32,7 +32,7 @@ def signing_plan(plan: Plan) -> plan_pb2.SigningPlan:
     message = plan_pb2.SigningPlan(
         credential_id=plan.credential_id,
         profile=_PROFILE_NUMBERS[plan.profile],
-        level=_LEVEL_NUMBERS[plan.level],
+        level=LEVEL_NUMBERS[plan.level],
         algorithm=ALGORITHM_NUMBERS[plan.algorithm] if plan.algorithm else common_pb2.SIGNATURE_ALGORITHM_UNSPECIFIED,
     )
     if plan.evidence is not None:
@@ -85,11 +85,6 @@ def _appearance(wanted: Appearance) -> plan_pb2.Appearance:
     )
 
 
-def result_form(plan: Plan) -> plan_pb2.ResultForm.ValueType:
-    """What saves traffic: of a PDF only the incremental update comes back."""
-    return plan_pb2.RESULT_FORM_APPENDED_BYTES if plan.profile is Profile.PADES else plan_pb2.RESULT_FORM_FULL_DOCUMENT
-
-
 def sha256(content: bytes) -> bytes:
     """32 raw bytes."""
     return hashlib.sha256(content).digest()
@@ -107,7 +102,7 @@ def signature_info(message: signature_pb2.SignatureInfo) -> SignatureInfo:
         certificate_serial=message.certificate_serial,
         algorithm=_ALGORITHMS.get(message.algorithm),
         level=_LEVELS.get(message.level),
-        signing_time=moment(message.signing_time),
+        signing_time=moment(message.signing_time) if message.HasField("signing_time") else None,
         timestamp_time=moment(message.timestamp_time) if message.HasField("timestamp_time") else None,
         source_sha256=message.source_sha256,
         signed_sha256=message.signed_sha256,

@@ -1,6 +1,6 @@
-"""One BatchSignDocuments call: documents out, outcomes in, both at once.
+"""One call of a method that streams documents (`orders`): documents out, outcomes in, both at once.
 
-1. Send the header; wait for `accepted`, which brings the limits (a refused header costs no document's bytes).
+1. Send the header; wait for `accepted` where the method has it, which brings the limits (a refused header costs no document's bytes).
 2. Send documents, several small ones in a message, large ones in pieces below the message limit. gRPC's own thread does it and waits for
    the transport: what the daemon does not read is not read from the caller's files either.
 3. Meanwhile read results; put each signed document together from the caller's own bytes and the update, and compare its SHA-256.
@@ -13,26 +13,24 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
 
 from signer.client import convert
 from signer.client.channel import Connection
 from signer.client.convert_time import batch_evidence
+from signer.client.orders import Order, ResponseStream
 from signer.client.supply import Item, Supply
 from signer.client.time_values import BatchEvidence
-from signer.client.values import DocumentResult, Plan
+from signer.client.values import DocumentResult
 from signer.errors import ServiceUnreachable, SignerError, VerificationFailed
 from signer.rpc_status import from_failed_call
-from signer.v1 import batch_pb2, plan_pb2, signing_pb2, signing_pb2_grpc
+from signer.v1 import batch_pb2
 
 _PIECE_BYTES_MAX = 1024 * 1024
 _MESSAGE_HEADROOM_BYTES = 16 * 1024
 _LOT_DOCUMENTS_MAX = 8
-_PROGRESS_S = 1
-_Request = signing_pb2.BatchSignDocumentsRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The summary came. evidence: what became of the evidence record that the plan asked for; None if it asked for none."""
+    """The summary came. evidence: what became of the evidence record that was asked for; None if none was."""
 
     evidence: BatchEvidence | None
 
@@ -62,23 +60,24 @@ class Stream:
         self,
         connection: Connection,
         supply: Supply,
-        plan: Plan,
-        header: batch_pb2.BatchHeader,
+        order: Order,
+        header: Any,
         *,
         timeout_s: float,
         stall_s: float,
     ) -> None:
         self._supply = supply
         self._turn = supply.next_turn()
-        self._plan = plan
+        self._order = order
         self._header = header
-        self._header.progress_interval.CopyFrom(Duration(seconds=_PROGRESS_S))
         self._accepted = threading.Event()
-        self._limits: signing_pb2.BatchAccepted | None = None
+        self._limits = order.limits
+        if self._limits is not None:
+            self._accepted.set()
         self._connection = connection
         self._channel = connection.channel
-        self._call = signing_pb2_grpc.SigningServiceStub(self._channel).BatchSignDocuments(self._outgoing(), timeout=timeout_s)
-        self._stall_s = stall_s
+        self._call = order.open(self._channel, self._outgoing(), timeout_s)
+        self._stall_s = order.stall_s(stall_s)
 
     def events(self) -> Iterator[Answer | Tick | End]:
         """What comes, as it comes, an End last; raises the call's error."""
@@ -96,9 +95,9 @@ class Stream:
             self._accepted.set()
             self._supply.end_turn()
 
-    def _outgoing(self) -> Iterator[_Request]:
+    def _outgoing(self) -> Iterator[Any]:
         """Runs in gRPC's thread."""
-        yield _Request(header=self._header)
+        yield self._header
         self._accepted.wait()
         if self._limits is None:
             return
@@ -106,7 +105,7 @@ class Stream:
         left = self._limits.documents_max or None
         while left != 0 and (item := self._supply.take(self._turn)) is not None:
             lot = [item, *self._more(len(item.content), piece_bytes, left)]
-            yield from _pieces(item, piece_bytes) if len(lot) == 1 else [_lot(lot)]
+            yield from self._pieces(item, piece_bytes) if len(lot) == 1 else [self._lot(lot)]
             left = left and left - len(lot)
 
     def _more(self, taken_bytes: int, piece_bytes: int, left: int | None) -> Iterator[Item]:
@@ -135,7 +134,7 @@ class Stream:
             elif kind == "lot":
                 yield from filter(None, (self._answer(result, result.content) for result in message.lot.results))
             elif kind == "summary":
-                yield End(batch_evidence(message.summary) if self._plan.evidence is not None else None)
+                yield End(batch_evidence(message.summary) if self._order.wants_evidence else None)
                 return
             else:
                 yield Tick()
@@ -167,7 +166,7 @@ class Stream:
         return Answer(item, result)
 
     def _assembled(self, item: Item, content: bytes, signed_sha256: bytes) -> tuple[bytes, SignerError | None]:
-        if self._header.result_form == plan_pb2.RESULT_FORM_APPENDED_BYTES:
+        if self._order.returns_appended:
             item.hasher.update(content)
             digest, signed = item.hasher.digest(), item.content + content
         else:
@@ -176,13 +175,14 @@ class Stream:
             return b"", VerificationFailed("the signed document does not have the SHA-256 that the daemon names; it was not accepted")
         return signed, None
 
+    def _lot(self, items: list[Item]) -> Any:
+        return self._order.request(lot=batch_pb2.DocumentLot(documents=[_start(item, item.content) for item in items]))
 
-class _ResponseStream(Protocol):
-    """What gRPC's call object is for its reader."""
-
-    def __next__(self) -> signing_pb2.BatchSignDocumentsResponse: ...
-
-    def cancel(self) -> bool: ...
+    def _pieces(self, item: Item, piece_bytes: int) -> Iterator[Any]:
+        content = item.content
+        yield self._order.request(document=_start(item, content[:piece_bytes]))
+        for at in range(piece_bytes, len(content), piece_bytes):
+            yield self._order.request(chunk=batch_pb2.DocumentChunk(data=content[at : at + piece_bytes]))
 
 
 class _Watchdog:
@@ -191,7 +191,7 @@ class _Watchdog:
     The reader's time between two messages does not count: a slow caller is no dead daemon.
     """
 
-    def __init__(self, call: _ResponseStream, stall_s: float) -> None:
+    def __init__(self, call: ResponseStream, stall_s: float) -> None:
         self.has_fired = False
         self._call = call
         self._stall_s = stall_s
@@ -199,7 +199,7 @@ class _Watchdog:
         self._stopped = threading.Event()
         threading.Thread(target=self._watch, name="signer-watchdog", daemon=True).start()
 
-    def next(self) -> signing_pb2.BatchSignDocumentsResponse:
+    def next(self) -> Any:
         """The call's next message; raises ServiceUnreachable at its end, which the summary should have announced."""
         self._waiting_since = time.monotonic()
         try:
@@ -230,14 +230,3 @@ def _start(item: Item, data: bytes) -> batch_pb2.DocumentStart:
         sha256=item.hasher.digest(),
         field_name=item.document.field_name,
     )
-
-
-def _lot(items: list[Item]) -> _Request:
-    return _Request(lot=batch_pb2.DocumentLot(documents=[_start(item, item.content) for item in items]))
-
-
-def _pieces(item: Item, piece_bytes: int) -> Iterator[_Request]:
-    content = item.content
-    yield _Request(document=_start(item, content[:piece_bytes]))
-    for at in range(piece_bytes, len(content), piece_bytes):
-        yield _Request(chunk=batch_pb2.DocumentChunk(data=content[at : at + piece_bytes]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import grpc
 
@@ -14,11 +14,18 @@ from signer.rpc_status import from_failed_call
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
+_Request_contra = TypeVar("_Request_contra", contravariant=True)
+_Response_co = TypeVar("_Response_co", covariant=True)
 
 
-def call_patiently(
-    method: grpc.UnaryUnaryMultiCallable[_Request, _Response], request: _Request, *, policy: RetryPolicy, deadline_s: float
-) -> _Response:
+class Method(Protocol[_Request_contra, _Response_co]):
+    """A method of a stub, or what asks one and may be repeated as a whole."""
+
+    def __call__(self, request: _Request_contra, /, *, timeout: float) -> _Response_co:
+        """The answer; raises grpc.RpcError."""
+
+
+def call_patiently(method: Method[_Request, _Response], request: _Request, *, policy: RetryPolicy, deadline_s: float) -> _Response:
     """The answer, by `deadline_s` on the monotonic clock. Gives up after attempts_max failures, and connect_timeout_s at the earliest.
 
     Raises the leaf that the last failure stands for.

@@ -57,13 +57,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class SignatureInfo:
-    """What was made. certificate_serial: lower-case hex. Digests are raw SHA-256, empty for SignDigests. timestamp_time: from B-T on."""
+    """What was made. certificate_serial: lower-case hex. Digests are raw SHA-256, empty for SignDigests. timestamp_time: from B-T on.
+
+    Of a document that was raised to a level: no signer's part is set, and timestamp_time and field_name are the last document timestamp's.
+    """
 
     credential_id: str
     certificate_serial: str
     algorithm: SignatureAlgorithm | None
     level: Level | None
-    signing_time: datetime
+    signing_time: datetime | None
     timestamp_time: datetime | None
     source_sha256: bytes
     signed_sha256: bytes

@@ -98,7 +98,7 @@ def test_another_plan_or_id_is_refused_and_told_apart(state_file: Path, job: Job
 
 
 def test_two_runs_at_once_are_refused(state_file: Path) -> None:
-    with RequestState.open(state_file, PLAN), pytest.raises(click.UsageError, match="another `signer sign`"):
+    with RequestState.open(state_file, PLAN), pytest.raises(click.UsageError, match="another `signer`"):
         RequestState.open(state_file, PLAN)
 
 
