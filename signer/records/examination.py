@@ -150,12 +150,15 @@ class _Examiner:
         """Results inside what this signature signs, or around it: a subject's teacher does not wait for the other subjects."""
         for results in self._layout.results:
             if not self._record.find(results.each):
-                is_missing = any(results.each.startswith(f"{reference.element}/") for reference in own.references)
-                missing = [results.each] if is_missing else []
-            else:
-                missing = [need for need in results.needs for each in self._without(results.each, need) if _concerns(each, target.elements)]
+                if any(results.each.startswith(f"{reference.element}/") for reference in own.references):
+                    yield found(Wording.RESULTS_UNFINISHED, results.each, what=_tag(results.each), count=1)
+                continue
+            missing = [
+                (each, need) for need in results.needs for each in self._without(results.each, need) if _concerns(each, target.elements)
+            ]
             if missing:
-                yield found(Wording.RESULTS_UNFINISHED, results.each, what=missing[0].rpartition("/")[2], count=len(missing))
+                first, need = missing[0]
+                yield found(Wording.RESULTS_UNFINISHED, self._record.path(first), what=_tag(need), count=len(missing))
 
     def _without(self, entries: str, need: str) -> list[Element]:
         return self._record.find(f"({entries})[not({need}[normalize-space()])]")
@@ -204,3 +207,7 @@ def _identity_findings(layout: Layout, identity: Identity, expectation: Expectat
 
 def _concerns(entry: Element, signed: Sequence[Element]) -> bool:
     return any(each is entry or each in entry.iterancestors() or entry in each.iterancestors() for each in signed)
+
+
+def _tag(path: str) -> str:
+    return path.rpartition("/")[2]

@@ -23,6 +23,7 @@ import grpc
 from signer.demo.certificate_profiles import LeafKind, Subject, Usage, Validity
 from signer.demo.pem import write_certificates
 from signer.demo.pki import DemoPki
+from signer.demo.pupils import DEMO_SCHOOL
 from signer.demo.softhsm import DemoToken, KeyKind, KeySpec, create_token, store_certificates
 from signer.demo.tls_pki import TlsPki
 
@@ -133,6 +134,7 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         ("[log]", {"level": "info"} | changes.get("log", {})),
         ("[journal]", {"url": "sqlite:///journal.db"} | changes.get("journal", {})),
         ("[documents]", {"processes": 2} | changes.get("documents", {})),
+        ("[records]", {"schools": [{"id": SCHOOL, "code": DEMO_SCHOOL.code}]} | changes.get("records", {})),
         ("[trust]", {"ca_files": ["ca.pem"]}),
         ("[timestamp]", {"credential": "tsa", "policy_oid": POLICY_OID} | changes.get("timestamp", {})),
         ("[timestamp.clock]", changes.get("clock", {"guard": "unguarded"})),
