@@ -30,6 +30,7 @@ from signer.client.records import RecordClient
 from signer.client.retries import RetryPolicy
 from signer.client.time import TimeClient
 from signer.client.time_values import BatchEvidence, EvidenceProof, EvidenceRecord, ProvenTime, StampedImprint, TimestampAuthority
+from signer.client.tokens import TokenClient, TokenFault, TokenInfo
 from signer.client.values import (
     CredentialInfo,
     DigestResult,
@@ -41,7 +42,6 @@ from signer.client.values import (
     SignatureInfo,
     SignedDigests,
     Summary,
-    TokenInfo,
 )
 from signer.errors import SignerError
 from signer.model import (
@@ -100,5 +100,7 @@ __all__ = [
     "TextAnchor",
     "TimeClient",
     "TimestampAuthority",
+    "TokenClient",
+    "TokenFault",
     "TokenInfo",
 ]

@@ -17,11 +17,12 @@ from signer.client.orders import Extending, Signing
 from signer.client.records import RecordClient
 from signer.client.retries import RetryPolicy
 from signer.client.time import TimeClient
+from signer.client.tokens import TokenClient
 from signer.client.unary import call_patiently
-from signer.client.values import CredentialInfo, Document, DocumentResult, Plan, SignedDigests, TokenInfo
+from signer.client.values import CredentialInfo, Document, DocumentResult, Plan, SignedDigests
 from signer.errors import InvalidArgument
 from signer.model import Appearance, DocMdp, FieldLock, FieldPlacement, Level, Profile
-from signer.v1 import admin_pb2_grpc, admin_tokens_pb2, credential_pb2, credential_pb2_grpc, signing_pb2_grpc
+from signer.v1 import credential_pb2, credential_pb2_grpc, signing_pb2_grpc
 
 BATCH_TIMEOUT_S = 3600.0
 CALL_TIMEOUT_S = 60.0
@@ -42,6 +43,7 @@ class SignerClient:
         self._policy = policy or RetryPolicy()
         self._connection = connect(server, ca=ca, certificate=certificate, key=key, server_name=server_name)
         self.time = TimeClient(self._connection, self._policy)
+        self.tokens = TokenClient(self._connection, self._policy)
         """Timestamps and evidence records."""
         self.records = RecordClient(self._connection, self._policy)
         """Records before they are signed: layouts, and which of a class are fit."""
@@ -231,14 +233,6 @@ class SignerClient:
     ) -> list[CredentialInfo]:
         """The credentials of a school, or of every school of this client, by id."""
         return list(self._pages(credential_pb2.ListCredentialsRequest(school_id=school_id, usable_only=usable_only), timeout_s))
-
-    def list_tokens(self, *, timeout_s: float = CALL_TIMEOUT_S) -> list[TokenInfo]:
-        """The daemon's tokens, by name. For operators."""
-        deadline_s = time.monotonic() + timeout_s
-        request = admin_tokens_pb2.ListTokensRequest()
-        stub = admin_pb2_grpc.AdminServiceStub(self._connection.channel)
-        response = call_patiently(stub.ListTokens, request, policy=self._policy, deadline_s=deadline_s)
-        return [convert.token_info(token) for token in response.tokens]
 
     def _pages(self, request: credential_pb2.ListCredentialsRequest, timeout_s: float) -> Iterator[CredentialInfo]:
         deadline_s = time.monotonic() + timeout_s

@@ -10,11 +10,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from signer.algorithms import SignatureAlgorithm
-from signer.client.values import CredentialInfo, Finding, Plan, SignatureInfo, TokenInfo
+from signer.client.values import CredentialInfo, Finding, Plan, SignatureInfo
 from signer.errors import InvalidArgument, SignerError
 from signer.model import Appearance, DocMdp, FieldLock, Level, Profile, StageTimes
 from signer.rpc_status import from_rpc_status
-from signer.v1 import admin_tokens_pb2, common_pb2, credential_pb2, plan_pb2, signature_pb2
+from signer.v1 import common_pb2, credential_pb2, plan_pb2, signature_pb2
 
 ALGORITHM_NUMBERS = {
     algorithm: common_pb2.SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{algorithm.name}") for algorithm in SignatureAlgorithm
@@ -143,25 +143,6 @@ def credential_info(message: credential_pb2.Credential) -> CredentialInfo:
         certificate_der=certificate.der,
         not_before=moment(certificate.not_before) if has_one else None,
         not_after=moment(certificate.not_after) if has_one else None,
-    )
-
-
-def token_info(message: admin_tokens_pb2.Token) -> TokenInfo:
-    """A token."""
-    return TokenInfo(
-        name=message.token_name,
-        label=message.label,
-        serial=message.serial,
-        model=message.model,
-        state=name_of(admin_tokens_pb2.TokenState, message.state, "TOKEN_STATE_"),
-        message=message.message,
-        pin_state=name_of(admin_tokens_pb2.PinState, message.pin_state, "PIN_STATE_"),
-        workers_ready=message.workers_ready,
-        workers_configured=message.workers_configured,
-        queue_depth=message.queue_depth,
-        restarts=message.restarts,
-        signatures_per_second=message.signatures_per_second,
-        credential_ids=tuple(message.credential_ids),
     )
 
 

@@ -197,22 +197,3 @@ class CredentialInfo:
     certificate_der: bytes = field(default=b"", repr=False)
     not_before: datetime | None = None
     not_after: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenInfo:
-    """A token as the daemon sees it. state, pin_state: the contract's names without prefix, such as `READY`."""
-
-    name: str
-    label: str
-    serial: str
-    model: str
-    state: str
-    message: str
-    pin_state: str
-    workers_ready: int
-    workers_configured: int
-    queue_depth: int
-    restarts: int
-    signatures_per_second: float
-    credential_ids: tuple[str, ...]

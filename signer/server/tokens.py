@@ -5,6 +5,7 @@ A change is in the journal, with its caller, before it takes effect.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +68,7 @@ class TokenMethods(admin_pb2_grpc.AdminServiceServicer):
         if len(request.reason) > _REASON_CHARACTERS_MAX:
             raise InvalidArgument(f"reason is longer than {_REASON_CHARACTERS_MAX} characters", field="reason")
         await self._journal.note(NoteKind.TOKEN_PAUSED, pool.name, {"client": client_id, "reason": request.reason})
-        await pool.workers.pause(request.reason)
+        await asyncio.shield(self._engine.start_task(pool.workers.pause(request.reason)))  # half a pause would be none
         return admin_tokens_pb2.PauseTokenResponse(token=self._message(pool))
 
     async def ResumeToken(  # noqa: N802

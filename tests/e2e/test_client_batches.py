@@ -240,9 +240,9 @@ def test_credentials_tell_who_can_sign_and_why_not(client: SignerClient) -> None
 
 def test_tokens_are_for_operators(world: World, daemon: Running, client: SignerClient) -> None:
     with pytest.raises(RoleRefused):
-        client.list_tokens()
+        client.tokens.list()
     with client_of(world, daemon.port, "operator") as operator:
-        [token] = operator.list_tokens()
+        [token] = operator.tokens.list()
     assert (token.state, token.workers_ready) == ("READY", 2)
 
 
