@@ -26,6 +26,7 @@ from signer.documents.wire import (
     CheckRecordCall,
     ExamineCall,
     ExaminedReply,
+    ExaminedXmlReply,
     ExtendCall,
     ExtendedReply,
     PrepareCall,
@@ -33,6 +34,7 @@ from signer.documents.wire import (
     RefusedReply,
     Reply,
     Start,
+    XmlCall,
 )
 from signer.errors import (
     CertificateRevoked,
@@ -130,6 +132,10 @@ class DocumentPool:
     async def check_record(self, call: CheckRecordCall) -> CheckedRecordReply:
         """Whether a record is fit to be signed. Raises as `prepare` returns."""
         return await self._ask_one(call, CheckedRecordReply)
+
+    async def examine_xml(self, calls: Sequence[XmlCall]) -> list[ExaminedXmlReply | SignerError]:
+        """Where XML is signed; as `prepare`, and RecordUnfit for a record that must not be."""
+        return await self._ask(calls)
 
     async def _ask_one(self, call: Call, kind: type[_R]) -> _R:
         (reply,) = await self._ask([call])

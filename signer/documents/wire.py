@@ -9,7 +9,8 @@ import msgspec
 from signer.algorithms import DigestAlgorithm
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.fast.fallback import FallbackReason
-from signer.model import FieldPlacement
+from signer.formats.xml.values import Examined
+from signer.model import FieldPlacement, XadesOptions
 from signer.records.examination import Expectation
 from signer.records.layout import Layout
 from signer.records.order import SlotStanding
@@ -79,7 +80,26 @@ class CheckRecordCall(msgspec.Struct, frozen=True, kw_only=True, tag="check-reco
     now: str
 
 
-Call: TypeAlias = PrepareCall | ExamineCall | ExtendCall | CheckRecordCall
+class ExamineXmlCall(msgspec.Struct, frozen=True, kw_only=True, tag="examine-xml"):
+    """CALL: where does a XAdES signature go, and what does it sign? name: of the document, where its signature is a file of its own."""
+
+    document: bytes
+    options: XadesOptions
+    digest_algorithm: DigestAlgorithm
+    name: str
+
+
+class FindSlotCall(msgspec.Struct, frozen=True, kw_only=True, tag="find-slot"):
+    """CALL: where is this record signed, if it is fit to be? now: ISO 8601."""
+
+    document: bytes
+    expectation: Expectation
+    trust: Trust
+    now: str
+
+
+XmlCall: TypeAlias = ExamineXmlCall | FindSlotCall
+Call: TypeAlias = PrepareCall | ExamineCall | ExtendCall | CheckRecordCall | XmlCall
 
 
 class Calls(msgspec.Struct, frozen=True):
@@ -147,6 +167,13 @@ class CheckedRecordReply(msgspec.Struct, frozen=True, kw_only=True, tag="checked
     document_s: float
 
 
+class ExaminedXmlReply(msgspec.Struct, frozen=True, kw_only=True, tag="examined-xml"):
+    """REPLY: see `formats.xml.values.Examined`."""
+
+    examined: Examined
+    document_s: float
+
+
 class RefusedReply(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
     """REPLY: that can't be done with this document. reason: of a DocumentError leaf or one of few others; any other is not believed."""
 
@@ -155,11 +182,13 @@ class RefusedReply(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
     metadata: dict[str, str]
 
 
-Reply: TypeAlias = PreparedReply | ExaminedReply | ExtendedReply | CheckedRecordReply
+Reply: TypeAlias = PreparedReply | ExaminedReply | ExtendedReply | CheckedRecordReply | ExaminedXmlReply
 REPLIES: dict[type, type[Reply]] = {
     PrepareCall: PreparedReply,
     ExamineCall: ExaminedReply,
     ExtendCall: ExtendedReply,
     CheckRecordCall: CheckedRecordReply,
+    ExamineXmlCall: ExaminedXmlReply,
+    FindSlotCall: ExaminedXmlReply,
 }
 """The one kind of reply that answers a kind of call."""

@@ -17,7 +17,7 @@ from time import perf_counter
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signer.documents.records import check_record
+from signer.documents.records import check_record, find_slot
 from signer.documents.wire import (
     Call,
     Calls,
@@ -25,8 +25,10 @@ from signer.documents.wire import (
     CheckRecordCall,
     ExamineCall,
     ExaminedReply,
+    ExamineXmlCall,
     ExtendCall,
     ExtendedReply,
+    FindSlotCall,
     PrepareCall,
     PreparedReply,
     RefusedReply,
@@ -34,6 +36,7 @@ from signer.documents.wire import (
     Start,
     Trust,
 )
+from signer.documents.xml import examine_xml
 from signer.errors import DocumentTooCostly, SignerError
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.extend import ValidationData, extend
@@ -72,6 +75,10 @@ def answer(call: Call, artwork: Artwork | None = None, layouts: tuple[Layout, ..
                 return _extend(call)
             case CheckRecordCall():
                 return check_record(call, layouts)
+            case FindSlotCall():
+                return find_slot(call, layouts)
+            case ExamineXmlCall():
+                return examine_xml(call)
     except MemoryError as error:
         raise DocumentTooCostly("the document needs more memory than one document may use; simplify or shrink it") from error
 

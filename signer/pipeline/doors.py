@@ -10,7 +10,17 @@ from datetime import datetime
 from typing import Protocol
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
-from signer.documents.wire import ExamineCall, ExaminedReply, ExtendCall, ExtendedReply, PrepareCall, PreparedReply, Trust
+from signer.documents.wire import (
+    ExamineCall,
+    ExaminedReply,
+    ExaminedXmlReply,
+    ExtendCall,
+    ExtendedReply,
+    PrepareCall,
+    PreparedReply,
+    Trust,
+    XmlCall,
+)
 from signer.errors import SignerError
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.status.answer import Answer
@@ -25,6 +35,13 @@ class Preparer(Protocol):
 
     async def prepare(self, calls: Sequence[PrepareCall], artwork: Artwork | None = None) -> list[PreparedReply | SignerError]:
         """The proposed update of each document, or a leaf of DocumentError. artwork: what their appearances show."""
+
+
+class XmlExaminer(Protocol):
+    """Document workers, for XML."""
+
+    async def examine_xml(self, calls: Sequence[XmlCall]) -> list[ExaminedXmlReply | SignerError]:
+        """Where each is signed, or a leaf of DocumentError."""
 
 
 class Raiser(Protocol):

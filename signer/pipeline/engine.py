@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from signer.documents.appearances import Appearances
 from signer.errors import InternalError, TimestampUnavailable, TokenUnavailable
 from signer.model import Credential, SignatureKey
-from signer.pipeline.doors import ArchiveDoors, KeyDoor, Ledger, Preparer, Timestamper
+from signer.pipeline.doors import ArchiveDoors, KeyDoor, Ledger, Preparer, Timestamper, XmlExaminer
 from signer.pipeline.forms.templates import Templates
 from signer.pipeline.kept import KeptCredentials
+from signer.pipeline.record_check import RecordRooms
 from signer.pipeline.signer_check import SignerCheck
 from signer.telemetry.metrics import Metrics
 from signer.tokens.credentials import CredentialTable
@@ -42,6 +43,8 @@ class Engine:
     appearances: Appearances | None = None
     signers: SignerCheck | None = None
     kept: KeptCredentials | None = None
+    xml: XmlExaminer | None = None
+    records: RecordRooms | None = None
     templates: Templates = field(default_factory=Templates)
     _running: dict[SignatureKey, asyncio.Event] = field(default_factory=dict)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -65,6 +68,12 @@ class Engine:
         if self.timestamper is None:
             raise nobody_stamps()
         return self.timestamper
+
+    def require_xml(self) -> XmlExaminer:
+        """Who reads XML."""
+        if self.xml is None:
+            raise InternalError("nobody reads XML")
+        return self.xml
 
     def require_archive(self) -> ArchiveDoors:
         """Who raises documents above B-T."""

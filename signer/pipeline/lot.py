@@ -16,11 +16,20 @@ from signer.pipeline.request import Request
 
 @dataclass(frozen=True, slots=True)
 class IncomingDocument:
-    """One document as it came. placement: the plan's, or this document's own."""
+    """One document as it came.
+
+    placement: the plan's, or this document's own. file_name: as its sender calls it; empty if nothing was said.
+    """
 
     document_id: str
     content: bytes
     placement: FieldPlacement
+    file_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """How a signature that is a file of its own names it."""
+        return self.file_name or self.document_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,18 @@ from typing import TypeAlias
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.errors import InternalError, NotServedYet
 from signer.formats.pades.appearance.artwork import Artwork
-from signer.model import Appearance, CadesOptions, Credential, FieldPlacement, Level, PageRectangle, Profile, TextAnchor
+from signer.model import (
+    Appearance,
+    CadesOptions,
+    Credential,
+    FieldPlacement,
+    Level,
+    PageRectangle,
+    Profile,
+    RecordPlan,
+    TextAnchor,
+    XadesOptions,
+)
 from signer.pipeline.engine import Engine
 from signer.pipeline.forms.form import Signer
 from signer.pipeline.request import Request
@@ -50,10 +61,9 @@ class Shortage(Enum):
 class ReadyPlan:
     """What is the same for all items of a request.
 
-    placement: of PAdES. options: of another profile that has some; None for its defaults. record: the rules that
-    records must keep; None for other documents. certificate_serial: lower-case hex. shortage: for
-    levels above B-B. evidence: digest of the evidence record to make over a batch; None for none. artwork: what the placement's appearance
-    shows. These three are no part of what makes two requests the same.
+    placement: of PAdES. options: of another profile that has some; None for its defaults. record: the rules that records must keep; None
+    for other documents. certificate_serial: lower-case hex. shortage: for levels above B-B. evidence: digest of the evidence record to make
+    over a batch; None for none. artwork: what the placement's appearance shows. These three are not what makes two requests the same.
     """
 
     profile: Profile

@@ -14,10 +14,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import InvalidArgument
-from signer.model import Level, Profile, StageTimes
+from signer.model import Level, Profile, RecordSlot, Role, StageTimes
 from signer.pipeline.item import SignedDocument
 from signer.pipeline.material import Finished
 from signer.pipeline.plan import ReadyPlan, Shortage
+from signer.records.plan_rules import OWN_SLOTS
 from signer.v1 import common_pb2, plan_pb2, signature_pb2
 
 IDENTIFIER_MAX = 128
@@ -40,6 +41,10 @@ PROFILES: dict[int, Profile] = {
 PROFILE_NUMBERS: dict[Profile, Any] = {profile: number for number, profile in PROFILES.items()} | {
     Profile.CADES_DIGEST: common_pb2.PROFILE_CADES
 }
+ROLES: dict[int, Role] = {common_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
+ROLE_NUMBERS: dict[Role, Any] = {role: number for number, role in ROLES.items()}
+SLOTS: dict[int, RecordSlot] = {common_pb2.RecordSlot.Value(f"RECORD_SLOT_{slot.name}"): slot for slot in RecordSlot}
+SLOT_NUMBERS: dict[RecordSlot, Any] = {slot: number for number, slot in SLOTS.items()}
 
 
 def identifier(value: str, field: str) -> str:
@@ -160,6 +165,8 @@ def signature_info(plan: ReadyPlan, material: Finished, field: str, source_sha25
         signed_sha256=b"" if plan.profile.is_of_digest else material.signed_sha256,
         field_name=field,
     )
+    if plan.record is not None:
+        info.role, info.slot = ROLE_NUMBERS[plan.record.role], SLOT_NUMBERS[OWN_SLOTS[plan.record.role]]
     if material.timestamp_time is not None:
         info.timestamp_time.CopyFrom(timestamp(material.timestamp_time))
     return info

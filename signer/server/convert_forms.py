@@ -6,14 +6,34 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from signer.errors import InvalidArgument
-from signer.model import CadesOptions, Packaging, Profile
+from signer.errors import InvalidArgument, NotServedYet
+from signer.formats.xml.names import CANONICALIZATIONS
+from signer.model import CadesOptions, Packaging, Profile, RecordPlan, XadesOptions
 from signer.pipeline.plan import FormOptions
+from signer.pipeline.record_check import RecordRooms
+from signer.records.plan_rules import require_plan
+from signer.server import convert_records
 from signer.v1 import common_pb2, plan_pb2
 
 _MIME_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:; ?[\w!#$&^.+-]+=[\w!#$&^.+-]+)*", re.ASCII)
 _MIME_TYPE_MAX: Final = 255
+_XADES: Final = "plan.xades"
+_XPATH_MAX: Final = 1024
 PACKAGINGS: dict[int, Packaging] = {common_pb2.Packaging.Value(f"PACKAGING_{each.name}"): each for each in Packaging}
+
+
+def record_plan(plan: plan_pb2.SigningPlan, profile: Profile, rooms: RecordRooms | None) -> RecordPlan | None:
+    """The rules that the documents must keep; None for what are no records. Raises what `require_plan` raises, and NotServedYet."""
+    field = "plan.record"
+    if profile is not Profile.MINISTRY_XML:
+        if plan.HasField("record"):
+            raise NotServedYet(f"{field} is served for PROFILE_MINISTRY_XML; leave it unset", field=field)
+        return None
+    if not plan.HasField("record") or rooms is None:
+        raise InvalidArgument(f"{field} is required for PROFILE_MINISTRY_XML: in which role the records are signed", field=field)
+    wanted = convert_records.record_plan(plan.record, f"{field}.")
+    require_plan(wanted, rooms.layouts)
+    return wanted
 
 
 def form_options(plan: plan_pb2.SigningPlan, profile: Profile) -> FormOptions | None:
@@ -42,5 +62,21 @@ def cades_options(options: plan_pb2.CadesOptions) -> CadesOptions:
     return CadesOptions(packaging, options.content_type)
 
 
+def xades_options(options: plan_pb2.XadesOptions) -> XadesOptions:
+    """Enveloped in the document unless asked otherwise."""
+    packaging = PACKAGINGS.get(options.packaging, Packaging.ENVELOPED)
+    for name in ("reference_id", "placement_xpath"):
+        field = f"{_XADES}.{name}"
+        if getattr(options, name) and packaging is not Packaging.ENVELOPED:
+            raise InvalidArgument(f"{field} is for ENVELOPED signatures; leave it unset", field=field)
+        if len(getattr(options, name)) > _XPATH_MAX:
+            raise InvalidArgument(f"{field} is longer than {_XPATH_MAX} characters", field=field)
+    method = options.canonicalization or XadesOptions().canonicalization
+    if method not in CANONICALIZATIONS:
+        field = f"{_XADES}.canonicalization"
+        raise InvalidArgument(f"unknown canonicalisation; known are {', '.join(CANONICALIZATIONS)}", field=field)
+    return XadesOptions(packaging, options.reference_id, options.placement_xpath, method)
+
+
 _OPTIONS_OF: Mapping[Profile, str] = {Profile.PADES: "pades", Profile.CADES: "cades", Profile.XADES: "xades"}
-_READERS: Mapping[Profile, Callable[[Any], FormOptions]] = {Profile.CADES: cades_options}
+_READERS: Mapping[Profile, Callable[[Any], FormOptions]] = {Profile.CADES: cades_options, Profile.XADES: xades_options}

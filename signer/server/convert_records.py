@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from signer.errors import InvalidArgument
-from signer.model import RecordPlan, RecordSlot, Role
+from signer.model import RecordPlan
 from signer.pipeline.record_check import CheckTally, RecordVerdict
 from signer.records.calendar import VIETNAM
 from signer.records.layout import Layout, LayoutSlot
@@ -16,12 +16,9 @@ from signer.records.order import SlotStanding, Standing
 from signer.records.problem import Finding, RecordProblem
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
-from signer.v1 import common_pb2, plan_pb2, record_pb2
+from signer.server.convert import ROLE_NUMBERS, ROLES, SLOT_NUMBERS, SLOTS
+from signer.v1 import plan_pb2, record_pb2
 
-ROLES: dict[int, Role] = {common_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
-ROLE_NUMBERS: dict[Role, Any] = {role: number for number, role in ROLES.items()}
-SLOTS: dict[int, RecordSlot] = {common_pb2.RecordSlot.Value(f"RECORD_SLOT_{slot.name}"): slot for slot in RecordSlot}
-SLOT_NUMBERS: dict[RecordSlot, Any] = {slot: number for number, slot in SLOTS.items()}
 _PROBLEM_NUMBERS: dict[RecordProblem, Any] = {
     problem: record_pb2.RecordProblem.Value(f"RECORD_PROBLEM_{problem.name}") for problem in RecordProblem
 }

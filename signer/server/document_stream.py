@@ -116,7 +116,7 @@ class DocumentStream(Generic[ResponseT, DoneT]):
         if start.field_name:
             placement = replace(placement, field_name=start.field_name)
             self._fields[start.document_id] = start.field_name
-        await self.batch.submit(index, IncomingDocument(start.document_id, content, placement))
+        await self.batch.submit(index, IncomingDocument(start.document_id, content, placement, start.file_name))
 
     def refused(self, index: int, document_id: str, error: SignerError) -> None:
         """Is counted by the batch."""

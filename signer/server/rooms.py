@@ -115,7 +115,8 @@ def furnish(config: Config) -> Rooms:
     believing.tell()
     evidence = EvidenceKeeping(engine, EvidenceArchive(journal), believing.timestamp_roots)
     time = TimeRooms(evidence, _stamps(config, authority, authorities), authorities)
-    records = RecordRooms(layouts, config.records, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
+    engine.xml = documents
+    engine.records = RecordRooms(layouts, config.records, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     return Rooms(
         registry,
         metrics,
@@ -132,7 +133,7 @@ def furnish(config: Config) -> Rooms:
         authority,
         clock,
         time,
-        records,
+        engine.records,
     )
 
 

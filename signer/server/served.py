@@ -17,13 +17,15 @@ from signer.v1 import batch_pb2, plan_pb2, signing_pb2
 
 _SERVED: dict[Descriptor, frozenset[str]] = {
     plan_pb2.SigningPlan.DESCRIPTOR: frozenset(
-        {"credential_id", "profile", "level", "algorithm", "timestamp_shortage", "pades", "cades", "evidence"}
+        {"credential_id", "profile", "level", "algorithm", "timestamp_shortage", "pades", "cades", "xades", "record", "evidence"}
     ),
     plan_pb2.EvidencePlan.DESCRIPTOR: frozenset({"create", "digest_algorithm"}),
     plan_pb2.PadesOptions.DESCRIPTOR: frozenset(
         {"field_name", "name", "reason", "location", "appearance", "doc_mdp", "field_lock", "locked_fields"}
     ),
     plan_pb2.CadesOptions.DESCRIPTOR: frozenset({"packaging", "content_type"}),
+    plan_pb2.XadesOptions.DESCRIPTOR: frozenset({"packaging", "reference_id", "placement_xpath", "canonicalization"}),
+    plan_pb2.RecordPlan.DESCRIPTOR: frozenset({"role", "layout_id", "slot", "subject_id", "class_id", "school_year"}),
     plan_pb2.Appearance.DESCRIPTOR: frozenset({"style", "image_id", "lines", "rectangle", "anchor"}),
     batch_pb2.BatchHeader.DESCRIPTOR: frozenset(
         {"request_id", "school_id", "plan", "expected_documents", "result_form", "progress_interval", "label", "results_in_lots"}
@@ -53,7 +55,7 @@ def require_served(message: Message, path: str = "") -> None:
             raise NotServedYet(f"{path}{name} is part of the contract, but not served by this release; leave it unset", field=path + name)
     for field, values in _enums(message.DESCRIPTOR):
         _require_value(message, field, values, path)
-    for inner in ("plan", "pades", "cades", "appearance", "evidence"):
+    for inner in ("plan", "pades", "cades", "xades", "record", "appearance", "evidence"):
         if inner in message.DESCRIPTOR.fields_by_name and message.HasField(inner):
             require_served(getattr(message, inner), f"{path}{inner}.")
 

@@ -46,6 +46,7 @@ async def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPla
         shortage=convert.shortage(plan.timestamp_shortage, level),
         evidence=convert_time.wanted_evidence(plan),
         options=convert_forms.form_options(plan, profile),
+        record=convert_forms.record_plan(plan, profile, engine.records),
     )
     return await with_artwork(engine, request, ready)
 
@@ -82,7 +83,8 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
             raise DocumentDigestMismatch("the document's bytes do not have the SHA-256 announced; it was damaged on its way")
         plan = await ready_plan(self._engine, budget, request.plan)
         convert_forms.require_result_form(request.result_form, plan.profile)
-        document = IncomingDocument(convert.identifier(request.document_id, "document_id"), request.document, plan.placement)
+        document_id = convert.identifier(request.document_id, "document_id")
+        document = IncomingDocument(document_id, request.document, plan.placement, request.file_name)
         (signed,) = await self._run(sign_documents(self._engine, budget, plan, [document]))
         Observer(self._engine.metrics, plan).observe(signed)
         if isinstance(signed, SignerError):

@@ -52,7 +52,7 @@ class CadesForm:
 
     async def prepare(self, lot: Lot, arrived: Sequence[Arrived]) -> list[Preparation[CadesPrepared] | SignerError]:
         """All done here."""
-        options = lot.plan.options or _DEFAULTS
+        options = lot.plan.options if isinstance(lot.plan.options, CadesOptions) else _DEFAULTS
         is_attached = options.packaging is Packaging.ENVELOPING
         template = lot.engine.templates.cades(lot.plan.signer, options.content_type)
         digests = await _digests(lot, arrived)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from signer.formats.cms.template import CmsTemplate
+from signer.formats.xml.template import XmlProfile, XmlTemplate
 from signer.pipeline.forms.form import Signer
 
 _K = TypeVar("_K")
@@ -18,6 +19,7 @@ class Templates:
     def __init__(self) -> None:
         self._pades: dict[Signer, CmsTemplate] = {}
         self._cades: dict[tuple[Signer, str], CmsTemplate] = {}
+        self._xml: dict[tuple[Signer, XmlProfile], XmlTemplate] = {}
 
     def pades(self, signer: Signer) -> CmsTemplate:
         """The CMS in a PDF: without a signing time, which the PDF keeps (EN 319 142-1 6.3)."""
@@ -30,6 +32,11 @@ class Templates:
             return CmsTemplate.build(signer.certificate, signer.chain, signer.algorithm, signing_time=True, hint=hint)
 
         return _once(self._cades, (signer, hint), build)
+
+    def xml(self, signer: Signer, profile: XmlProfile) -> XmlTemplate:
+        """A ds:Signature. The Ministry's holds the signer's certificate alone."""
+        chain = () if profile is XmlProfile.MINISTRY else signer.chain
+        return _once(self._xml, (signer, profile), lambda: XmlTemplate.build(signer.certificate, chain, signer.algorithm, profile))
 
 
 def _once(made: dict[_K, _T], key: _K, make: Callable[[], _T]) -> _T:

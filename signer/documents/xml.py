@@ -1,0 +1,63 @@
+"""A worker's look at XML that takes a XAdES signature: where it goes and what it signs (EN 319 132-1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from urllib.parse import quote
+
+from signer.documents.wire import ExaminedXmlReply, ExamineXmlCall
+from signer.formats.xml.detached import examine_detached
+from signer.formats.xml.examine import examine, examine_enveloping
+from signer.formats.xml.names import ENVELOPED_SIGNATURE
+from signer.formats.xml.reading import XmlDocument, read
+from signer.formats.xml.search import Finder, is_within
+from signer.formats.xml.values import Examined
+from signer.model import Packaging, SlotRequest, XmlReference
+
+_ROOT = "/*"
+_PLACE_FIELD = "plan.xades.placement_xpath"
+
+
+def examine_xml(call: ExamineXmlCall) -> ExaminedXmlReply:
+    """Raises InvalidArgument for options that don't fit the document, or a leaf of DocumentError."""
+    started_s = perf_counter()
+    examined = _EXAMINE[call.options.packaging](call)
+    return ExaminedXmlReply(examined=examined, document_s=perf_counter() - started_s)
+
+
+def _enveloped(call: ExamineXmlCall) -> Examined:
+    document = read(call.document)
+    options = call.options
+    place = options.placement_xpath or _ROOT
+    enveloped = (ENVELOPED_SIGNATURE,) if _stands_inside(document, place, options.reference_id) else ()
+    reference = XmlReference(
+        uri=f"#{options.reference_id}" if options.reference_id else "",
+        target="",
+        digest_algorithm=call.digest_algorithm,
+        transforms=(*enveloped, options.canonicalization),
+    )
+    return examine(document, SlotRequest(place, (reference,), options.canonicalization), alone=False)
+
+
+def _stands_inside(document: XmlDocument, place: str, reference_id: str) -> bool:
+    """Whether the signature would stand in what it signs."""
+    if not reference_id:
+        return True
+    finder = Finder(document)
+    return is_within(finder.one_by_path(place, _PLACE_FIELD), finder.one_by_id(reference_id))
+
+
+def _enveloping(call: ExamineXmlCall) -> Examined:
+    return examine_enveloping(read(call.document), call.options.canonicalization, call.digest_algorithm)
+
+
+def _detached(call: ExamineXmlCall) -> Examined:
+    return examine_detached(call.document, quote(call.name), call.digest_algorithm, call.options.canonicalization)
+
+
+_EXAMINE: Mapping[Packaging, Callable[[ExamineXmlCall], Examined]] = {
+    Packaging.ENVELOPED: _enveloped,
+    Packaging.ENVELOPING: _enveloping,
+    Packaging.DETACHED: _detached,
+}
