@@ -1,8 +1,10 @@
 """Canonical octets of an element as it stands in its document.
 
-lxml canonicalises an element with the namespaces in scope there; what it leaves out are attributes of the xml namespace on ancestors,
-which C14N 1.0 and 1.1 inherit. They are put into the start tag here. Canonical 1.1 differs from 1.0 in nothing else but `xml:base`, which
-would have to be joined over the ancestors: refused.
+lxml canonicalises documents rightly, but elements inside of them in part:
+- where a default namespace is in scope, inclusive C14N writes `xmlns=""` into grandchildren (lxml 6.1). Such an element is made a document
+  of its own first, by serialising it with its namespaces and reading it again;
+- attributes of the xml namespace on ancestors, which C14N 1.0 and 1.1 inherit, are left out. They are put into the start tag here. C14N 1.1
+  differs from 1.0 in nothing else but `xml:base`, which would have to be joined over the ancestors: refused.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from lxml import etree
 from signer.errors import DocumentUnsupported, InternalError
 from signer.formats.xml.markup import escape_value, is_inherited
 from signer.formats.xml.names import XML, Canonicalization
-from signer.formats.xml.reading import Element
+from signer.formats.xml.reading import PARSER, Element
 from signer.formats.xml.values import Surroundings
 
 _START_TAG: Final = re.compile(rb'<([^\s>]+)((?: [^\s=>]+="[^"]*")*)>')
@@ -26,7 +28,7 @@ _XML_PREFIX: Final = f"{{{XML}}}"
 
 def canonicalize(element: Element, canonicalization: Canonicalization, *, with_comments: bool = False) -> bytes:
     """The canonical octets of an element with all below it. DocumentUnsupported for what has no canonical form."""
-    octets = _octets(element, canonicalization, with_comments=with_comments)
+    octets = _octets(_alone(element, canonicalization), canonicalization, with_comments=with_comments)
     inherited = [each for each in inherited_attributes(element.getparent(), canonicalization) if element.get(_XML_PREFIX + each[0]) is None]
     return _with_attributes(octets, element, inherited) if inherited else octets
 
@@ -89,6 +91,13 @@ def _xml_attributes(element: Element) -> dict[str, str]:
                     found.setdefault(str(name).removeprefix(_XML_PREFIX), str(value))
         above = above.getparent()
     return found
+
+
+def _alone(element: Element, canonicalization: Canonicalization) -> Element:
+    """The element itself, or a copy of it as a root where namespaces are in scope that its canonical form shows."""
+    if canonicalization.is_exclusive or element.getparent() is None or not element.nsmap:
+        return element
+    return etree.fromstring(etree.tostring(element, encoding="utf-8", with_tail=False), PARSER)
 
 
 def _octets(node: Element | etree._ElementTree, canonicalization: Canonicalization, *, with_comments: bool) -> bytes:

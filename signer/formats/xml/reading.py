@@ -37,7 +37,7 @@ _DECLARED: Final = re.compile(rb"<\?xml\s")
 _LIMITS: Final = frozenset(
     {etree.ErrorTypes.ERR_RESOURCE_LIMIT, etree.ErrorTypes.ERR_COMMENT_NOT_FINISHED, etree.ErrorTypes.ERR_NAME_TOO_LONG}
 )
-_PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, collect_ids=False)
+PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, collect_ids=False)
 _TOO_BIG: Final = re.compile(r"too (?:big|long)|depth")
 
 
@@ -104,7 +104,7 @@ def _check_amount(content: bytes) -> None:
 
 def _parse(content: bytes) -> Element:
     try:
-        root: Element = etree.fromstring(content, _PARSER)
+        root: Element = etree.fromstring(content, PARSER)
     except etree.XMLSyntaxError as error:
         raise _refusal(error) from error
     except MemoryError as error:

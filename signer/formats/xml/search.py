@@ -23,7 +23,7 @@ _PATH_LENGTH_MAX: Final = 1024
 _DESCENTS_MAX: Final = 2
 _ID: Final = re.compile(rf"(?!\d){_NAME}")
 _ALL_VALUES: Final = etree.XPath("//@*", smart_strings=False)
-_WITH_VALUE: Final = etree.XPath("//*[@*=$value]", smart_strings=False)
+_WITH_ID: Final = etree.XPath("//*[@Id or @ID or @id or @xml:id]", smart_strings=False)
 SIGNATURE: Final = f"{{{DS}}}Signature"
 
 
@@ -59,8 +59,15 @@ class Finder:
 
     def by_id(self, value: str) -> list[Element]:
         """Every element with that Id, whatever the attribute is called."""
-        found = cast("list[Element]", _WITH_VALUE(self.root, value=value))
-        return [each for each in found if any(each.get(name) == value for name in ID_NAMES)]
+        return self._by_id.get(value, [])
+
+    @cached_property
+    def _by_id(self) -> dict[str, list[Element]]:
+        found: dict[str, list[Element]] = {}
+        for element in cast("list[Element]", _WITH_ID(self.root)):
+            for value in {element.get(name) for name in ID_NAMES} - {None}:
+                found.setdefault(str(value), []).append(element)
+        return found
 
     def one_by_id(self, value: str) -> Element:
         """The one element with that Id. DocumentUnsupported when there is none, or more: verifiers would differ about which is meant."""
