@@ -10,13 +10,13 @@ from __future__ import annotations
 import resource
 import sys
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from signer.documents.anchors import anchors
 from signer.documents.records import check_record, find_slot
 from signer.documents.wire import (
     Call,
@@ -34,7 +34,6 @@ from signer.documents.wire import (
     RefusedReply,
     Reply,
     Start,
-    Trust,
 )
 from signer.documents.xml import examine_xml
 from signer.errors import DocumentTooCostly, SignerError
@@ -45,7 +44,6 @@ from signer.formats.pades.prepare import prepare
 from signer.records.layout import Layout
 from signer.telemetry.logs import configure_logs
 from signer.validation.long_term import examine
-from signer.validation.trust import TrustAnchors
 from signer.workers.frames import Kind, WorkerChannel
 
 _decode_calls = msgspec.msgpack.Decoder(Calls).decode
@@ -105,7 +103,7 @@ def _prepare(call: PrepareCall, artwork: Artwork | None) -> PreparedReply:
 def _examine(call: ExamineCall) -> ExaminedReply:
     started_s = perf_counter()
     now = datetime.fromisoformat(call.now)
-    found = examine(call.document, _anchors(call.trust), now, with_chains=call.with_chains, allow_sha1=call.trust.allow_sha1)
+    found = examine(call.document, anchors(call.trust), now, with_chains=call.with_chains, allow_sha1=call.trust.allow_sha1)
     chains = tuple(
         Chain(
             certificates=tuple(each.public_bytes(Encoding.DER) for each in chain.path.certificates),
@@ -118,11 +116,6 @@ def _examine(call: ExamineCall) -> ExaminedReply:
     return ExaminedReply(
         lacks_timestamp=found.lacks_timestamp, chains=chains, is_complete=found.is_complete, document_s=perf_counter() - started_s
     )
-
-
-@lru_cache(maxsize=1)
-def _anchors(trust: Trust) -> TrustAnchors:
-    return TrustAnchors(trust.signing, trust.timestamping, trust.intermediates)
 
 
 def _extend(call: ExtendCall) -> ExtendedReply:

@@ -19,7 +19,7 @@ from typing import Protocol
 from signer.model import RecordPlan, RecordSlot, SlotRequest
 from signer.records.finding import FoundSlot, Target, locate, slots_of, target_of
 from signer.records.layout import Layout, LayoutSlot
-from signer.records.order import SlotStanding, Standing, order_findings
+from signer.records.order import Flaw, SlotStanding, Standing, order_findings
 from signer.records.problem import Finding, Wording, found, refusal
 from signer.records.reading import Element, Identity, IdentityReader, Record, is_accepted, recognise
 
@@ -35,11 +35,10 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class SlotVerdict:
-    """What verification says of one signature in a slot. why: what is wrong, for people; empty when it is valid."""
+    """What verification says of one signature in a slot. flaw: None for a valid one."""
 
-    valid: bool
+    flaw: Flaw | None
     signer_subject: str = ""
-    why: str = ""
 
 
 class SlotJudge(Protocol):
@@ -141,10 +140,10 @@ class _Examiner:
             return SlotStanding(slot, Standing.UNJUDGED, place.subject_id, location=location)
         target = target_of(self._record, self._layout, place)
         if isinstance(target, Finding):
-            return SlotStanding(slot, Standing.INVALID, place.subject_id, why=target.en, location=location)
+            return SlotStanding(slot, Standing.INVALID, place.subject_id, flaw=Flaw.MISPLACED, location=location)
         verdict = self._judge(place.signatures[0], target.request)
-        standing = Standing.VALID if verdict.valid else Standing.INVALID
-        return SlotStanding(slot, standing, place.subject_id, verdict.signer_subject, verdict.why, location)
+        standing = Standing.VALID if verdict.flaw is None else Standing.INVALID
+        return SlotStanding(slot, standing, place.subject_id, verdict.signer_subject, verdict.flaw, location)
 
     def _unfinished(self, own: LayoutSlot, target: Target) -> Iterator[Finding]:
         """Results inside what this signature signs, or around it: a subject's teacher does not wait for the other subjects."""

@@ -23,15 +23,30 @@ class Standing(Enum):
     UNJUDGED = "unjudged"
 
 
+class Flaw(Enum):
+    """What is wrong with an earlier signature, in English and Vietnamese."""
+
+    ALTERED = ("what it signs was changed afterwards", "dữ liệu đã bị sửa sau khi ký")
+    WRONG = ("it was not made with the key of its certificate", "chữ ký không khớp với chứng thư")
+    MISPLACED = ("it does not reference exactly what this slot signs", "chữ ký không tham chiếu đúng phần dữ liệu phải ký")
+    UNTRUSTED = (
+        "its signer's certificate is not trusted, or not valid by now",
+        "chứng thư của người ký không được tin cậy hoặc đã hết hiệu lực",
+    )
+    OUTDATED = ("it uses an algorithm that is not accepted", "thuật toán ký không được chấp nhận")
+    NOT_UNDERSTOOD = ("it is of a kind that is not understood", "không hiểu được dạng chữ ký này")
+    NOT_VERIFIED = ("it was not verified", "chữ ký chưa được kiểm tra")
+
+
 @dataclass(frozen=True, slots=True)
 class SlotStanding:
-    """One slot of a record. subject_id: of GVBM. signer_subject: of the certificate. why: what is wrong with an invalid signature."""
+    """One slot of a record. subject_id: of GVBM. signer_subject: of the certificate. flaw: of an invalid signature."""
 
     slot: RecordSlot
     standing: Standing
     subject_id: str = ""
     signer_subject: str = ""
-    why: str = ""
+    flaw: Flaw | None = None
     location: str = ""
 
     @property
@@ -80,5 +95,5 @@ def _earlier(slot: LayoutSlot, own: LayoutSlot, standings: Sequence[SlotStanding
         )
     for each in standings:
         if each.standing in (Standing.INVALID, Standing.UNJUDGED):
-            why = each.why or "it was not verified"
-            yield found(Wording.EARLIER_SIGNATURE_INVALID, each.location, slot=each.name, why=why)
+            en, vi = (each.flaw or Flaw.NOT_VERIFIED).value
+            yield found(Wording.EARLIER_SIGNATURE_INVALID, each.location, slot=each.name, why=en, why_vi=vi)

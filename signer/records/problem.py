@@ -72,7 +72,7 @@ class Wording(Enum):
     EARLIER_SIGNATURE_INVALID = (
         RecordProblem.EARLIER_SIGNATURE_INVALID,
         "the signature of {slot} is not valid: {why}; export the record unsigned and have it signed again",
-        "chữ ký của {slot} không hợp lệ: {why}; xuất lại bản chưa ký và ký lại từ đầu",
+        "chữ ký của {slot} không hợp lệ: {why_vi}; xuất lại bản chưa ký và ký lại từ đầu",
     )
     SCHOOL_MISMATCH = (
         RecordProblem.SCHOOL_MISMATCH,
