@@ -24,18 +24,30 @@ class Standing(Enum):
 
 
 class Flaw(Enum):
-    """What is wrong with an earlier signature, in English and Vietnamese."""
+    """What is wrong with an earlier signature."""
 
-    ALTERED = ("what it signs was changed afterwards", "dữ liệu đã bị sửa sau khi ký")
-    WRONG = ("it was not made with the key of its certificate", "chữ ký không khớp với chứng thư")
-    MISPLACED = ("it does not reference exactly what this slot signs", "chữ ký không tham chiếu đúng phần dữ liệu phải ký")
-    UNTRUSTED = (
+    ALTERED = "altered"
+    WRONG = "wrong"
+    MISPLACED = "misplaced"
+    UNTRUSTED = "untrusted"
+    OUTDATED = "outdated"
+    NOT_UNDERSTOOD = "not-understood"
+    NOT_VERIFIED = "not-verified"
+
+
+_FLAW_WORDS = {
+    Flaw.ALTERED: ("what it signs was changed afterwards", "dữ liệu đã bị sửa sau khi ký"),
+    Flaw.WRONG: ("it was not made with the key of its certificate", "chữ ký không khớp với chứng thư"),
+    Flaw.MISPLACED: ("it does not reference exactly what this slot signs", "chữ ký không tham chiếu đúng phần dữ liệu phải ký"),
+    Flaw.UNTRUSTED: (
         "its signer's certificate is not trusted, or not valid by now",
         "chứng thư của người ký không được tin cậy hoặc đã hết hiệu lực",
-    )
-    OUTDATED = ("it uses an algorithm that is not accepted", "thuật toán ký không được chấp nhận")
-    NOT_UNDERSTOOD = ("it is of a kind that is not understood", "không hiểu được dạng chữ ký này")
-    NOT_VERIFIED = ("it was not verified", "chữ ký chưa được kiểm tra")
+    ),
+    Flaw.OUTDATED: ("it uses an algorithm that is not accepted", "thuật toán ký không được chấp nhận"),
+    Flaw.NOT_UNDERSTOOD: ("it is of a kind that is not understood", "không hiểu được dạng chữ ký này"),
+    Flaw.NOT_VERIFIED: ("it was not verified", "chữ ký chưa được kiểm tra"),
+}
+"""In English and Vietnamese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +107,5 @@ def _earlier(slot: LayoutSlot, own: LayoutSlot, standings: Sequence[SlotStanding
         )
     for each in standings:
         if each.standing in (Standing.INVALID, Standing.UNJUDGED):
-            en, vi = (each.flaw or Flaw.NOT_VERIFIED).value
+            en, vi = _FLAW_WORDS[each.flaw or Flaw.NOT_VERIFIED]
             yield found(Wording.EARLIER_SIGNATURE_INVALID, each.location, slot=each.name, why=en, why_vi=vi)
