@@ -21,8 +21,11 @@ INTENT = "intent"
 NOTE = "note"
 
 
-class IntentEntry(msgspec.Struct, frozen=True):
-    """A key is about to be used, or a document to be raised: then algorithm, certificate and credential are empty."""
+class IntentEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A key is about to be used, or a document to be raised: then algorithm, certificate and credential are empty.
+
+    role, subject, delegation: of a record's signature; left out of other entries.
+    """
 
     algorithm: str
     at: str
@@ -30,6 +33,7 @@ class IntentEntry(msgspec.Struct, frozen=True):
     certificate: str
     client: str
     credential: str
+    delegation: str = ""
     digest: str
     document: str
     fingerprint: str
@@ -37,7 +41,9 @@ class IntentEntry(msgspec.Struct, frozen=True):
     kind: str
     plan: str
     request: str
+    role: str = ""
     school: str
+    subject: str = ""
 
 
 class OutcomeEntry(msgspec.Struct, frozen=True):

@@ -137,6 +137,7 @@ class Ledger:
         if standing is not None and standing.open_intent is not None:
             standing = self._settle(standing, OutcomeKind.UNKNOWN, b"", b"", "its outcome could not be written")
         attempt = 1 if standing is None else standing.attempts + 1
+        record = intent.record
         index = self._append(
             INTENT,
             IntentEntry(
@@ -146,6 +147,7 @@ class Ledger:
                 certificate=_clean(intent.certificate_serial),
                 client=_clean(intent.client_id),
                 credential=_clean(intent.credential_id),
+                delegation=_clean(record.delegation_id) if record else "",
                 digest=intent.digest.hex(),
                 document=ids[2],
                 fingerprint=intent.fingerprint.hex(),
@@ -153,7 +155,9 @@ class Ledger:
                 kind=INTENT,
                 plan=_clean(intent.plan),
                 request=ids[1],
+                role=record.role.value if record else "",
                 school=ids[0],
+                subject=_clean(record.subject_id) if record else "",
             ),
         )
         outcome = None if standing is None else standing.outcome

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from signer.algorithms import SignatureAlgorithm
-from signer.model import SignatureKey
+from signer.model import RecordPlan, SignatureKey
 
 
 class SignatureState(Enum):
@@ -62,7 +62,7 @@ class Intent:
 
     fingerprint: what makes two requests of the same ids the same (SHA-256 over content and plan). plan: profile and level. digest: what
     the key will sign; SHA-256 of the document where none is used. certificate_serial: of the credential, hexadecimal. credential_id,
-    certificate_serial and algorithm are empty and None where no key is used.
+    certificate_serial and algorithm are empty and None where no key is used. record: in which role a record is signed, and for whom.
     """
 
     key: SignatureKey
@@ -73,6 +73,7 @@ class Intent:
     algorithm: SignatureAlgorithm | None
     digest: bytes
     plan: str
+    record: RecordPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,7 @@ def _intent(lot: Lot, item: Item) -> Intent:
         algorithm=lot.plan.algorithm,
         digest=item.digest,
         plan=lot.plan.name,
+        record=lot.plan.record,
     )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +24,7 @@ from signer.errors import (
 )
 from signer.journal import Accounting, ChainReport, Intent, Journal, NoteKind, Outcome, OutcomeKind, SignatureState, verify_chain
 from signer.journal.entries import decode
-from signer.model import SignatureKey
+from signer.model import RecordPlan, Role, SignatureKey
 from signer.store import open_engine
 from signer.store.tables import journal_entry
 
@@ -86,6 +87,16 @@ async def test_what_was_released_is_returned_to_every_repeat(journal: Journal) -
     stored = (await journal.look_up([key(), key("unknown")]))[key()]
     assert (stored.state, stored.attempts, stored.fingerprint, stored.material) == (SignatureState.RELEASED, 1, CONTENT, MATERIAL)
     assert stored.material_sha256 == sha256(MATERIAL).digest()
+
+
+async def test_a_records_intent_says_in_which_role_and_for_whom_it_is_signed(journal: Journal, path: Path) -> None:
+    record = RecordPlan(Role.SUBJECT_TEACHER, subject_id="GV_TOAN", delegation_id="for-mrs-lan")
+    await journal.intend([intent(key()), replace(intent(key("pupil-2")), record=record)])
+    plain, of_record = [entry for entry in entries(path) if entry["kind"] == "intent"]
+    told = {"role": "subject-teacher", "subject": "GV_TOAN", "delegation": "for-mrs-lan"}
+    assert of_record.items() >= told.items()
+    assert not plain.keys() & told.keys()
+    assert list(of_record) == sorted(of_record)
 
 
 @pytest.mark.parametrize("kind", [OutcomeKind.RELEASED, OutcomeKind.PARKED])
