@@ -77,11 +77,16 @@ def order_findings(layout: Layout, own: LayoutSlot, subject_id: str, standings: 
     for mine in standings:
         if mine.slot is own.slot and mine.subject_id == subject_id and mine.is_signed:
             yield found(Wording.ALREADY_SIGNED, mine.location, slot=mine.name)
-    for earlier in layout.before(own):
-        yield from _earlier(earlier, own, [each for each in standings if each.slot is earlier.slot])
+    yield from earlier_findings(layout, own, standings)
     for each in standings:
         if each.is_signed and each.slot is not own.slot and own in layout.before(_of(layout, each)):
             yield found(Wording.SIGNED_TOO_EARLY, each.location, slot=each.name, own=own.slot.value)
+
+
+def earlier_findings(layout: Layout, own: LayoutSlot, standings: Sequence[SlotStanding]) -> Iterator[Finding]:
+    """Which signatures that come before `own` are missing or not valid. standings: of every slot of the record."""
+    for earlier in layout.before(own):
+        yield from _earlier(earlier, own, [each for each in standings if each.slot is earlier.slot])
 
 
 def _of(layout: Layout, standing: SlotStanding) -> LayoutSlot:

@@ -1,0 +1,52 @@
+"""A signed record, verified by its layout: every slot, what it references, and whether the order was kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from lxml import etree
+
+from signer.demo.ministry_xml import RecordLayout
+from signer.formats.xml.examine import examine
+from signer.formats.xml.reading import read
+from signer.formats.xml.template import XmlProfile
+from signer.model import RecordSlot
+from signer.records.verification import RecordRules, rules_of
+from signer.validation.report import DocumentReport, Indication
+from signer.validation.xml import verify_xml
+from tests.support import xmls
+from tests.support.records import LAYOUTS, NOW, ORDER, record, signed
+
+
+def rules(document: bytes) -> RecordRules:
+    found = rules_of(etree.fromstring(document), LAYOUTS)
+    assert found is not None
+    return found
+
+
+def verified(document: bytes) -> DocumentReport:
+    held = rules(document)
+    return held.with_order(verify_xml(document, xmls.TRUST, datetime.fromisoformat(NOW), slots=held.expectations))
+
+
+@pytest.mark.parametrize("layout", RecordLayout)
+def test_a_record_signed_in_order_passes_with_every_slot(layout: RecordLayout) -> None:
+    count = len(ORDER[layout])
+    report = verified(signed(layout, count))
+    assert report.indication is Indication.TOTAL_PASSED
+    assert [(slot.references_right, slot.order_right) for slot in report.slots] == [(True, True)] * count
+
+
+def test_a_seal_that_came_before_the_principal_is_seen() -> None:
+    document = record(RecordLayout.PRIMARY_V1)
+    (seal,) = [each for each in rules(document).expectations if each.slot is RecordSlot.SEAL]
+    sealed = xmls.complete(document, examine(read(document), seal.request), xmls.signer(), XmlProfile.MINISTRY)
+    slots = {slot.slot: slot for slot in verified(sealed).slots}
+    assert slots[RecordSlot.SEAL].references_right
+    assert not slots[RecordSlot.SEAL].order_right
+    assert not slots[RecordSlot.PRINCIPAL].order_right
+
+
+def test_other_xml_has_no_rules() -> None:
+    assert rules_of(etree.fromstring(b"<bang/>"), LAYOUTS) is None
