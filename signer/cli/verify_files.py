@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
 
 from signer.errors import ConfigError, SignerError
-from signer.validation.long_term import verify_long_term
+from signer.validation.document import verify_document
 from signer.validation.report import Indication
 from signer.validation.trust import TrustAnchors
 
@@ -67,7 +67,7 @@ def judge(file: Path, trust: TrustAnchors, at: datetime) -> Verdict:
     except OSError as error:
         return Verdict(file, Indication.TOTAL_FAILED.value, (f"can't be read: {error.strerror}",), reason="INVALID_ARGUMENT")
     try:
-        report = verify_long_term(content, trust, at).to_json()
+        report = verify_document(content, trust, at).settled(at).to_json()
     except SignerError as error:
         return Verdict(file, Indication.TOTAL_FAILED.value, (error.message,), reason=error.reason.value)
     members: Any = report

@@ -22,16 +22,16 @@ from pyhanko.sign.validation.errors import NoDSSFoundError
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-from signer.errors import CertificateRevoked, DocumentTooCostly, VerificationFailed
-from signer.formats.status import crl, ocsp
-from signer.formats.status.answer import Answer, AnswerRefused, Terms
+from signer.errors import CertificateRevoked, VerificationFailed
+from signer.formats.status.answer import Terms
 from signer.formats.status.path import Path, find_path
 from signer.formats.status.question import Question
 from signer.model import Level
+from signer.validation.judging import gen_time
+from signer.validation.stored import STORED_MAX, StoredAnswers
 from signer.validation.trust import TrustAnchors
 
 _CERTIFICATES_MAX: Final = 64
-_STORED_MAX: Final = 256
 _TIMESTAMP: Final = "/DocTimeStamp"
 
 
@@ -78,7 +78,7 @@ class Found:
         """Who stamped each: the authority of a document timestamp, or those of the timestamps over a signature's value."""
         return tuple(
             tuple(
-                _signer(token, is_timestamp=True, at=_gen_time(token))
+                _signer(token, is_timestamp=True, at=gen_time(token))
                 for token in ([each.signed_data] if _is_timestamp(each) else extract_tst_data_iter(each.signer_info, signed=False))
             )
             for each in self.signatures
@@ -168,7 +168,7 @@ class Found:
     @cached_property
     def stored_certificates(self) -> tuple[x509.Certificate, ...]:
         """Those of the DSS."""
-        return () if self.store is None else _loaded(list(self.store.load_certs())[:_STORED_MAX])
+        return () if self.store is None else _loaded(list(self.store.load_certs())[:STORED_MAX])
 
     @cached_property
     def certificates(self) -> frozenset[x509.Certificate]:
@@ -176,39 +176,19 @@ class Found:
         return frozenset((*self.stored_certificates, *(link for each in self.signers for link in (each.certificate, *each.others))))
 
     @cached_property
-    def ocsps(self) -> tuple[bytes, ...]:
-        """OCSP answers of the DSS."""
-        return () if self.store is None else tuple(_contents(self.store.ocsps, DecodePurpose.OCSP_RESPONSE))
-
-    @cached_property
-    def crls(self) -> tuple[crl.Crl, ...]:
-        """CRLs of the DSS, those that can be read."""
-        found = []
-        for encoded in () if self.store is None else _contents(self.store.crls, DecodePurpose.CRL):
-            try:
-                found.append(crl.Crl.read(encoded))
-            except AnswerRefused:
-                continue
-        return tuple(found)
+    def answers(self) -> StoredAnswers:
+        """OCSP answers and CRLs of the DSS."""
+        if self.store is None:
+            return StoredAnswers()
+        ocsps = _contents(self.store.ocsps, DecodePurpose.OCSP_RESPONSE)
+        return StoredAnswers.read(ocsps, _contents(self.store.crls, DecodePurpose.CRL))
 
     def covers(self, question: Question, terms: Terms) -> bool:
         """Whether an answer of the DSS stands. CertificateRevoked when it says so."""
         key = (question.key, terms.at)
         if key not in self._known:
-            self._known[key] = next(self._answers(question, terms), None) is not None
+            self._known[key] = next(self.answers.answers(question, terms), None) is not None
         return self._known[key]
-
-    def _answers(self, question: Question, terms: Terms) -> Iterator[Answer]:
-        for encoded in self.ocsps:
-            try:
-                yield ocsp.judge(encoded, question, terms)
-            except AnswerRefused:
-                continue
-        for one in self.crls:
-            try:
-                yield crl.judge(one, question, terms)
-            except AnswerRefused:
-                continue
 
 
 def _signer(signed_data: cms.SignedData, *, is_timestamp: bool, at: datetime) -> Signer:
@@ -231,16 +211,9 @@ def _loaded(certificates: Iterable[asn1_x509.Certificate]) -> tuple[x509.Certifi
 
 
 def _contents(references: list[object], purpose: DecodePurpose) -> Iterator[bytes]:
-    if len(references) > _STORED_MAX:
-        raise DocumentTooCostly(f"the document's DSS holds more than {_STORED_MAX} answers; archive it elsewhere", limit=_STORED_MAX)
     for reference in references:
         yield bytes(reference.get_object().read_data(purpose))  # type: ignore[attr-defined]  # pyHanko is annotated in part
 
 
 def _is_timestamp(signature: EmbeddedPdfSignature) -> bool:
     return bool(signature.sig_object_type == _TIMESTAMP)
-
-
-def _gen_time(token: cms.SignedData) -> datetime:
-    time: datetime = token["encap_content_info"]["content"].parsed["gen_time"].native
-    return time

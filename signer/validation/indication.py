@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from asn1crypto.x509 import Certificate
+from cryptography import x509
 from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate, AdESStatus, AdESSubIndic
 from pyhanko.sign.diff_analysis import ModificationLevel
-from pyhanko.sign.validation.status import DocumentTimestampStatus, PdfSignatureStatus, SignatureCoverageLevel, SignatureStatus
+from pyhanko.sign.validation.status import (
+    ModificationInfo,
+    PdfSignatureStatus,
+    SignatureCoverageLevel,
+    SignatureStatus,
+    TimestampSignatureStatus,
+)
 
 from signer.validation.report import Changes, Coverage, Indication
 from signer.validation.trust import TrustAnchors
-
-Status = PdfSignatureStatus | DocumentTimestampStatus
+from signer.validation.usage import unfit_for_documents
 
 COVERAGES: Final = {
     SignatureCoverageLevel.ENTIRE_FILE: Coverage.DOCUMENT,
@@ -62,22 +69,28 @@ class Finding:
         return INDICATIONS[self.sub_indication.status]
 
 
-def findings(status: Status, trust: TrustAnchors) -> Iterator[Finding]:
+def findings(status: SignatureStatus, trust: TrustAnchors) -> Iterator[Finding]:
     """Everything that keeps a signature from passing, gravest first."""
     if not status.intact:
         yield Finding(AdESFailure.HASH_FAILURE, "the bytes that the signature covers were changed after signing")
     if not status.valid:
         yield Finding(AdESFailure.SIG_CRYPTO_FAILURE, "the signature was not made with the key of its certificate")
+    if isinstance(status, ModificationInfo):
+        yield from _change_findings(status)
+    if isinstance(status, PdfSignatureStatus) and not status.seed_value_ok:
+        yield Finding(AdESIndeterminate.SIG_CONSTRAINTS_FAILURE, "the signature breaks the rules of its signature field")
+    yield from trust_findings(status, trust)
+
+
+def _change_findings(status: ModificationInfo) -> Iterator[Finding]:
     if coverage(status) is Coverage.PARTIAL:
         yield Finding(AdESFailure.FORMAT_FAILURE, "the signature does not cover the whole of its revision")
     elif changes(status) is Changes.FORBIDDEN or status.docmdp_ok is False:
         yield Finding(AdESFailure.FORMAT_FAILURE, "the document was changed after signing in a way that the signature does not allow")
-    if isinstance(status, PdfSignatureStatus) and not status.seed_value_ok:
-        yield Finding(AdESIndeterminate.SIG_CONSTRAINTS_FAILURE, "the signature breaks the rules of its signature field")
-    yield from _trust_findings(status, trust)
 
 
-def _trust_findings(status: SignatureStatus, trust: TrustAnchors) -> Iterator[Finding]:
+def trust_findings(status: SignatureStatus, trust: TrustAnchors) -> Iterator[Finding]:
+    """What keeps the signer's certificate from being believed."""
     indication = status.trust_problem_indic
     if indication is not None:
         name = indication.standard_name
@@ -85,11 +98,13 @@ def _trust_findings(status: SignatureStatus, trust: TrustAnchors) -> Iterator[Fi
     elif any(_is_weak(certificate) and not trust.names(certificate) for certificate in path(status)):
         problem = "a certificate of the chain is signed with SHA-1 and is not among the configured ones"
         yield Finding(AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE, problem)
+    if indication is None and not isinstance(status, TimestampSignatureStatus) and (why := _unfit(status.signing_cert.dump())):
+        yield Finding(AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE, f"the signer's certificate is not meant for signing documents: {why}")
 
 
 def is_trusted(status: SignatureStatus, trust: TrustAnchors) -> bool:
     """Intact, valid, and chained to an anchor by certificates we accept."""
-    return status.trusted and not any(_trust_findings(status, trust))
+    return status.trusted and not any(trust_findings(status, trust))
 
 
 def path(status: SignatureStatus) -> tuple[Certificate, ...]:
@@ -100,15 +115,23 @@ def path(status: SignatureStatus) -> tuple[Certificate, ...]:
     return tuple(reversed(certificates))
 
 
-def coverage(status: Status) -> Coverage:
-    """How much of the file the signature covers."""
-    return Coverage.UNKNOWN if status.coverage is None else COVERAGES[status.coverage]
+def coverage(status: SignatureStatus | ModificationInfo) -> Coverage:
+    """How much of the file the signature covers; UNKNOWN for what is no PDF's."""
+    return Coverage.UNKNOWN if not isinstance(status, ModificationInfo) or status.coverage is None else COVERAGES[status.coverage]
 
 
-def changes(status: Status) -> Changes:
-    """What was added after the signature."""
-    level = status.modification_level
+def changes(status: SignatureStatus | ModificationInfo) -> Changes:
+    """What was added after the signature; UNKNOWN for what is no PDF's."""
+    level = status.modification_level if isinstance(status, ModificationInfo) else None
     return Changes.UNKNOWN if level is None else CHANGES[level]
+
+
+@lru_cache(maxsize=256)
+def _unfit(certificate: bytes) -> str:
+    try:
+        return unfit_for_documents(x509.load_der_x509_certificate(certificate))
+    except ValueError:
+        return "it is not well-formed"
 
 
 def _is_weak(certificate: Certificate) -> bool:

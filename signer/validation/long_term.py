@@ -62,17 +62,16 @@ def examine(document: bytes, trust: TrustAnchors, now: datetime, *, with_chains:
     return Examination(found.lacks_timestamp, chains, needed <= held and all(all(chain.covered) for chain in chains))
 
 
-def verify_long_term(document: bytes, trust: TrustAnchors, at: datetime) -> DocumentReport:
-    """`verify_pdf`, and the levels above B-T where they are reached. Raises as it does.
+def with_long_term(found: Found, report: DocumentReport) -> DocumentReport:
+    """The report with the levels above B-T where they are reached.
 
     B-LT: the DSS covers the signer and its timestamp. B-LTA: and a document timestamp stands over a revision with a DSS.
     """
-    report = verify_pdf(document, trust, at)
     if not any(one.level is Level.B_T for one in report.signatures):
         return report
     try:
         with refusals():
-            levels = Found(open_to_verify(document), trust, at).levels()
+            levels = found.levels()
     except SignerError:
         return report  # one signature that can't be read hides no other's verdict
     raised = (replace(one, level=levels.get(one.name, one.level)) if one.level is Level.B_T else one for one in report.signatures)

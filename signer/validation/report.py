@@ -95,7 +95,8 @@ class TimestampReport:
     """An RFC 3161 token.
 
     time: its gen time. valid: imprint, signature, chain, usage and time all stand. authority: its subject. intact: imprint and signature
-    stand, whoever made it. certificate: the authority's, DER. policy_oid: dotted.
+    stand, whoever made it. certificate: the authority's, DER; certificates: from it to the anchor, empty when no chain is trusted.
+    policy_oid: dotted.
     """
 
     time: datetime
@@ -104,6 +105,7 @@ class TimestampReport:
     intact: bool = True
     certificate: bytes = b""
     policy_oid: str = ""
+    certificates: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,11 @@ class SignatureReport:
     """One signature.
 
     name: the PDF field's, the XML signature's Id, or the number of the CMS signer info from 0. signer: subject, RFC 4514. serial_number:
-    hex, upper case. claimed_time: the signer's word. best_time: of the valid timestamp, else the time verified at. level: reached, None
-    when it is no baseline signature. intact: neither the covered bytes nor the signature itself were altered. chain: subjects from the
-    signer to the anchor, empty when no trusted chain was found. problems: in words; a signature can pass with problems (a timestamp that
-    is not trusted lowers the level only). certificate: the signer's, certificates: of `chain`, DER. algorithm: None for one that is not
-    used here. revocation: None when it was not looked for. slot: of a record.
+    hex, upper case. claimed_time: the signer's word. best_time: the proven one, else the time verified at. proven_time: the earliest that
+    a valid timestamp proves. level: reached, None when it is no baseline signature. intact: neither the covered bytes nor the signature
+    itself were altered. chain: subjects from the signer to the anchor, empty when no trusted chain was found. problems: in words; a
+    signature can pass with problems (a timestamp that is not trusted lowers the level only). certificate: the signer's, certificates: of
+    `chain`, DER. algorithm: None for one that is not used here. revocation: None when it was not looked for. slot: of a record.
     """
 
     name: str
@@ -126,6 +128,7 @@ class SignatureReport:
     serial_number: str = ""
     claimed_time: datetime | None = None
     best_time: datetime | None = None
+    proven_time: datetime | None = None
     timestamp: TimestampReport | None = None
     level: Level | None = None
     coverage: Coverage = Coverage.UNKNOWN

@@ -61,7 +61,7 @@ def test_a_folder_of_good_files_passes(tmp_path: Path, trust: Path) -> None:
     [
         (CARD, "INDETERMINATE", ""),
         (SIGNED.replace(b"/FlateDecode", b"/FlateDecodf", 1), "TOTAL_FAILED", ""),
-        (b"no pdf", "TOTAL_FAILED", "DOCUMENT_NOT_PDF"),
+        (b"no pdf", "TOTAL_FAILED", "DOCUMENT_UNSUPPORTED"),
         (b"", "TOTAL_FAILED", "DOCUMENT_EMPTY"),
     ],
 )

@@ -25,7 +25,8 @@ from signer.errors import (
 from signer.formats.pades.extend import ValidationData, extend
 from signer.formats.pades.update import splice
 from signer.model import Level
-from signer.validation.long_term import Examination, examine, verify_long_term
+from signer.validation.document import verify_document
+from signer.validation.long_term import Examination, examine
 from signer.validation.report import SignatureKind
 from signer.validation.trust import TrustAnchors
 from tests.support import cas, pdfs, pki
@@ -133,7 +134,7 @@ def test_a_timestamp_of_an_authority_that_is_not_believed_proves_no_time() -> No
 
 def test_verification_tells_the_level_that_is_reached() -> None:
     def level(document: bytes) -> list[Level | None]:
-        report = verify_long_term(document, trust(), NOW)
+        report = verify_document(document, trust(), NOW).report
         return [one.level for one in report.signatures if one.kind is SignatureKind.SIGNATURE]
 
     archived = complete(signed())
