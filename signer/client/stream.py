@@ -30,7 +30,7 @@ from signer.v1 import batch_pb2
 
 _PIECE_BYTES_MAX = 1024 * 1024
 _MESSAGE_HEADROOM_BYTES = 16 * 1024
-_LOT_DOCUMENTS_MAX = 8
+_LOT_DOCUMENTS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ from signer.workers.supervisor import Place
 
 _R = TypeVar("_R", bound=Reply)
 _FRAMES_IN_HAND = 2
-_FRAME_DOCUMENTS_MAX = 4
-_FRAME_BYTES_MAX = 512 * 1024
+_FRAME_DOCUMENTS_MAX = 8
+_FRAME_BYTES_MAX = 1024 * 1024
 _TRIES_MAX = 2
 _START_S_MAX = 60.0
 _MIB = 1024 * 1024

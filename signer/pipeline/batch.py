@@ -4,7 +4,7 @@ At most a window of documents and bytes is in work at once; `submit` waits when 
 further (back-pressure), and memory is bounded whatever the batch's length.
 
 Documents that arrive close together go their way as one lot (see `document`). The first one leaves at once, so a single document waits for
-nobody; while lots are in work, later ones are collected for up to 2 ms or eight documents; before a slow token each goes alone, so that
+nobody; while lots are in work, later ones are collected for up to 2 ms or sixteen documents; before a slow token each goes alone, so that
 results come as they are made.
 """
 
@@ -30,7 +30,7 @@ from signer.pipeline.request import Request
 from signer.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
-_LOT_DOCUMENTS_MAX = 8
+_LOT_DOCUMENTS_MAX = 16
 _LOT_WAIT_S = 0.002
 
 

@@ -36,6 +36,7 @@ from signer.workers.process import WorkerLost, WorkerProcess
 from signer.workers.supervisor import Place, PlaceState
 
 _FRAME_S = 0.010
+_LOT_S = 0.020
 _FRAME_ITEMS_MAX = 64
 _FRAMES_IN_HAND = 2
 _SWEEP_S = 0.25
@@ -194,6 +195,12 @@ class TokenPool:
         if self.workers.are_held:
             self.workers.raise_if_refused()
 
+    def raise_if_closed_to_keys(self) -> None:
+        """Why no key may be made or destroyed now: the PIN was refused somewhere, or an operator took the token out of use."""
+        self.workers.raise_if_refused()
+        if self.workers.pause_reason is not None:
+            raise TokenUnavailable(self.problem, token=self.name)
+
     def _full(self) -> QueueFull:
         return QueueFull(
             f"token {self.name}: {self.settings.queue_max} digests are waiting already; repeat in a moment",
@@ -250,15 +257,18 @@ class TokenPool:
 
     @property
     def lot_max(self) -> int:
-        """Digests that a worker signs in about 10 ms, as measured: what may travel and wait together. 1 for a slow token."""
-        by_time = round(_FRAME_S * self.settings.sessions / max(self._sign_s, 1e-6))
+        """Digests that a worker signs in about two frames, as measured: what may wait for one another. 1 for a slow token."""
+        return self._signed_in(_LOT_S)
+
+    def _signed_in(self, seconds: float) -> int:
+        by_time = round(seconds * self.settings.sessions / max(self._sign_s, 1e-6))
         return max(self.settings.sessions, min(by_time, _FRAME_ITEMS_MAX * self.settings.sessions))
 
     def _frame_items(self) -> int:
         if self._is_in_doubt:
             return 1
         fair_share = -(-len(self._queue) // max(1, len(self._workers)))
-        return max(self.settings.sessions, min(self.lot_max, fair_share))
+        return max(self.settings.sessions, min(self._signed_in(_FRAME_S), fair_share))
 
     def signed(self, sign_s: float) -> None:
         """Learns how long a signature takes, for the size of frames; and that the token works."""
