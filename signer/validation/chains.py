@@ -7,6 +7,8 @@ concerned is valid; inside it the answer can't differ. What does not stand is ne
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -67,7 +69,7 @@ def _judge(question: ChainQuestion) -> SignatureStatus:
     certificate = Certificate.load(question.certificate, strict=True)
     trust = question.trust
     validation = context(trust.signing_certificates, trust.intermediate_certificates, question.moment)
-    validation.certificate_registry.register_multiple([Certificate.load(each, strict=True) for each in question.others])
+    validation.certificate_registry.register_multiple(list(_readable(question.others)))
     paths = validation.path_builder.async_build_paths_lazy(certificate)
     try:
         result = asyncio.run(validate_cert_usage(certificate, validation, SIGNER_KEY_USAGE, paths))
@@ -87,3 +89,12 @@ def _judge(question: ChainQuestion) -> SignatureStatus:
         validation_time=question.moment,
         qualification_result=None,
     )
+
+
+def _readable(certificates: Iterable[bytes]) -> Iterator[Certificate]:
+    """Those that can be read to their last member: what else came along with a signature completes no chain."""
+    for encoded in certificates:
+        with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError):
+            certificate = Certificate.load(encoded, strict=True)
+            _ = certificate.native
+            yield certificate

@@ -162,6 +162,13 @@ def test_signers_of_unknown_cas_do_not_count() -> None:
     assert {slot.flaw for slot in reply.slots[:2]} == {Flaw.UNTRUSTED}
 
 
+def test_a_certificate_that_cannot_be_read_beside_the_signers_breaks_nothing() -> None:
+    def empty(root: etree._Element) -> None:
+        one(root, "//GVCN//*[local-name()='X509Certificate'][2]").text = ""
+
+    assert OFFICE.check(edited(signed(PRIMARY, 1), empty), PRINCIPAL).slots[0].standing is Standing.VALID
+
+
 def test_a_signature_outside_every_slot_is_found() -> None:
     stray = edited(signed(PRIMARY, 1), lambda root: root.append(one(root, "//GVCN/*")))
     assert OFFICE.problems(stray, PRINCIPAL) == ["LAYOUT_VIOLATED"]
