@@ -1,7 +1,9 @@
 """The one door for a stranger's XML: what is let in, and how much of it.
 
 Bounds, beside the bytes that the caller lets through:
-- MARKUP_MAX `<` and ATTRIBUTES_MAX `=` in the document, so that many elements and attributes are counted before a tree is built of them;
+- MARKUP_MAX `<` and `=` in the document, so that many elements and attributes are counted before a tree is built of them;
+- ATTRIBUTES_MAX attributes on an element and NAMESPACES_MAX namespace declarations in scope at once: canonicalisation takes time with the
+  square of either;
 - elements nested 255 deep, names of 50,000 and texts, comments and attributes of 10,000,000 bytes: libxml2's own limits, kept on;
 - no document type at all, so no entity, no external subset, no default attribute; nothing is fetched, whatever the document names;
 - XML 1.0 in UTF-8, as the Ministry has it: another encoding would mean another file behind the same signature.
@@ -23,7 +25,8 @@ from signer.errors import DocumentDamaged, DocumentEmpty, DocumentError, Documen
 Element = etree._Element  # noqa: SLF001 - lxml names the type of its elements nowhere else
 
 MARKUP_MAX: Final = 1_000_000
-ATTRIBUTES_MAX: Final = 1_000_000
+ATTRIBUTES_MAX: Final = 256
+NAMESPACES_MAX: Final = 32
 
 _BOM: Final = b"\xef\xbb\xbf"
 _WIDE: Final = (b"\xfe\xff", b"\xff\xfe", b"\x00", b"<\x00")
@@ -38,6 +41,7 @@ _LIMITS: Final = frozenset(
     {etree.ErrorTypes.ERR_RESOURCE_LIMIT, etree.ErrorTypes.ERR_COMMENT_NOT_FINISHED, etree.ErrorTypes.ERR_NAME_TOO_LONG}
 )
 PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, collect_ids=False)
+_CROWDED: Final = etree.XPath(f"boolean(//*[@*[{ATTRIBUTES_MAX + 1}]])", smart_strings=False)
 _TOO_BIG: Final = re.compile(r"too (?:big|long)|depth")
 
 
@@ -94,12 +98,8 @@ def _check_declaration(content: bytes, at: int) -> int:
 
 
 def _check_amount(content: bytes) -> None:
-    if len(content) <= min(MARKUP_MAX, ATTRIBUTES_MAX):
-        return
-    if content.count(b"<") > MARKUP_MAX:
-        raise DocumentTooCostly(f"the XML has more than {MARKUP_MAX:,} tags; send it in parts", limit=MARKUP_MAX)
-    if content.count(b"=") > ATTRIBUTES_MAX:
-        raise DocumentTooCostly(f"the XML has more than {ATTRIBUTES_MAX:,} attributes; send it in parts", limit=ATTRIBUTES_MAX)
+    if len(content) > MARKUP_MAX and (content.count(b"<") > MARKUP_MAX or content.count(b"=") > MARKUP_MAX):
+        raise DocumentTooCostly(f"the XML has more than {MARKUP_MAX:,} tags or attributes; send it in parts", limit=MARKUP_MAX)
 
 
 def _parse(content: bytes) -> Element:
@@ -111,7 +111,19 @@ def _parse(content: bytes) -> Element:
         raise DocumentTooCostly("reading the XML takes more memory than one document may use; send it in parts") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise DocumentUnsupported("the XML has a document type; send it without one")
+    if content.count(b"xmlns") > NAMESPACES_MAX:
+        _check_namespaces(root)
+    if content.count(b"=") > ATTRIBUTES_MAX and _CROWDED(root):
+        raise DocumentTooCostly(f"the XML has an element with more than {ATTRIBUTES_MAX} attributes", limit=ATTRIBUTES_MAX)
     return root
+
+
+def _check_namespaces(root: Element) -> None:
+    in_scope = 0
+    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        in_scope += 1 if event == "start-ns" else -1
+        if in_scope > NAMESPACES_MAX:
+            raise DocumentTooCostly(f"the XML declares more than {NAMESPACES_MAX} namespaces around an element", limit=NAMESPACES_MAX)
 
 
 def _refusal(error: etree.XMLSyntaxError) -> DocumentError:
