@@ -29,6 +29,7 @@ VERBS = {
     "evidence": "Prove with one timestamp that a class's documents exist unchanged, each alone (RFC 4998).",
     "timestamp": "Show who gives the appliance its timestamps; list and renew the evidence records it keeps.",
     "credentials": "List the credentials that may sign for a school.",
+    "keys": "Generate keys and certificate requests, import certificates, renew, disable and destroy. For operators.",
     "tokens": "Look after the daemon's PKCS#11 tokens: list, show, release a held PIN, pause, resume.",
     "config": "Check the daemon's configuration, or print its reference.",
     "demo": "Sign and verify a made-up class, all on this machine.",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _META_KEY = "signer.json"
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_WIDTH_WITHOUT_TERMINAL = 120
+_WIDTH_WITHOUT_TERMINAL = 200
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 

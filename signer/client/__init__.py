@@ -25,6 +25,8 @@ Rules of the room:
 
 from signer.client.batch import DocumentBatch
 from signer.client.client import SignerClient
+from signer.client.key_values import BroughtCertificate, KeyOutcome, NewKey
+from signer.client.keys import KeyClient
 from signer.client.record_values import LayoutInfo, RecordCheck, RecordFinding, RecordReport
 from signer.client.records import RecordClient
 from signer.client.retries import RetryPolicy
@@ -44,6 +46,7 @@ from signer.client.values import (
     Summary,
 )
 from signer.errors import SignerError
+from signer.formats.certificate_request import Subject
 from signer.model import (
     Appearance,
     AppearanceStyle,
@@ -64,6 +67,7 @@ __all__ = [
     "Appearance",
     "AppearanceStyle",
     "BatchEvidence",
+    "BroughtCertificate",
     "CredentialInfo",
     "DigestResult",
     "DocMdp",
@@ -74,9 +78,12 @@ __all__ = [
     "EvidenceRecord",
     "FieldLock",
     "Finding",
+    "KeyClient",
+    "KeyOutcome",
     "LayoutInfo",
     "Level",
     "LockAction",
+    "NewKey",
     "PageRectangle",
     "Phase",
     "Profile",
@@ -96,6 +103,7 @@ __all__ = [
     "SignerClient",
     "SignerError",
     "StampedImprint",
+    "Subject",
     "Summary",
     "TextAnchor",
     "TimeClient",

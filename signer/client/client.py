@@ -13,6 +13,7 @@ from signer.client import convert
 from signer.client.batch import DocumentBatch, OnProgress
 from signer.client.channel import Pem, connect
 from signer.client.digests import sign_digests
+from signer.client.keys import KeyClient
 from signer.client.orders import Extending, Signing
 from signer.client.records import RecordClient
 from signer.client.retries import RetryPolicy
@@ -45,6 +46,8 @@ class SignerClient:
         self.time = TimeClient(self._connection, self._policy)
         self.tokens = TokenClient(self._connection, self._policy)
         """Timestamps and evidence records."""
+        self.keys = KeyClient(self._connection, self._policy)
+        """The life of keys; for operators."""
         self.records = RecordClient(self._connection, self._policy)
         """Records before they are signed: layouts, and which of a class are fit."""
 

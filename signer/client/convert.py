@@ -143,6 +143,10 @@ def credential_info(message: credential_pb2.Credential) -> CredentialInfo:
         certificate_der=certificate.der,
         not_before=moment(certificate.not_before) if has_one else None,
         not_after=moment(certificate.not_after) if has_one else None,
+        person_id=message.person_id,
+        state=name_of(credential_pb2.CredentialState, message.state, "CREDENTIAL_STATE_"),
+        key_storage=name_of(credential_pb2.KeyStorage, message.key_storage, "KEY_STORAGE_"),
+        renewed_by=message.renewed_by_credential_id,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 
@@ -181,7 +181,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CredentialInfo:
-    """A credential as the daemon knows it. The certificate's members are empty while it has none. subject, issuer: RFC 4514."""
+    """A credential as the daemon knows it.
+
+    The certificate's members are empty while it has none. subject, issuer: RFC 4514. state, key_storage: the contract's names, such as
+    `ACTIVE`. renewed_by: id of its successor.
+    """
 
     id: str
     school_id: str
@@ -197,3 +201,12 @@ class CredentialInfo:
     certificate_der: bytes = field(default=b"", repr=False)
     not_before: datetime | None = None
     not_after: datetime | None = None
+    person_id: str = ""
+    state: str = ""
+    key_storage: str = ""
+    renewed_by: str = ""
+
+    @property
+    def days_left(self) -> int | None:
+        """Whole days until the certificate ends, negative afterwards; None without one."""
+        return None if self.not_after is None else (self.not_after - datetime.now(UTC)).days

@@ -23,6 +23,7 @@ from signer.settings import is_loopback
 from signer.timestamp.clock.settings import GuardKind, split_server
 from signer.timestamp.settings import StampingSettings, TimestampSettings, TsaSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings
+from signer.tokens.uri import TokenUri
 
 SectionsFound: TypeAlias = dict[str, Any]
 """Section name → its settings, for the sections that are well-formed by themselves."""
@@ -65,14 +66,21 @@ def _check_tokens(tokens: tuple[TokenSettings, ...]) -> Iterator[Problem]:
     yield from _unique("tokens", "name", (token.name for token in tokens))
     for token in tokens:
         path = f"tokens[{token.name}]"
-        if bool(token.label) == bool(token.serial):
-            yield Problem(path, "give exactly one of label and serial")
+        if sum(map(bool, (token.label, token.serial, token.uri))) != 1:
+            yield Problem(path, "give exactly one of label, serial and uri")
+        yield from _check_pin(path, token)
         yield from _file(f"{path}.module", token.module, "install the package that ships it, or correct the path")
         yield from _check_softhsm(path, token)
-        if token.pin.source is PinSource.ENVIRONMENT and token.pin.name in token.environment:
-            yield Problem(
-                f"{path}.environment.{token.pin.name}", "holds the PIN itself: give the daemon that variable from outside this file"
-            )
+
+
+def _check_pin(path: str, token: TokenSettings) -> Iterator[Problem]:
+    of_uri = TokenUri.parse(token.uri).pin if token.uri else None
+    if (token.pin is None) == (of_uri is None):
+        yield Problem(f"{path}.pin", "give exactly one of pin and a pin-source in uri")
+        return
+    pin = token.pin_reference
+    if pin.source is PinSource.ENVIRONMENT and pin.name in token.environment:
+        yield Problem(f"{path}.environment.{pin.name}", "holds the PIN itself: give the daemon that variable from outside this file")
 
 
 def _check_softhsm(path: str, token: TokenSettings) -> Iterator[Problem]:

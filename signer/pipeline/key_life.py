@@ -188,7 +188,7 @@ class KeyLife:
             return outcomes
         try:
             workshop = self._workshop(free[0].token_name)
-            await self.kept.store.want(client_id, workshop.settings.name, [one.credential_id for one in free])
+            await self.kept.store.want(client_id, workshop.token_name, [one.credential_id for one in free])
             answers = await workshop.carry_out([_order(one) for one in free])
             made = [(one, answer) for one, answer in zip(free, answers, strict=True) if isinstance(answer, KeyAnswer)]
             await self.kept.store.revise(client_id, added=[_row(one, answer) for one, answer in made])

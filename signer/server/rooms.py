@@ -89,7 +89,7 @@ def furnish(config: Config) -> Rooms:
         ledger=journal, preparer=documents, keys=pools, credentials=credentials, metrics=metrics, utc_now=lambda: datetime.now(UTC)
     )
     engine.kept = KeptCredentials(CredentialStore(journal), credentials)
-    workshops = {token.name: _workshop(config, token, pools[token.name]) for token in config.tokens}
+    workshops = {pool.name: _workshop(pool) for pool in pools.values()}
     keys = KeyLife(engine, engine.kept, workshops)
     tsa_client = TimestampClient(config.stamping.servers, metrics, engine.utc_now)
     authority = clock = None
@@ -186,15 +186,10 @@ def _pool(config: Config, token: TokenSettings, watch: Watch) -> TokenPool:
     )
 
 
-def _workshop(config: Config, token: TokenSettings, pool: TokenPool) -> KeyWorkshop:
-    """Keys are made beside the workers that sign; a PIN that these may not try is not tried there either."""
-    return KeyWorkshop(
-        token,
-        lock_path=_start_lock_path(token),
-        log_level=config.log.level.value,
-        before_login=pool.workers.raise_if_refused,
-        on_fault=pool.workers.refuse,
-    )
+def _workshop(pool: TokenPool) -> KeyWorkshop:
+    """Keys are made beside the workers that sign; where these may not log in, neither may it."""
+    workers = pool.workers
+    return KeyWorkshop(pool.name, workers.key_worker_spec, admit=pool.raise_if_closed_to_keys, on_fault=workers.refuse)
 
 
 def _cores() -> int:

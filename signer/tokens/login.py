@@ -124,7 +124,7 @@ class Login:
         start = self.start
         try:
             self.module.open()
-            token = find_token(self.module, name=start.name, label=start.label, serial=start.serial)
+            token = find_token(self.module, name=start.name, label=start.label, serial=start.serial, uri=start.uri)
             require_known(token, self._known, start.name)
             self._identity = self._known = identity_of(token)
         except TokenRemoved as error:

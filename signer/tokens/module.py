@@ -15,6 +15,7 @@ from pkcs11 import _pkcs11 as binding
 from pkcs11.exceptions import PKCS11Error
 
 from signer.errors import TokenRemoved, TokenUnavailable
+from signer.tokens.uri import TokenAttribute, TokenUri
 
 _CKF_OS_LOCKING_OK = 2
 _CKR_OK = 0
@@ -76,23 +77,46 @@ class Module:
         found: list[Slot] = self._library.get_slots(token_present=True)
         return found
 
+    def describe(self, token: Token) -> dict[TokenAttribute, str]:
+        """What a PKCS#11 URI can name a token by."""
+        slot, library = token.slot, self._library
+        return {
+            TokenAttribute.TOKEN: token.label,
+            TokenAttribute.SERIAL: serial_of(token),
+            TokenAttribute.MANUFACTURER: _text(token.manufacturer_id),
+            TokenAttribute.MODEL: _text(token.model),
+            TokenAttribute.SLOT_ID: str(slot.slot_id),
+            TokenAttribute.SLOT_DESCRIPTION: _text(slot.slot_description),
+            TokenAttribute.SLOT_MANUFACTURER: _text(slot.manufacturer_id),
+            TokenAttribute.LIBRARY_DESCRIPTION: _text(library.library_description),
+            TokenAttribute.LIBRARY_MANUFACTURER: _text(library.manufacturer_id),
+            TokenAttribute.LIBRARY_VERSION: ".".join(map(str, library.library_version)),
+        }
+
 
 def _check(code: int, function: str) -> None:
     if code != _CKR_OK:
         raise PKCS11Error(f"{function} answered 0x{code:08x}")
 
 
-def find_token(module: Module, *, name: str, label: str, serial: str) -> Token:
-    """The one initialised token that matches label and serial; TokenRemoved when there is none or more than one.
+def find_token(module: Module, *, name: str, label: str = "", serial: str = "", uri: str = "") -> Token:
+    """The one initialised token that matches what is given of label, serial and PKCS#11 URI.
+
+    TokenRemoved when there is none or more than one.
 
     More than one is refused rather than guessed: a PIN sent to the wrong token costs it a try.
     """
     tokens = [slot.get_token() for slot in module.slots()]
     initialised = [token for token in tokens if TokenFlag.TOKEN_INITIALIZED in token.flags]
-    matches = [token for token in initialised if (not label or token.label == label) and (not serial or serial_of(token) == serial)]
+    wanted_uri = TokenUri.parse(uri) if uri else TokenUri()
+    matches = [
+        token
+        for token in initialised
+        if (not label or token.label == label) and (not serial or serial_of(token) == serial) and wanted_uri.matches(module.describe(token))
+    ]
     if len(matches) == 1:
         return matches[0]
-    wanted = " and ".join(part for part in (label and f"label {label!r}", serial and f"serial {serial!r}") if part)
+    wanted = " and ".join(part for part in (label and f"label {label!r}", serial and f"serial {serial!r}", uri and str(wanted_uri)) if part)
     seen = ", ".join(f"{token.label!r} (serial {serial_of(token)})" for token in initialised) or "none"
     count = "no token" if not matches else f"{len(matches)} tokens"
     raise TokenRemoved(f"token {name}: {count} with {wanted}; the module shows: {seen}", token=name)
@@ -100,5 +124,8 @@ def find_token(module: Module, *, name: str, label: str, serial: str) -> Token:
 
 def serial_of(token: Token) -> str:
     """CK_TOKEN_INFO.serialNumber without its padding."""
-    raw = token.serial
-    return (raw.decode("ascii", "replace") if isinstance(raw, bytes) else str(raw)).strip()
+    return _text(token.serial)
+
+
+def _text(raw: object) -> str:
+    return (raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)).strip()

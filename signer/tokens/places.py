@@ -167,15 +167,19 @@ class TokenPlaces:
         self._changed.set()
         self._on_change(error)
 
+    def key_worker_spec(self) -> WorkerSpec:
+        """How to start the process that makes keys on the token these workers know."""
+        return self._spec(f"{self._settings.name}#keys", "signer.tokens.key_worker")
+
     def _renew_specs(self) -> None:
         for place in self.places:
             place.spec = self._spec(place.spec.name)
 
-    def _spec(self, name: str) -> WorkerSpec:
+    def _spec(self, name: str, module: str = "signer.tokens.worker") -> WorkerSpec:
         return worker_spec(
             self._settings,
             name,
-            "signer.tokens.worker",
+            module,
             lock_path=self._lock_path,
             log_level=self._log_level,
             pin_caution=self._caution,

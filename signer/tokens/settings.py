@@ -7,28 +7,46 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from signer.errors import ConfigError
+from signer.secrets import PinReference
 from signer.settings import Identifier, KeyId, OptionalIdentifier, PinReferenceText
+from signer.tokens.uri import TokenUri
 from signer.tokens.wire import PinCaution
+
+
+def _token_uri(value: str) -> str:
+    if value:
+        try:
+            TokenUri.parse(value)
+        except ConfigError as error:
+            raise ValueError(error.message) from None
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSettings:
-    """`[[tokens]]`: one PKCS#11 token, its worker processes and its limits. Exactly one of label and serial is given."""
+    """`[[tokens]]`: one PKCS#11 token, its worker processes and its limits. Exactly one of label, serial and uri is given."""
 
     name: Annotated[Identifier, Field(description="What credentials, logs and metrics call it; unique.")]
     module: Annotated[Path, Field(description="The vendor's PKCS#11 library (.so). hsm-config/ has the stanza for known devices.")]
     pin: Annotated[
-        PinReferenceText,
+        PinReferenceText | None,
         Field(
             description="Where the worker reads the user PIN: 'file:PATH' (mode 0600), 'env:NAME' (a variable of the worker) or "
-            "'credential:NAME' (systemd LoadCredential=). A PIN itself is refused."
+            "'credential:NAME' (systemd LoadCredential=). A PIN itself is refused. Required, unless uri has a pin-source."
         ),
-    ]
-    label: Annotated[str, Field(max_length=32, description="CK_TOKEN_INFO.label, without its padding; empty when serial is given.")] = ""
-    serial: Annotated[
-        str, Field(max_length=16, description="CK_TOKEN_INFO.serialNumber, without its padding; empty when label is given.")
+    ] = None
+    label: Annotated[str, Field(max_length=32, description="CK_TOKEN_INFO.label, without its padding.")] = ""
+    serial: Annotated[str, Field(max_length=16, description="CK_TOKEN_INFO.serialNumber, without its padding.")] = ""
+    uri: Annotated[
+        str,
+        AfterValidator(_token_uri),
+        Field(
+            description="PKCS#11 URI of the token (RFC 7512), as `p11tool --list-tokens` prints it: attributes token, serial, manufacturer, "
+            "model, slot-… and library-…, each matched exactly; pin-source may stand in place of pin; pin-value is refused."
+        ),
     ] = ""
     processes: Annotated[
         int,
@@ -101,6 +119,14 @@ class TokenSettings:
             description="SoftHSM only: where that copy is kept, outside softhsm_token_directory; by default beside it, with '.copy' added."
         ),
     ] = None
+
+    @property
+    def pin_reference(self) -> PinReference:
+        """Where the PIN is: `pin`, else the URI's pin-source. ConfigError when neither says so."""
+        found = self.pin or (TokenUri.parse(self.uri).pin if self.uri else None)
+        if found is None:
+            raise ConfigError(f"token {self.name}: give pin, or a pin-source in uri")
+        return found
 
     @property
     def softhsm_copy(self) -> Path | None:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 
 from signer.errors import Reason, SignerError, TokenUnavailable, leaves
 from signer.tokens.key_wire import KeyAnswer, KeyCall, KeyOrder, KeyReply
-from signer.tokens.settings import TokenSettings
-from signer.tokens.start import worker_spec
-from signer.workers.process import WorkerLost, WorkerProcess
+from signer.workers.process import WorkerLost, WorkerProcess, WorkerSpec
 
 _IDLE_S = 20.0
 _GENERATION_S_MAX = 600.0
@@ -29,22 +26,21 @@ _encode = msgspec.msgpack.Encoder().encode
 class KeyWorkshop:
     """One token's. Calls wait for one another. `close` once.
 
-    before_login: raises why the PIN must not be tried now. on_fault: told why a login failed.
+    spec: how to start its worker, as things are now. admit: raises why the token must be left alone now (its PIN was refused, it is
+    paused). on_fault: told why a login failed.
     """
 
     def __init__(
         self,
-        settings: TokenSettings,
+        token_name: str,
+        spec: Callable[[], WorkerSpec],
         *,
-        lock_path: Path,
-        log_level: str,
-        before_login: Callable[[], None] = lambda: None,
+        admit: Callable[[], None] = lambda: None,
         on_fault: Callable[[SignerError], None] = lambda _fault: None,
     ) -> None:
-        self.settings = settings
-        spec = worker_spec(settings, f"{settings.name}#keys", "signer.tokens.key_worker", lock_path=lock_path, log_level=log_level)
-        self._spec = replace(spec, silence_s_max=_GENERATION_S_MAX)
-        self._before_login = before_login
+        self.token_name = token_name
+        self._spec = spec
+        self._admit = admit
         self._on_fault = on_fault
         self._turn = asyncio.Lock()
         self._worker: WorkerProcess | None = None
@@ -57,13 +53,14 @@ class KeyWorkshop:
         An order without an answer (the worker died) is TokenUnavailable: what it made may be in the token, and a repeat finds it there.
         """
         async with self._turn:
+            self._admit()
             worker = await self._ready_worker()
-            listener = _Answers(self.settings.name, len(orders))
+            listener = _Answers(self.token_name, len(orders))
             try:
                 worker.open_call(_encode(KeyCall(list(orders))), listener)
                 return await asyncio.shield(listener.future)
             except WorkerLost as loss:
-                raise loss.error or _lost(self.settings.name) from loss
+                raise loss.error or _lost(self.token_name) from loss
             finally:
                 self._leaving = asyncio.get_running_loop().call_later(_IDLE_S, self._let_go)
 
@@ -79,9 +76,8 @@ class KeyWorkshop:
         if self._worker is not None and not self._worker.is_lost:
             return self._worker
         await self._dismiss()
-        self._before_login()
         try:
-            self._worker = await WorkerProcess.start(self._spec)
+            self._worker = await WorkerProcess.start(replace(self._spec(), silence_s_max=_GENERATION_S_MAX))
         except SignerError as fault:
             self._on_fault(fault)
             raise

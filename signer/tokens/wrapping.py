@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
-from pkcs11._pkcs11 import DEFAULT as LEFT_OUT
+from pkcs11._pkcs11 import DEFAULT as LEFT_OUT  # type: ignore[attr-defined]  # the library's stubs leave it out
 
 from signer.errors import TokenRefused
 from signer.model import KeptKey

@@ -64,8 +64,8 @@ FINGERPRINT = "ab" * 32
     ("text", "said"),
     [
         (token("main") * 2, "tokens[main].name: is given 2 times"),
-        (token("main", ""), "tokens[main]: give exactly one of label and serial"),
-        (token("main", 'label = "x"\nserial = "y"'), "tokens[main]: give exactly one of label and serial"),
+        (token("main", ""), "tokens[main]: give exactly one of label, serial and uri"),
+        (token("main", 'label = "x"\nserial = "y"'), "tokens[main]: give exactly one of label, serial and uri"),
         (token("main").replace("module.so", "other.so"), "other.so; install the package that ships it"),
         (token("main").replace("module.so", "tokens"), "tokens[main].module: not a file"),
         (token("main", 'label = "x"\nenvironment = { PIN = "1" }'), "tokens[main].environment.PIN: holds the PIN itself"),
