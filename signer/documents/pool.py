@@ -34,6 +34,8 @@ from signer.documents.wire import (
     RefusedReply,
     Reply,
     Start,
+    VerifiedReply,
+    VerifyCall,
     XmlCall,
 )
 from signer.errors import (
@@ -128,6 +130,10 @@ class DocumentPool:
     async def extend(self, call: ExtendCall) -> ExtendedReply:
         """The update that raises a document. Raises as `prepare` returns."""
         return await self._ask_one(call, ExtendedReply)
+
+    async def verify(self, call: VerifyCall) -> VerifiedReply:
+        """What every signature of a document is worth. Raises as `prepare` returns."""
+        return await self._ask_one(call, VerifiedReply)
 
     async def check_record(self, call: CheckRecordCall) -> CheckedRecordReply:
         """Whether a record is fit to be signed. Raises as `prepare` returns."""

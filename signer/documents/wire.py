@@ -16,6 +16,8 @@ from signer.records.layout import Layout
 from signer.records.order import SlotStanding
 from signer.records.problem import Finding
 from signer.records.reading import Identity
+from signer.validation.report import DocumentReport
+from signer.validation.revocation import KnownStatus
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,8 +100,18 @@ class FindSlotCall(msgspec.Struct, frozen=True, kw_only=True, tag="find-slot"):
     now: str
 
 
+class VerifyCall(msgspec.Struct, frozen=True, kw_only=True, tag="verify"):
+    """CALL: judge every signature of a signed document. at: the moment verified at, ISO 8601. content: what a detached one signs."""
+
+    document: bytes
+    trust: Trust
+    at: str
+    with_record_rules: bool
+    content: bytes | None = None
+
+
 XmlCall: TypeAlias = ExamineXmlCall | FindSlotCall
-Call: TypeAlias = PrepareCall | ExamineCall | ExtendCall | CheckRecordCall | XmlCall
+Call: TypeAlias = PrepareCall | ExamineCall | ExtendCall | CheckRecordCall | VerifyCall | XmlCall
 
 
 class Calls(msgspec.Struct, frozen=True):
@@ -174,6 +186,22 @@ class ExaminedXmlReply(msgspec.Struct, frozen=True, kw_only=True, tag="examined-
     document_s: float
 
 
+class EmbeddedStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What a document says of one certificate. certificate, issuer: SHA-256 of each (`Question.key`)."""
+
+    certificate: bytes
+    issuer: bytes
+    known: KnownStatus
+
+
+class VerifiedReply(msgspec.Struct, frozen=True, kw_only=True, tag="verified"):
+    """REPLY: see `validation.document.Verified`."""
+
+    report: DocumentReport
+    embedded: tuple[EmbeddedStatus, ...]
+    document_s: float
+
+
 class RefusedReply(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
     """REPLY: that can't be done with this document. reason: of a DocumentError leaf or one of few others; any other is not believed."""
 
@@ -182,12 +210,13 @@ class RefusedReply(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
     metadata: dict[str, str]
 
 
-Reply: TypeAlias = PreparedReply | ExaminedReply | ExtendedReply | CheckedRecordReply | ExaminedXmlReply
+Reply: TypeAlias = PreparedReply | ExaminedReply | ExtendedReply | CheckedRecordReply | VerifiedReply | ExaminedXmlReply
 REPLIES: dict[type, type[Reply]] = {
     PrepareCall: PreparedReply,
     ExamineCall: ExaminedReply,
     ExtendCall: ExtendedReply,
     CheckRecordCall: CheckedRecordReply,
+    VerifyCall: VerifiedReply,
     ExamineXmlCall: ExaminedXmlReply,
     FindSlotCall: ExaminedXmlReply,
 }

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.documents.anchors import anchors
 from signer.documents.records import check_record, find_slot
+from signer.documents.verifying import verify
 from signer.documents.wire import (
     Call,
     Calls,
@@ -34,6 +35,7 @@ from signer.documents.wire import (
     RefusedReply,
     Reply,
     Start,
+    VerifyCall,
 )
 from signer.documents.xml import examine_xml
 from signer.errors import DocumentTooCostly, SignerError
@@ -58,7 +60,7 @@ def limit_memory(bytes_max: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def answer(call: Call, artwork: Artwork | None = None, layouts: tuple[Layout, ...] = ()) -> Reply:
+def answer(call: Call, artwork: Artwork | None = None, layouts: tuple[Layout, ...] = ()) -> Reply:  # noqa: PLR0911  # one a kind
     """Does what is asked with one document; raises a leaf of DocumentError, or what `validation.long_term` refuses with.
 
     artwork: what its visible signature shows. layouts: of records.
@@ -71,6 +73,8 @@ def answer(call: Call, artwork: Artwork | None = None, layouts: tuple[Layout, ..
                 return _examine(call)
             case ExtendCall():
                 return _extend(call)
+            case VerifyCall():
+                return verify(call, layouts)
             case CheckRecordCall():
                 return check_record(call, layouts)
             case FindSlotCall():

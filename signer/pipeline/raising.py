@@ -18,7 +18,6 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -30,6 +29,7 @@ from signer.documents.wire import Chain, ExamineCall, ExaminedReply, ExtendCall,
 from signer.errors import InternalError
 from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check, splice
 from signer.formats.status.answer import Answer, AnswerKind
+from signer.formats.status.loading import load_all
 from signer.formats.status.path import Path, verified_path
 from signer.formats.status.question import Question
 from signer.model import Level
@@ -143,12 +143,7 @@ def path_of(chain: Chain, trust: Trust) -> Path:
     if at.utcoffset() is None or len(chain.covered) != len(certificates) - 1:
         raise InternalError("a document worker's chain has a time without a zone, or another number of answers than questions")
     anchors = trust.timestamping if chain.is_timestamp else trust.signing
-    return verified_path(certificates, _configured(anchors), at, configured=_configured(trust.intermediates))
-
-
-@lru_cache(maxsize=64)
-def _configured(certificates: tuple[bytes, ...]) -> tuple[x509.Certificate, ...]:
-    return tuple(x509.load_der_x509_certificate(each) for each in certificates)
+    return verified_path(certificates, load_all(anchors), at, configured=load_all(trust.intermediates))
 
 
 def _encoded(answers: Sequence[Answer], kind: AnswerKind) -> tuple[bytes, ...]:

@@ -16,7 +16,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -31,6 +30,7 @@ from signer.errors import (
     VerificationFailed,
 )
 from signer.formats.status.answer import Answer
+from signer.formats.status.loading import load_all
 from signer.formats.status.path import Path, find_path
 from signer.model import Credential
 from signer.pipeline.doors import StatusDoor
@@ -181,7 +181,7 @@ class SignerCheck:
             raise CertificateStatusUnavailable("no CA is believed for signing, so nobody vouches for the signer; see `signer trust`")
         try:
             return find_path(
-                certificate, _loaded(tuple(others)), _loaded(trust.signing), self._utc_now(), configured=_loaded(trust.intermediates)
+                certificate, load_all(tuple(others)), load_all(trust.signing), self._utc_now(), configured=load_all(trust.intermediates)
             )
         except VerificationFailed as error:
             raise CertificateUnusable(
@@ -193,8 +193,3 @@ def _require_usage(certificate: x509.Certificate) -> None:
     why = unfit_for_documents(certificate)
     if why:
         raise CertificateUnusable(f"the signer's certificate must not sign documents: {why}")
-
-
-@lru_cache(maxsize=64)
-def _loaded(certificates: tuple[bytes, ...]) -> tuple[x509.Certificate, ...]:
-    return tuple(x509.load_der_x509_certificate(each) for each in certificates)

@@ -42,6 +42,10 @@ class StatusSource:
         self._turns = asyncio.Semaphore(settings.concurrency_max)
         metrics.revocation_remembered.set_function(lambda: float(len(self._answers) + len(self._crls)))
 
+    def left_alone(self) -> list[str]:
+        """Why addresses that failed a moment ago are not asked now, one reason each."""
+        return self._left_alone.values(self._utc_now())
+
     async def answer(self, question: Question, deadline_s: float, *, fresh: bool = False) -> Answer:
         """A verified "not revoked", as of now or as fresh as the CA's answers are. deadline_s: on the loop's clock.
 
@@ -85,7 +89,8 @@ class StatusSource:
         for kind, url in _sources(question):
             try:
                 answer = await (self._ask_ocsp(url, question) if kind is AnswerKind.OCSP else self._ask_crl(url, question, fresh=fresh))
-            except CertificateRevoked:
+            except CertificateRevoked as revoked:
+                revoked.metadata["source"] = f"{kind.value}:{url}"
                 self._count(kind, _REVOKED)
                 raise
             except (AnswerRefused, FetchFailed, _LeftAlone) as failed:
@@ -199,6 +204,10 @@ class _Memory(Generic[_T]):
             del self._entries[key]
             return None
         return value
+
+    def values(self, now: datetime) -> list[_T]:
+        """All that is remembered."""
+        return [value for value, until in self._entries.values() if now < until]
 
     def put(self, key: Hashable, value: _T, until: datetime) -> None:
         """Remembers a value until a moment."""

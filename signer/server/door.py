@@ -32,6 +32,8 @@ from signer.telemetry.metrics import Metrics
 
 _log = get_logger(__name__)
 _OPEN_SERVICES = ("/grpc.health.v1.", "/grpc.reflection.")
+_NEVER_DRAINED = frozenset({"/signer.v1.AdminService/SetDraining", "/signer.v1.AdminService/GetStatus", "/signer.v1.AdminService/Diagnose"})
+"""What an operator needs of a daemon that takes nothing new."""
 _OK = "OK"
 _NO_REASON = ""
 
@@ -48,6 +50,13 @@ class Visit:
     def request(self, school_id: str, request_id: str) -> Request:
         """The budget of this RPC's work for a school; SchoolNotFound when the caller does not speak for it."""
         self.caller.require_school(school_id)
+        return self._budget(school_id, request_id)
+
+    def budget(self) -> Request:
+        """The budget of this RPC's work for no school in particular."""
+        return self._budget("", "")
+
+    def _budget(self, school_id: str, request_id: str) -> Request:
         made = Request(self.caller.client_id, school_id, request_id, self.deadline_s, asyncio.get_running_loop().time)
         self.requests.append(made)
         return made
@@ -72,9 +81,22 @@ class Door(aio.ServerInterceptor):
         self._is_draining = False
         self._emptied = asyncio.Event()
 
+    def take(self, callers: CallerTable) -> None:
+        """Calls from now on are identified by this table, on open connections too."""
+        self._callers = callers
+
     def drain(self) -> None:
         """Takes nothing new; what runs goes on."""
         self._is_draining = True
+
+    def resume(self) -> None:
+        """Takes work again."""
+        self._is_draining = False
+
+    @property
+    def calls_open(self) -> int:
+        """RPCs under way, health checks apart."""
+        return len(self._open)
 
     async def wait_until_empty(self, within_s: float) -> None:
         """Waits until no call is open, at most within_s seconds."""
@@ -134,9 +156,9 @@ class Door(aio.ServerInterceptor):
 
         return behaviour
 
-    def enter(self, context: Any) -> Visit:
+    def enter(self, context: Any, method: str) -> Visit:
         """Admits a call: identified, within the limits; raises why not."""
-        if self._is_draining:
+        if self._is_draining and method not in _NEVER_DRAINED:
             raise ShuttingDown("the daemon is stopping and takes nothing new; repeat, another replica may answer", retry_after_s=5.0)
         certificates = context.auth_context().get("x509_pem_cert", [])
         if not certificates:
@@ -200,6 +222,7 @@ class _Call:
 
     def __init__(self, door: Door, method: str, context: Any) -> None:
         self._door = door
+        self._path = method
         self._method = method.rsplit(".", 1)[-1]
         self._context = context
         self._visit: Visit | None = None
@@ -208,7 +231,7 @@ class _Call:
     async def __aenter__(self) -> None:
         self._started_s = asyncio.get_running_loop().time()
         try:
-            self._visit = self._door.enter(self._context)
+            self._visit = self._door.enter(self._context, self._path)
         except SignerError as error:
             self._end(error)
             raise

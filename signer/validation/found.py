@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Final
 
 from asn1crypto import cms
@@ -24,6 +24,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from signer.errors import CertificateRevoked, VerificationFailed
 from signer.formats.status.answer import Terms
+from signer.formats.status.loading import load, load_all
 from signer.formats.status.path import Path, find_path
 from signer.formats.status.question import Question
 from signer.model import Level
@@ -125,9 +126,9 @@ class Found:
     def path(self, signer: Signer) -> Path:
         """To an anchor; VerificationFailed when there is none."""
         if signer not in self._paths:
-            anchors = _loaded_der(self.trust.timestamping if signer.is_timestamp else self.trust.signing)
+            anchors = load_all(self.trust.timestamping if signer.is_timestamp else self.trust.signing)
             others = (*signer.others, *self.stored_certificates)
-            configured = _loaded_der(self.trust.intermediates)
+            configured = load_all(self.trust.intermediates)
             self._paths[signer] = find_path(signer.certificate, others, anchors, signer.at, configured=configured)
         return self._paths[signer]
 
@@ -197,15 +198,9 @@ def _signer(signed_data: cms.SignedData, *, is_timestamp: bool, at: datetime) ->
     return Signer(certificate, _loaded(found.other_certs[:_CERTIFICATES_MAX]), is_timestamp, at)
 
 
-@lru_cache(maxsize=8)
-def _loaded_der(certificates: tuple[bytes, ...]) -> tuple[x509.Certificate, ...]:
-    """The configured ones: the same for every document."""
-    return tuple(x509.load_der_x509_certificate(each) for each in certificates)
-
-
 def _loaded(certificates: Iterable[asn1_x509.Certificate]) -> tuple[x509.Certificate, ...]:
     try:
-        return tuple(x509.load_der_x509_certificate(each.dump()) for each in certificates)
+        return tuple(load(each.dump()) for each in certificates)
     except ValueError as error:
         raise VerificationFailed("a certificate in the document is not well-formed, so nobody can vouch for it") from error
 

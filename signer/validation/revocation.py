@@ -18,10 +18,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from cryptography import x509
-
 from signer.errors import CertificateRevoked
 from signer.formats.status.answer import Answer
+from signer.formats.status.loading import load
 from signer.formats.status.question import Question
 from signer.model import Level
 from signer.validation.report import DocumentReport, Indication, RevocationReport, RevocationStatus, SignatureKind, SignatureReport
@@ -113,7 +112,7 @@ def _without_timestamp(signature: SignatureReport, at: datetime) -> SignatureRep
         level=Level.B_B if signature.level else None,
     )
     signature = _with_problem(signature, "the certificate of its timestamp's authority is revoked, so it proves no time")
-    leaf = _loaded(signature.certificates[0])
+    leaf = load(signature.certificates[0])
     if leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
         return signature
     problem = "the signer's certificate was not valid at the time verified, and no timestamp proves another"
@@ -153,9 +152,4 @@ def _questions(chain: tuple[bytes, ...]) -> tuple[Question, ...]:
 
 @lru_cache(maxsize=512)
 def _question(certificate: bytes, issuer: bytes) -> Question:
-    return Question(_loaded(certificate), _loaded(issuer))
-
-
-@lru_cache(maxsize=512)
-def _loaded(certificate: bytes) -> x509.Certificate:
-    return x509.load_der_x509_certificate(certificate)
+    return Question(load(certificate), load(issuer))

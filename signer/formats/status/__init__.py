@@ -5,6 +5,7 @@
     ocsp      a request; an answer judged
     crl       a CRL judged
     answer    what a judged answer says, and for which moment it is good
+    loading   certificates read once
 
 Rules of the room:
 - Pure: no network, no clock; certificates and answers are read by `cryptography`, whose parsers are memory-safe.
