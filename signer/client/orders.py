@@ -16,6 +16,8 @@ from signer.rpc_status import FailedCall
 from signer.v1 import plan_pb2, signing_pb2, signing_pb2_grpc, timestamp_pb2, timestamp_pb2_grpc
 
 _PROGRESS_S: Final = 1
+_MESSAGE_BYTES: Final = 65_536
+"""What every daemon takes, however it is configured."""
 _EXTENDING_STALL_S: Final = 300.0
 """Without a document's end: longer than the daemon gives a document, its CAs and its authorities."""
 
@@ -104,7 +106,7 @@ class Extending:
     school_id: str
     level: Level
     request: ClassVar[type[Any]] = timestamp_pb2.ExtendDocumentsRequest
-    limits: ClassVar[signing_pb2.BatchAccepted | None] = signing_pb2.BatchAccepted()
+    limits: ClassVar[signing_pb2.BatchAccepted | None] = signing_pb2.BatchAccepted(message_bytes_max=_MESSAGE_BYTES)
     wants_evidence: ClassVar[bool] = False
     returns_appended: ClassVar[bool] = False
 

@@ -32,8 +32,10 @@ class _Wanted:
 
 
 class StampKey:
-    """The authority's key behind the journal. What a client asks for in one turn of the loop is one journalled key use: one commit.
+    """The authority's key behind the journal. What a client asks for in one turn of the loop is journalled together, in lots.
 
+    A lot is what a worker of the token signs in one frame: while one lot's outcomes are journalled and its timestamps put together, the
+    worker signs the next. All of a large turn in one would come back in one turn again, and the token would stand idle in between.
     Clients take turns at the token, as schools do: nobody outside keeps the appliance's own signatures from their timestamps. A key use
     that has begun is brought to its end within our own patience, also when nobody waits any more.
     """
@@ -60,8 +62,10 @@ class StampKey:
             if not wanted.signature.done():
                 by_client.setdefault(wanted.client_id, []).append(wanted)
         self._waiting = []
+        lot_max = self._engine.keys[self.credential.token_name].lot_max
         for together in by_client.values():
-            self._engine.start_task(self._sign(together))
+            for at in range(0, len(together), lot_max):
+                self._engine.start_task(self._sign(together[at : at + lot_max]))
 
     async def _sign(self, together: Sequence[_Wanted]) -> None:
         try:

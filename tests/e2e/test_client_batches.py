@@ -29,7 +29,6 @@ from signer.errors import (
     ServiceUnreachable,
 )
 from signer.model import Level
-from signer.v1 import plan_pb2
 from signer.validation.pdf import verify_pdf
 from signer.validation.report import Indication
 from signer.validation.trust import TrustAnchors
@@ -176,7 +175,7 @@ def test_documents_and_results_above_the_message_limit_travel_in_pieces(
     with running_daemon(config) as daemon, client_of(world, daemon.port) as client:
         small = client.sign_document(Document("large", card), school_id=SCHOOL, credential_id="gvcn", level="b-b", request_id=fresh_id())
         assert small.content.startswith(card)
-        monkeypatch.setattr("signer.client.convert.result_form", lambda _plan: plan_pb2.RESULT_FORM_FULL_DOCUMENT)
+        monkeypatch.setattr("signer.client.orders.Signing.returns_appended", property(lambda _order: False))
         whole = client.sign_document(Document("large", card), school_id=SCHOOL, credential_id="gvcn", level="b-b", request_id=fresh_id())
     assert len(whole.content) > 10 * 65536
     for result in (small, whole):
