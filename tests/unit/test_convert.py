@@ -98,9 +98,7 @@ def test_times_keep_stage_and_unit() -> None:
 
 
 UNSERVED: dict[str, Any] = {
-    "record": plan_pb2.SigningPlan(record=plan_pb2.RecordPlan()),
-    "xades": plan_pb2.SigningPlan(xades=plan_pb2.XadesOptions()),
-    "plan.record": batch_pb2.BatchHeader(plan=plan_pb2.SigningPlan(record=plan_pb2.RecordPlan())),
+    "record.delegation_id": plan_pb2.SigningPlan(record=plan_pb2.RecordPlan(delegation_id="x")),
     "activation": signing_pb2.SignDigestsRequest(activation=signature_pb2.Activation()),
     "list_proof": signing_pb2.DigestItem(list_proof=signature_pb2.ListProof()),
     "approval_ids": batch_pb2.DocumentStart(approval_ids=["x"]),
