@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 from cryptography import x509
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, select, update
 
 from signer.algorithms import KeyKind
 from signer.errors import ChangedMeanwhile, IdTaken
@@ -28,7 +29,6 @@ from signer.store.tables import credential as table
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IDS_AT_ONCE = 500
-_MAY_SIGN = (CredentialState.ACTIVE.value,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,14 @@ class CredentialChange:
     before: KeptCredential
     after: KeptCredential
     detail: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EndCounts:
+    """counts: certificates up to the first bound, between it and the next …, after the last. first: when the first one ends."""
+
+    counts: tuple[int, ...]
+    first: datetime | None
 
 
 class CredentialStore:
@@ -83,9 +91,9 @@ class CredentialStore:
         query = select(table.c.credential_id).where(table.c.token_name == token_name).order_by(table.c.credential_id).limit(limit)
         return list(await self._run(lambda connection: list(connection.execute(query).scalars())))
 
-    async def count_by_days_left(self, now: datetime, bounds_days: Sequence[int]) -> tuple[list[int], datetime | None]:
-        """How many active credentials end within each of these days (cumulative), and when the first one of them ends."""
-        found: tuple[list[int], datetime | None] = await self._run(partial(_count_by_days_left, now=now, bounds_days=bounds_days))
+    async def count_ends(self, bounds: Sequence[datetime]) -> EndCounts:
+        """How many certificates in use end when: those renewed already are left out. One query, whatever their number."""
+        found: EndCounts = await self._run(partial(_count_ends, bounds=bounds))
         return found
 
     async def want(self, client_id: str, token_name: str, credential_ids: Sequence[str]) -> None:
@@ -191,13 +199,13 @@ def _conditions(wanted: CredentialFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _count_by_days_left(connection: Connection, now: datetime, bounds_days: Sequence[int]) -> tuple[list[int], datetime | None]:
-    """One pass over the active rows. One that is renewed counts no longer: its successor does."""
-    ends = [microseconds(now + timedelta(days=days)) for days in bounds_days]
-    sums = [func.coalesce(func.sum(case((table.c.not_after_us < end, 1), else_=0)), 0) for end in ends]
-    of_interest = and_(table.c.state.in_(_MAY_SIGN), or_(table.c.renewed_by == "", table.c.usable_until_us.is_(None)))
-    *counts, first = connection.execute(select(*sums, func.min(table.c.not_after_us)).where(of_interest)).one()
-    return [int(count) for count in counts], _moment(first)
+def _count_ends(connection: Connection, bounds: Sequence[datetime]) -> EndCounts:
+    ends = table.c.not_after_us
+    sums = [func.coalesce(func.sum(case((ends <= microseconds(bound), 1), else_=0)), 0) for bound in bounds]
+    in_use = and_(table.c.state == CredentialState.ACTIVE.value, table.c.renewed_by == "", ends.is_not(None))
+    *upto, total, first = connection.execute(select(*sums, func.count(), func.min(ends)).where(in_use)).one()
+    cumulative = [0, *(int(each) for each in upto), int(total)]
+    return EndCounts(tuple(later - earlier for earlier, later in pairwise(cumulative)), _moment(first))
 
 
 def _row(kept: KeptCredential) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class Daemon:
         self.metrics_port = exposition.port
         _spawn(stack, rooms.watch.run(rooms.pools))
         _spawn(stack, self._vitals().run())
-        _spawn(stack, keep_counted(rooms.metrics, rooms.engine.credentials.certificate_ends, rooms.engine.utc_now))
+        _spawn(stack, keep_counted(rooms.metrics, rooms.engine))
         _spawn(stack, rooms.believing.run())
         _spawn(stack, _keep_house(rooms, timedelta(days=self._config.journal.material_days)))
         if rooms.clock is not None:

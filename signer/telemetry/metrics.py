@@ -394,6 +394,13 @@ class Metrics:
             (("left", "ended; at most 7d, 30d, 90d; later"),),
         ),
     ]
+    credential_certificate_first_end: Annotated[
+        Gauge,
+        Spec(
+            "signer_credential_certificate_first_end_timestamp_seconds",
+            "When the first certificate of a credential in use ends, seconds since 1970; days left: (it - time()) / 86400.",
+        ),
+    ]
     tls_certificate_not_after_seconds: Annotated[
         Gauge,
         Spec(

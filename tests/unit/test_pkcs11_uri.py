@@ -97,9 +97,8 @@ def test_a_pin_in_a_uri_is_refused_and_not_repeated(text: str) -> None:
 
 
 values = st.text(min_size=1, max_size=40)
-attributes = st.dictionaries(
-    st.sampled_from([attribute for attribute in A if attribute not in {A.SLOT_ID, A.LIBRARY_VERSION}]), values, min_size=1
-)
+texts: list[TokenAttribute] = [attribute for attribute in A if attribute not in {A.SLOT_ID, A.LIBRARY_VERSION}]
+attributes: st.SearchStrategy[dict[TokenAttribute, str]] = st.dictionaries(st.sampled_from(texts), values, min_size=1)
 
 
 @given(attributes.map(TokenUri))
