@@ -16,7 +16,7 @@ from signer.model import SlotRequest
 from signer.records.examination import SlotVerdict
 from signer.records.order import Flaw
 from signer.records.reading import Element
-from signer.validation.report import Indication
+from signer.validation.report import Indication, SignatureReport
 from signer.validation.xml_verifier import XmlVerifier
 
 _FLAWS: Final = {
@@ -41,11 +41,14 @@ class RecordJudge:
     def __call__(self, signature: Element, request: SlotRequest, /) -> SlotVerdict:
         """Valid only when everything about it is in order."""
         report = self._verifier.judge(signature, request)
-        if report.indication is Indication.TOTAL_PASSED:
-            return SlotVerdict(None, report.signer)
-        return SlotVerdict(_FLAWS.get(report.sub_indication, Flaw.UNTRUSTED), report.signer)
+        return SlotVerdict(flaw_of(report), report.signer)
 
     @cached_property
     def _verifier(self) -> XmlVerifier:
         """Made for the first signature: most records that are signed first have none."""
         return XmlVerifier(self._document, anchors(self._trust), datetime.fromisoformat(self._now))
+
+
+def flaw_of(report: SignatureReport) -> Flaw | None:
+    """What is wrong with a signature, as records say it; None for one that passes."""
+    return None if report.indication is Indication.TOTAL_PASSED else _FLAWS.get(report.sub_indication, Flaw.UNTRUSTED)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from time import perf_counter
 
-from signer.documents.record_judge import RecordJudge
+from signer.documents.anchors import anchors
+from signer.documents.record_judge import RecordJudge, flaw_of
 from signer.documents.wire import CheckedRecordReply, CheckRecordCall, ExaminedXmlReply, FindSlotCall
 from signer.formats.xml.examine import examine as examine_xml
 from signer.formats.xml.reading import read
-from signer.records.examination import examine, slot_to_sign
+from signer.records.examination import Examination, examine, slot_to_sign
 from signer.records.layout import Layout
+from signer.records.pdf_rules import PdfSignature, pdf_findings, pdf_standings
+from signer.records.plan_rules import OWN_SLOTS
+from signer.validation.content import DocumentKind, recognise
+from signer.validation.pdf import verify_pdf
+from signer.validation.report import SignatureKind
 
 
 def check_record(call: CheckRecordCall, layouts: tuple[Layout, ...]) -> CheckedRecordReply:
     """Everything wrong with it; raises a leaf of DocumentError for what can't be read at all."""
     started_s = perf_counter()
-    document = read(call.document)
-    examination = examine(document.root, call.expectation, layouts, RecordJudge(document, call.trust, call.now))
+    examination = _examine_pdf(call) if recognise(call.document) is DocumentKind.PDF else _examine_xml(call, layouts)
     return CheckedRecordReply(
         layout_id=examination.layout_id,
         identity=examination.identity,
@@ -24,6 +30,18 @@ def check_record(call: CheckRecordCall, layouts: tuple[Layout, ...]) -> CheckedR
         findings=examination.findings,
         document_s=perf_counter() - started_s,
     )
+
+
+def _examine_xml(call: CheckRecordCall, layouts: tuple[Layout, ...]) -> Examination:
+    document = read(call.document)
+    return examine(document.root, call.expectation, layouts, RecordJudge(document, call.trust, call.now))
+
+
+def _examine_pdf(call: CheckRecordCall) -> Examination:
+    report = verify_pdf(call.document, anchors(call.trust), datetime.fromisoformat(call.now))
+    signatures = [PdfSignature(each.name, flaw_of(each), each.signer) for each in report.signatures if each.kind is SignatureKind.SIGNATURE]
+    own = OWN_SLOTS[call.expectation.plan.role]
+    return Examination(slots=pdf_standings(signatures), findings=tuple(pdf_findings(signatures, own)))
 
 
 def find_slot(call: FindSlotCall, layouts: tuple[Layout, ...]) -> ExaminedXmlReply:

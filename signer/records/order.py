@@ -35,7 +35,7 @@ class Flaw(Enum):
     NOT_VERIFIED = "not-verified"
 
 
-_FLAW_WORDS = {
+FLAW_WORDS = {
     Flaw.ALTERED: ("what it signs was changed afterwards", "dữ liệu đã bị sửa sau khi ký"),
     Flaw.WRONG: ("it was not made with the key of its certificate", "chữ ký không khớp với chứng thư"),
     Flaw.MISPLACED: ("it does not reference exactly what this slot signs", "chữ ký không tham chiếu đúng phần dữ liệu phải ký"),
@@ -112,5 +112,5 @@ def _earlier(slot: LayoutSlot, own: LayoutSlot, standings: Sequence[SlotStanding
         )
     for each in standings:
         if each.standing in (Standing.INVALID, Standing.UNJUDGED):
-            en, vi = _FLAW_WORDS[each.flaw or Flaw.NOT_VERIFIED]
+            en, vi = FLAW_WORDS[each.flaw or Flaw.NOT_VERIFIED]
             yield found(Wording.EARLIER_SIGNATURE_INVALID, each.location, slot=each.name, why=en, why_vi=vi)

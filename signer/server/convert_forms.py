@@ -19,18 +19,19 @@ _MIME_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:; ?[\w!#$&^.+-]+=
 _MIME_TYPE_MAX: Final = 255
 _XADES: Final = "plan.xades"
 _XPATH_MAX: Final = 1024
+_OF_RECORDS: Final = (Profile.MINISTRY_XML, Profile.PADES)
 PACKAGINGS: dict[int, Packaging] = {common_pb2.Packaging.Value(f"PACKAGING_{each.name}"): each for each in Packaging}
 
 
 def record_plan(plan: plan_pb2.SigningPlan, profile: Profile, rooms: RecordRooms | None) -> RecordPlan | None:
     """The rules that the documents must keep; None for what are no records. Raises what `require_plan` raises, and NotServedYet."""
     field = "plan.record"
-    if profile is not Profile.MINISTRY_XML:
-        if plan.HasField("record"):
-            raise NotServedYet(f"{field} is served for PROFILE_MINISTRY_XML; leave it unset", field=field)
+    if not plan.HasField("record"):
+        if profile is Profile.MINISTRY_XML:
+            raise InvalidArgument(f"{field} is required for PROFILE_MINISTRY_XML: in which role the records are signed", field=field)
         return None
-    if not plan.HasField("record") or rooms is None:
-        raise InvalidArgument(f"{field} is required for PROFILE_MINISTRY_XML: in which role the records are signed", field=field)
+    if profile not in _OF_RECORDS or rooms is None:
+        raise NotServedYet(f"{field} is served for PROFILE_MINISTRY_XML and PROFILE_PADES; leave it unset", field=field)
     wanted = convert_records.record_plan(plan.record, f"{field}.")
     require_plan(wanted, rooms.layouts)
     return wanted

@@ -16,7 +16,8 @@ from signer.errors import CredentialNotFound, InvalidArgument, LayoutNotFound, R
 from signer.rpc_status import from_rpc_status
 from signer.v1 import batch_pb2, common_pb2, plan_pb2, record_pb2, record_pb2_grpc
 from tests.e2e.test_cli_lists import run
-from tests.support.calls import TIMEOUT_S, fresh_id, intents, our_errors, reason_of, refused, sign_batch
+from tests.support import calls, pdfs
+from tests.support.calls import TIMEOUT_S, Answers, fresh_id, intents, our_errors, reason_of, refused, sign_batch
 from tests.support.daemon import OTHER_SCHOOL, SCHOOL, Running, World
 
 Request = record_pb2.CheckRecordsRequest
@@ -172,6 +173,26 @@ def test_unfit_records_fail_alone_when_signed_and_use_no_key(school: grpc.Channe
     reports, _summary = check(school, [header(CLERK), *(document(ClassRecord(*each)) for each in again.signed().items())])
     assert {(slot.signed, slot.valid) for report in reports for slot in report.slots[1:]} == {(True, True)}
     assert {tuple(found(report)) for report in reports} >= {("ALREADY_SIGNED",)}
+
+
+def test_pdfs_of_records_are_signed_in_their_order_and_sealed_last(school: grpc.Channel) -> None:
+    def signed_by(role: Any, credential: str, field: str, documents: dict[str, bytes]) -> Answers:
+        return sign_batch(school, documents, plan=calls.plan(credential, field_name=field, record=plan_pb2.RecordPlan(role=role)))
+
+    cards = {"a": pdfs.report_card(0, pages=1), "b": pdfs.report_card(1, pages=1)}
+    early = signed_by(common_pb2.ROLE_CLERK, "seal", "KY_PHAT_HANH", cards)
+    assert early.reasons() == {0: "RECORD_UNFIT", 1: "RECORD_UNFIT"}
+    approved = signed_by(common_pb2.ROLE_PRINCIPAL, "cbql", "CBQL", cards).signed()
+    damaged = approved["b"].replace(b"/ByteRange", b"/ByteRangf", 1)
+    reports, _summary = check(
+        school, [header(CLERK), *(document(ClassRecord(*each)) for each in {"a": approved["a"], "b": cards["b"]}.items())]
+    )
+    assert [found(report) for report in reports] == [[], ["EARLIER_SIGNATURE_MISSING"]]
+    assert [(slot.signed, slot.valid) for slot in reports[0].slots] == [(True, True)]
+    sealed = signed_by(common_pb2.ROLE_CLERK, "seal", "KY_PHAT_HANH", {"a": approved["a"], "b": damaged})
+    assert sealed.signed().keys() == {"a"}
+    late = signed_by(common_pb2.ROLE_PRINCIPAL, "cbql", "CBQL2", sealed.signed())
+    assert late.reasons() == {0: "RECORD_UNFIT"}
 
 
 @pytest.fixture

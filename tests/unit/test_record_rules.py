@@ -13,7 +13,8 @@ from signer.errors import InvalidArgument, LayoutNotFound, RecordNotLocked, Reco
 from signer.model import RecordPlan, RecordSlot, Role
 from signer.records.calendar import VIETNAM, regular_calendar, vietnamese_day
 from signer.records.layout_files import load_layouts
-from signer.records.order import SlotStanding, Standing, order_findings
+from signer.records.order import Flaw, SlotStanding, Standing, order_findings
+from signer.records.pdf_rules import PdfSignature, pdf_findings, pdf_standings
 from signer.records.plan_rules import require_plan
 from signer.records.problem import RecordProblem
 from signer.records.states import (
@@ -99,6 +100,31 @@ def test_nothing_is_ever_sealed_without_a_valid_signature_of_the_principal(lette
     primary = [standing for standing in standings if standing.slot is not GVBM]
     may_seal_primary = not problems(0, SEAL, primary)
     assert may_seal_primary == (letters[2] in "_v" and letters[3:] == ("v", "_"))
+
+
+P = PdfSignature
+STANDS, ALTERED = None, Flaw.ALTERED
+PDFS: dict[str, tuple[list[PdfSignature], set[RecordProblem], set[RecordProblem], set[RecordProblem]]] = {
+    "unsigned": ([], set(), set(), {MISSING}),
+    "by the homeroom teacher": ([P("GVCN", STANDS)], {SIGNED}, set(), {MISSING}),
+    "by the principal": ([P("CBQL", STANDS)], {OUT_OF_ORDER}, {SIGNED}, set()),
+    "by both": ([P("GVCN", STANDS), P("CBQL", STANDS)], {SIGNED, OUT_OF_ORDER}, {SIGNED}, set()),
+    "and sealed": ([P("CBQL", STANDS), P("KY_PHAT_HANH", STANDS)], {OUT_OF_ORDER}, {SIGNED, OUT_OF_ORDER}, {SIGNED}),
+    "by somebody": ([P("Signature1", STANDS)], set(), set(), set()),
+    "by somebody, and changed": ([P("Signature1", ALTERED)], {INVALID}, {INVALID}, {INVALID}),
+    "by the principal, and changed": ([P("CBQL", ALTERED)], {INVALID, OUT_OF_ORDER}, {INVALID, SIGNED}, {INVALID}),
+}
+
+
+@pytest.mark.parametrize(("signatures", "homeroom", "principal", "seal"), PDFS.values(), ids=PDFS)
+def test_of_a_pdf_its_signatures_are_held_against_the_order_by_their_fields_names(
+    signatures: list[PdfSignature], homeroom: set[RecordProblem], principal: set[RecordProblem], seal: set[RecordProblem]
+) -> None:
+    met = [{finding.problem for finding in pdf_findings(signatures, slot)} for slot in (GVCN, CBQL, SEAL)]
+    assert met == [homeroom, principal, seal]
+    assert [standing.slot.value for standing in pdf_standings(signatures)] == [
+        each.field_name for each in signatures if each.field_name != "Signature1"
+    ]
 
 
 PLANS: dict[str, tuple[RecordPlan, RecordSlot | type[SignerError]]] = {

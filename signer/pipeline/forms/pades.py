@@ -14,6 +14,7 @@ from signer.formats.insertions import Additions
 from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check, splice
 from signer.model import Level
 from signer.pipeline.forms.form import Arrived, Preparation, Signer
+from signer.pipeline.forms.record_gate import refusals
 from signer.pipeline.forms.templates import Templates
 from signer.telemetry.metrics import PreparationPath
 
@@ -48,7 +49,12 @@ class PadesForm:
     """`Form` of PROFILE_PADES."""
 
     async def prepare(self, lot: Lot, arrived: Sequence[Arrived]) -> list[Preparation[PadesPrepared] | SignerError]:
-        """Proposed by document workers, checked here."""
+        """Proposed by document workers, checked here; PDFs of records that must not be signed now are not proposed at all."""
+        refused = await refusals(lot, arrived)
+        prepared = iter(await self._prepare(lot, [each for each, why in zip(arrived, refused, strict=True) if why is None]))
+        return [next(prepared) if why is None else why for why in refused]
+
+    async def _prepare(self, lot: Lot, arrived: Sequence[Arrived]) -> list[Preparation[PadesPrepared] | SignerError]:
         template = lot.engine.templates.pades(lot.plan.signer)
         timestamp_bytes = lot.engine.require_timestamper().timestamp_bytes_max if lot.plan.level is not Level.B_B else 0
         contents_bytes = template.size_max(timestamp_bytes)
