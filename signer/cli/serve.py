@@ -30,7 +30,8 @@ def serve(config_path: Path, ready_file: Path | None) -> None:
     """Run the daemon until SIGTERM or SIGINT.
 
     Events go to standard error, one JSON object a line. SIGTERM drains: nothing new is taken, what runs is finished for at most
-    server.drain_s seconds. Exit code 0 after a stop, 2 when the configuration is refused.
+    server.drain_s seconds. SIGHUP reads the configuration anew: TLS certificates and clients change at once, streams go on; a faulty one is
+    refused and the old one stays. Exit code 0 after a stop, 2 when the configuration is refused.
 
     \b
     Example:
@@ -55,7 +56,7 @@ def serve(config_path: Path, ready_file: Path | None) -> None:
             partial.replace(ready_file)
 
     try:
-        run(load(config_path), on_ready=announce)
+        run(load(config_path), config_path, on_ready=announce)
     except (ConfigError, JournalUnavailable) as error:
         click.echo(error.message, err=True)
         sys.exit(2)

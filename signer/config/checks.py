@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from signer.access.settings import ClientSettings
+from signer.config.health import HealthSettings
 from signer.config.problems import Problem, did_you_mean
 from signer.config.server import ServerSettings
 from signer.config.tree import Config, TrustSettings
@@ -170,6 +171,15 @@ def _check_timestamp(timestamp: TimestampSettings | None, credentials: tuple[Cre
         yield Problem("timestamp.credential", f"no credential '{timestamp.credential}'{did_you_mean(timestamp.credential, ids)}")
 
 
+def _check_health(health: HealthSettings, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
+    schools = {credential.id: credential.school for credential in credentials}
+    probe = health.probe_credential
+    if probe and probe not in schools:
+        yield Problem("health.probe_credential", f"no credential '{probe}'{did_you_mean(probe, schools)}")
+    elif probe and schools[probe]:
+        yield Problem("health.probe_credential", f"'{probe}' is of school '{schools[probe]}': a probe must not use a school's key")
+
+
 def _check_timestamp_http(timestamp: TimestampSettings | None) -> Iterator[Problem]:
     if timestamp is None or timestamp.http is None:
         return
@@ -238,6 +248,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("records",), _check_records),
     (("trust",), _check_trust),
     (("timestamp", "credentials"), _check_timestamp),
+    (("health", "credentials"), _check_health),
     (("timestamp",), _check_timestamp_http),
     (("timestamp",), _check_clock),
     (("stamping",), _check_stamping),

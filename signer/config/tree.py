@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from signer.access.settings import ClientSettings
+from signer.config.health import HealthSettings
 from signer.config.server import ServerSettings
 from signer.documents.settings import AppearanceSettings, DocumentSettings
 from signer.journal.settings import JournalSettings
@@ -44,6 +45,7 @@ class Config:
 
     server: Annotated[ServerSettings, Field(description="The gRPC door.")]
     metrics: Annotated[MetricsSettings, Field(description="The Prometheus endpoint.")] = field(default_factory=MetricsSettings)
+    health: Annotated[HealthSettings, Field(description="How the daemon proves that it can sign.")] = field(default_factory=HealthSettings)
     log: Annotated[LogSettings, Field(description="Events on standard error.")] = field(default_factory=LogSettings)
     journal: Annotated[JournalSettings, Field(description="Intents, outcomes and stored signatures.")] = field(
         default_factory=JournalSettings

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from signer.server.keys import KeyMethods
+from signer.server.operations import OperationMethods, Operations
 from signer.server.rooms import Rooms
 from signer.server.tokens import TokenMethods
 
 
-class AdminService(TokenMethods, KeyMethods):
+class AdminService(TokenMethods, KeyMethods, OperationMethods):
     """What this release serves of AdminService."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Rooms, operations: Operations) -> None:
         TokenMethods.__init__(self, rooms.engine, rooms.pools, rooms.journal)
         KeyMethods.__init__(self, rooms.engine, rooms.pools, rooms.keys)
+        OperationMethods.__init__(self, operations)

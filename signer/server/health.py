@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from grpc_health.v1 import health, health_pb2
 
+from signer.server.readiness import Readiness
 from signer.timestamp.clock import Clock
 from signer.tokens.pool import TokenPool
 from signer.workers.supervisor import PlaceState
@@ -18,18 +19,24 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class HealthWatch:
-    """Keeps the health servicer true to the tokens and the clock. The daemon serves as long as one token can sign.
+    """Keeps the health servicer true to the tokens and the clock. The daemon serves while it is ready (`readiness`).
 
     clock: the built-in authority's, if there is one; it serves while timestamps may be issued, and alone: signing goes on without it.
     """
 
     def __init__(
-        self, servicer: health.aio.HealthServicer, services: Iterable[str], pools: Mapping[str, TokenPool], clock: Clock | None
+        self,
+        servicer: health.aio.HealthServicer,
+        services: Iterable[str],
+        pools: Mapping[str, TokenPool],
+        clock: Clock | None,
+        readiness: Readiness,
     ) -> None:
         self._servicer = servicer
         self._services = tuple(services)
         self._pools = pools
         self._clock = clock
+        self._readiness = readiness
         self._is_draining = False
 
     async def run(self) -> None:
@@ -41,17 +48,23 @@ class HealthWatch:
     async def drain(self) -> None:
         """Says NOT_SERVING from now on, so that load balancers go elsewhere."""
         self._is_draining = True
+        self._readiness.drain()
+        await self.look()
+
+    async def resume(self) -> None:
+        """Says again what is true."""
+        self._is_draining = False
+        self._readiness.resume()
         await self.look()
 
     async def look(self) -> None:
         """Sets every status from what is true now."""
-        any_ready = False
+        self._readiness.look()
         for name, pool in self._pools.items():
             ready = not self._is_draining and any(place.state is PlaceState.READY for place in pool.places)
-            any_ready = any_ready or ready
             await self._servicer.set(f"token/{name}", _SERVING if ready else _NOT_SERVING)
         if self._clock is not None:
             issues = not self._is_draining and self._clock.standing().state.issues
             await self._servicer.set(_CLOCK, _SERVING if issues else _NOT_SERVING)
         for service in ("", *self._services):
-            await self._servicer.set(service, _SERVING if any_ready else _NOT_SERVING)
+            await self._servicer.set(service, _SERVING if self._readiness.is_ready else _NOT_SERVING)

@@ -12,9 +12,8 @@ from signer.config.server import ServerSettings
 from signer.errors import ConfigError
 from signer.server.admin import AdminService
 from signer.server.credentials import CredentialService
-from signer.server.door import Door
 from signer.server.health import HealthWatch
-from signer.server.open_batches import OpenBatches
+from signer.server.operations import Operations
 from signer.server.records import RecordService
 from signer.server.rooms import Rooms
 from signer.server.signing import SigningService
@@ -34,14 +33,14 @@ _LAST_WRITES_S = 0.5
 class GrpcListener:
     """One bound server and its health. `open`, then `close`."""
 
-    def __init__(self, settings: ServerSettings, door: Door, rooms: Rooms, tls: TlsIdentity) -> None:
+    def __init__(self, settings: ServerSettings, rooms: Rooms, tls: TlsIdentity, operations: Operations) -> None:
         self._settings = settings
-        self._door = door
+        self._door = operations.door
         self._tls = TlsDoor(tls)
-        self._server = self._build(rooms)
+        self._server = self._build(rooms, operations)
         health_servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, self._server)
-        self._health = HealthWatch(health_servicer, _SERVED, rooms.pools, rooms.clock.clock if rooms.clock else None)
+        self._health = HealthWatch(health_servicer, _SERVED, rooms.pools, rooms.clock.clock if rooms.clock else None, operations.readiness)
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> int:
@@ -56,10 +55,18 @@ class GrpcListener:
         """Connections made from now on see this identity; open ones go on."""
         self._tls.take(tls)
 
+    async def set_draining(self, *, enabled: bool) -> None:
+        """Takes nothing new, or takes work again; what runs goes on."""
+        if enabled:
+            await self._health.drain()
+            self._door.drain()
+        else:
+            self._door.resume()
+            await self._health.resume()
+
     async def close(self) -> None:
         """Health says NOT_SERVING and nothing new is taken → what runs goes on for at most drain_s → no item begins → gRPC closes."""
-        await self._health.drain()
-        self._door.drain()
+        await self.set_draining(enabled=True)
         await self._door.wait_until_empty(self._settings.drain_s)
         self._door.stop_open_requests()
         await self._door.wait_until_empty(_CLOSE_GRACE_S)
@@ -68,7 +75,7 @@ class GrpcListener:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
 
-    def _build(self, rooms: Rooms) -> aio.Server:
+    def _build(self, rooms: Rooms, operations: Operations) -> aio.Server:
         settings = self._settings
         server = aio.server(
             interceptors=[self._door],
@@ -78,14 +85,13 @@ class GrpcListener:
                 ("grpc.so_reuseport", 0),
             ],
         )
-        batches = OpenBatches(rooms.metrics)
         add_services(
             server,
-            SigningService(rooms.engine, rooms.time.evidence, settings, batches),
+            SigningService(rooms.engine, rooms.time.evidence, settings, operations.batches),
             CredentialService(rooms.engine, rooms.pools),
-            TimestampService(rooms.time, settings, batches),
+            TimestampService(rooms.time, settings, operations.batches),
             RecordService(rooms.records, rooms.engine, settings),
-            AdminService(rooms),
+            AdminService(rooms, operations),
         )
         if settings.reflection:
             names = (*SERVICE_NAMES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)

@@ -15,23 +15,30 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from signer import __version__
 from signer.access.callers import CallerTable
 from signer.config import Config, advise
-from signer.errors import JournalUnavailable
+from signer.errors import ConfigError, JournalUnavailable, PinSourceUnreadable, SignerError
 from signer.journal import NoteKind
 from signer.pipeline.completer import Completer
 from signer.server.door import Door
 from signer.server.expiry import keep_counted
 from signer.server.listener import GrpcListener
+from signer.server.open_batches import OpenBatches
+from signer.server.operations import Operations
+from signer.server.probe import Probe
+from signer.server.readiness import Readiness
+from signer.server.reloading import GrpcTls, Reloading
 from signer.server.rooms import Rooms, furnish
 from signer.server.timestamp_http import TimestampDoor
 from signer.server.tls import TlsIdentity
 from signer.server.vitals import Vitals
 from signer.telemetry.exposition import expose
 from signer.telemetry.logs import configure_logs, get_logger
+from signer.tokens.pool import TokenPool
 
 _log = get_logger(__name__)
 _FIRST_LOGIN_S_MAX = 10.0
@@ -43,11 +50,15 @@ _HOUSEKEEPING_S = 6 * 3600.0
 class Daemon:
     """One running appliance. `start`, then `wait`, then `stop`."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, source: Path | None = None) -> None:
         self._config = config
-        self._rooms = furnish(config)
+        self._rooms = rooms = furnish(config)
+        self._probe = _probe(config, rooms)
+        self._readiness = Readiness(rooms.pools, self._probe, rooms.metrics)
+        self._reloading = Reloading(config, source, rooms.metrics)
         self._stack = AsyncExitStack()
         self._stopping = asyncio.Event()
+        self._reloads: set[asyncio.Task[None]] = set()
         self.port = 0
         self.metrics_port = 0
         self.timestamp_port = 0
@@ -68,6 +79,12 @@ class Daemon:
             tokens=sorted(self._rooms.pools),
             version=__version__,
         )
+
+    def reload_soon(self) -> None:
+        """Reads the configuration anew; what is wrong with it is in the log. Safe to call from a signal handler of the loop."""
+        task = asyncio.get_running_loop().create_task(self._reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
 
     def stop_soon(self) -> None:
         """Asks `wait` to return; safe to call from a signal handler of the loop."""
@@ -104,11 +121,15 @@ class Daemon:
 
     def _start_upkeep(self, stack: AsyncExitStack) -> None:
         rooms = self._rooms
-        exposition = expose(self._config.metrics, rooms.registry)
+        pages = {"/livez": self._readiness.live, "/readyz": self._readiness.ready}
+        exposition = expose(self._config.metrics, rooms.registry, pages)
         stack.callback(exposition.close)
         self.metrics_port = exposition.port
         _spawn(stack, rooms.watch.run(rooms.pools))
         _spawn(stack, self._vitals().run())
+        _spawn(stack, self._readiness.run())
+        if self._probe is not None:
+            _spawn(stack, self._probe.run())
         _spawn(stack, keep_counted(rooms.metrics, rooms.engine))
         _spawn(stack, rooms.believing.run())
         _spawn(stack, _keep_house(rooms, timedelta(days=self._config.journal.material_days)))
@@ -127,9 +148,12 @@ class Daemon:
 
     async def _open_doors(self, stack: AsyncExitStack) -> None:
         door = Door(self._config.server, CallerTable(self._config.clients), self._rooms.metrics)
+        operations = Operations(self._rooms, door, OpenBatches(self._rooms.metrics), self._readiness, self._reloading)
         tls = TlsIdentity.read(self._config.server)
         self._rooms.metrics.tls_certificate_not_after_seconds.labels(door="grpc").set(tls.not_after.timestamp())
-        listener = GrpcListener(self._config.server, door, self._rooms, tls)
+        operations.listener = listener = GrpcListener(self._config.server, self._rooms, tls, operations)
+        self._reloading.add(GrpcTls(listener.take, door.take, self._rooms.metrics))
+        self._reloading.call_afterwards(self._read_pins_anew)
         self.port = await listener.open()
         stack.push_async_callback(listener.close)
         await self._open_timestamp_door(stack)
@@ -138,8 +162,19 @@ class Daemon:
         authority, timestamp = self._rooms.authority, self._config.timestamp
         if authority is not None and timestamp is not None and timestamp.http is not None:
             timestamp_door = TimestampDoor(timestamp.http, authority, self._rooms.metrics)
+            self._reloading.add(timestamp_door)
             self.timestamp_port = await timestamp_door.open()
             stack.push_async_callback(timestamp_door.close, self._config.server.drain_s)
+
+    async def _reload(self) -> None:
+        with contextlib.suppress(ConfigError):  # told in the log and by a metric
+            await self._reloading.reload()
+
+    def _read_pins_anew(self) -> None:
+        """Tokens that are held because their PIN's source could not be read try to read it again: no try of the PIN was spent on it."""
+        for pool in self._rooms.pools.values():
+            if isinstance(pool.fault, PinSourceUnreadable):
+                self._rooms.engine.start_task(_release(pool))
 
     def _vitals(self) -> Vitals:
         rooms = self._rooms
@@ -149,6 +184,16 @@ class Daemon:
     async def _say_stopped(self) -> None:
         with contextlib.suppress(JournalUnavailable):
             await self._rooms.journal.note(NoteKind.STOPPED, f"signer {__version__}")
+
+
+def _probe(config: Config, rooms: Rooms) -> Probe | None:
+    health = config.health
+    return Probe(rooms.engine, health.probe_credential, health.probe_interval_s) if health.probe_credential else None
+
+
+async def _release(pool: TokenPool) -> None:
+    with contextlib.suppress(SignerError):  # held again: the token's state says so
+        await pool.workers.release(allow_final_try=False)
 
 
 async def _keep_house(rooms: Rooms, retention: timedelta) -> None:
@@ -172,19 +217,20 @@ async def _end(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def run(config: Config, *, on_ready: Callable[[Daemon], Awaitable[None]] | None = None) -> None:
-    """Serves until SIGTERM or SIGINT. Raises ConfigError or JournalUnavailable when it can't start."""
+def run(config: Config, source: Path, *, on_ready: Callable[[Daemon], Awaitable[None]] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT; SIGHUP reads `source` anew. Raises ConfigError or JournalUnavailable when it can't start."""
     configure_logs(config.log.level.value, process="daemon")
     for problem in advise(config):
         _log.warning("configuration", problem=str(problem))
-    asyncio.run(_serve(config, on_ready))
+    asyncio.run(_serve(config, source, on_ready))
 
 
-async def _serve(config: Config, on_ready: Callable[[Daemon], Awaitable[None]] | None) -> None:
-    daemon = Daemon(config)
+async def _serve(config: Config, source: Path, on_ready: Callable[[Daemon], Awaitable[None]] | None) -> None:
+    daemon = Daemon(config, source)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop_soon)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload_soon)
     await daemon.start()
     _calm_collector()
     try:

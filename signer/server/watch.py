@@ -20,6 +20,11 @@ _LOOK_S = 1.0
 _PIN_STATES: dict[type, PinState] = {PinHeld: PinState.HELD, PinLocked: PinState.LOCKED, PinSourceUnreadable: PinState.SOURCE_UNREADABLE}
 
 
+def pin_state(pool: TokenPool) -> PinState:
+    """Whether a token's PIN can be used."""
+    return _PIN_STATES.get(type(pool.fault), PinState.READY)
+
+
 class Watch:
     """The pools' and the clock's events, and gauges that are read from them once a second."""
 
@@ -84,7 +89,7 @@ class Watch:
         metrics.token_sessions.labels(token=name, state="busy").set(pool.sessions_busy)
         for state in PlaceState:
             metrics.token_workers.labels(token=name, state=state.value).set(sum(place.state is state for place in pool.places))
-        metrics.token_pin_state.labels(token=name).set(_PIN_STATES.get(type(pool.fault), PinState.READY))
+        metrics.token_pin_state.labels(token=name).set(pin_state(pool))
 
     def _note(self, kind: NoteKind, subject: str, detail: dict[str, str | int]) -> None:
         async def write() -> None:

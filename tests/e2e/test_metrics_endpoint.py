@@ -31,6 +31,7 @@ def test_a_signed_class_is_seen_in_every_metric_of_its_path(school: grpc.Channel
             },
         }
 
+    sign_batch(school, {"first": pdfs.report_card()}, plan=plan(level=common_pb2.LEVEL_B_T))  # its certificate's status is noted once
     before = figures()
     documents = {f"d{number}": pdfs.report_card(number) for number in range(3)} | {"bad": b"no PDF"}
     sign_batch(school, documents, plan=plan(level=common_pb2.LEVEL_B_T))
@@ -53,7 +54,7 @@ def test_the_state_of_tokens_and_workers_is_told(daemon: Running) -> None:
     assert metric(port, "signer_token_queue_depth", token="school-token") == 0
     assert metric(port, "signer_token_queue_oldest_seconds", token="school-token") == 0
     assert metric(port, "signer_token_sessions", token="school-token", state="open") == 2
-    assert metric(port, "signer_document_workers", state="ready") == 2
+    until(lambda: metric(port, "signer_document_workers", state="ready") == 2, "a look at the document workers")
     assert metric(port, "signer_worker_resident_memory_bytes", kind="token", worker="school-token#0") > 1_000_000
     assert metric(port, "signer_worker_cpu_seconds_total", kind="document", worker="documents#0") > 0
     assert metric(port, "signer_journal_disk_free_bytes") > 0

@@ -19,7 +19,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from signer.errors import SignerError
 from signer.rpc_status import from_failed_call, from_rpc_status
-from signer.v1 import batch_pb2, common_pb2, plan_pb2, signing_pb2, signing_pb2_grpc
+from signer.v1 import (
+    admin_operations_pb2,
+    admin_pb2_grpc,
+    admin_tokens_pb2,
+    batch_pb2,
+    common_pb2,
+    plan_pb2,
+    signing_pb2,
+    signing_pb2_grpc,
+)
 from tests.support.daemon import SCHOOL
 
 Request = signing_pb2.BatchSignDocumentsRequest
@@ -208,3 +217,15 @@ def metric(port: int, name: str, **labels: str) -> float:
     """The sum of a metric's samples that have these labels."""
     wanted = set(labels.items())
     return sum(value for (sample, found), value in metrics(port).items() if sample == name and wanted <= found)
+
+
+def operations_call(channel: grpc.Channel, method: str, /, **fields: Any) -> Any:
+    """A unary method of AdminService by its name; raises grpc.RpcError."""
+    module = admin_tokens_pb2 if method.endswith(("Token", "Tokens")) else admin_operations_pb2
+    request = getattr(module, f"{method}Request")(**fields)
+    return getattr(admin_pb2_grpc.AdminServiceStub(channel), method)(request, timeout=TIMEOUT_S)
+
+
+def reason_of_call(failed: grpc.RpcError) -> str:
+    """The ErrorInfo reason of a call that failed."""
+    return from_failed_call(failed).reason.value

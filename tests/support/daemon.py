@@ -131,6 +131,7 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         ),
         ("[server.limits]", changes.get("limits", {})),
         ("[metrics]", {"listen": "127.0.0.1:0"} | changes.get("metrics", {})),
+        ("[health]", changes.get("health", {})),
         ("[log]", {"level": "info"} | changes.get("log", {})),
         ("[journal]", {"url": "sqlite:///journal.db"} | changes.get("journal", {})),
         ("[documents]", {"processes": 2} | changes.get("documents", {})),

@@ -6,13 +6,14 @@ import math
 import secrets
 import ssl
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http import HTTPStatus
 from typing import cast
 
 from aiohttp import hdrs, web
 
+from signer.config import Config
 from signer.errors import CapacityError, ConfigError, LifecycleError, PinSourceUnreadable
 from signer.pipeline.timestamping import BuiltInTimestamper
 from signer.server.timestamp_http.allowance import Allowance, Allowances
@@ -64,6 +65,13 @@ class TimestampDoor:
     async def open(self) -> int:
         """Listens; returns the port. ConfigError when the address can't be had."""
         return await self._connections.open()
+
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """Reads its TLS files anew (reloading.ReloadableDoor)."""
+        settings = None if config.timestamp is None else config.timestamp.http
+        if settings is None:
+            return lambda: None
+        return partial(self._connections.take, _tls_context(settings))
 
     async def close(self, within_s: float) -> None:
         """Takes nothing new; what is in work is answered, for at most so long."""

@@ -1,0 +1,83 @@
+"""Whether the daemon lives, and whether what it is for can be done now: told by /livez, /readyz, health checks and `signer_ready`.
+
+Live: its event loop turns. Ready: it takes work, a token can sign, and the last probe signature succeeded, where a key for them is
+configured. Orchestrators restart what is not live, and send callers elsewhere from what is not ready; a token that is away is mended by no
+restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from signer.server.probe import Probe
+from signer.telemetry.exposition import Page
+from signer.telemetry.metrics import Metrics
+from signer.tokens.pool import TokenPool
+
+_LOOK_S = 0.5
+_STANDSTILL_S = 20.0
+
+
+class Readiness:
+    """Owned by the event loop; `live` and `ready` may be asked from any thread."""
+
+    def __init__(self, pools: Mapping[str, TokenPool], probe: Probe | None, metrics: Metrics) -> None:
+        self._pools = pools
+        self._probe = probe
+        self._metrics = metrics
+        self._is_draining = False
+        self._beat_s = time.monotonic()
+        self._problems: tuple[str, ...] = ("starting",)
+
+    @property
+    def is_ready(self) -> bool:
+        """As last looked at."""
+        return not self._problems
+
+    def drain(self) -> None:
+        """Not ready from now on, until `resume`."""
+        self._is_draining = True
+        self.look()
+
+    def resume(self) -> None:
+        """Takes work again."""
+        self._is_draining = False
+        self.look()
+
+    async def run(self) -> None:
+        """Looks twice a second, until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(_LOOK_S)
+
+    def look(self) -> None:
+        """Takes in what is true now."""
+        self._beat_s = time.monotonic()
+        self._problems = tuple(self._found())
+        self._metrics.ready.set(self.is_ready)
+
+    def live(self) -> Page:
+        """/livez."""
+        still_s = time.monotonic() - self._beat_s
+        if still_s > _STANDSTILL_S:
+            return Page(is_well=False, lines=(f"the event loop has stood still for {still_s:.0f} s",))
+        return Page(is_well=True)
+
+    def ready(self) -> Page:
+        """/readyz."""
+        problems = self._problems
+        return Page(is_well=not problems, lines=problems)
+
+    def _found(self) -> list[str]:
+        if self._is_draining:
+            return ["draining: nothing new is taken"]
+        problems = [problem for pool in self._pools.values() if (problem := pool.problem)]
+        if len(problems) < len(self._pools):  # one token that signs is enough; the others have alerts of their own
+            problems = []
+        elif not self._pools:
+            problems = ["no token is configured"]
+        if self._probe is not None and self._probe.problem:
+            problems.append(self._probe.problem)
+        return problems
