@@ -204,7 +204,11 @@ class SigningPlan(_message.Message):
 
     @_builtins.property
     def record(self) -> Global___RecordPlan:
-        """The record rules that the documents must keep. Required for PROFILE_MINISTRY_XML and for seals; not set: the documents are no records."""
+        """The record rules that the documents must keep: one that does not fails alone with RECORD_UNFIT, and no key is used for it. Required for
+        PROFILE_MINISTRY_XML and for seals; not set: the documents are no records. With PROFILE_PADES the PDF beside a record is meant, which tells less:
+        its earlier signatures must stand, fields named as slots (GVCN, CBQL, KY_PHAT_HANH) are held against the order, and a seal needs a signature in
+        CBQL or in a field of another name. School, class, year, results and UUID are not looked at. No other profile takes it.
+        """
 
     @_builtins.property
     def evidence(self) -> Global___EvidencePlan:

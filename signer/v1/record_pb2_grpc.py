@@ -84,9 +84,11 @@ class RecordServiceServicer:
     def CheckRecords(self, request_iterator, context):
         """Checks a class before any key is used: which records are fit to be signed in this role, and what the others lack.
 
-        The caller sends the plan, then records as in BatchSignDocuments (data as XML; a PDF is checked for earlier signatures only). Success: a report for
-        each record as it is read, then the summary; unfit records are findings, not failures. Idempotent, writes nothing.
-        Failure of the whole: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/LAYOUT_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (a message out of order).
+        The caller sends the plan, then records as in BatchSignDocuments (data as XML; a PDF is checked for earlier signatures only, as SigningPlan.record
+        says). Success: a report for each record in the order they came, then the summary; unfit records are findings, not failures. Of two records with
+        one UUID the later has the finding. Whether an earlier signer's certificate was revoked is not asked here. Idempotent, writes nothing.
+        Failure of the whole: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/LAYOUT_NOT_FOUND, PERMISSION_DENIED/ROLE_REFUSED (the role signs nothing, or not that
+        slot), INVALID_ARGUMENT/INVALID_ARGUMENT (a message out of order), and what keeps `credential_id` from signing now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,9 +36,11 @@ class RecordServiceStub:
     CheckRecords: _grpc.StreamStreamMultiCallable[_record_pb2.CheckRecordsRequest, _record_pb2.CheckRecordsResponse]
     """Checks a class before any key is used: which records are fit to be signed in this role, and what the others lack.
 
-    The caller sends the plan, then records as in BatchSignDocuments (data as XML; a PDF is checked for earlier signatures only). Success: a report for
-    each record as it is read, then the summary; unfit records are findings, not failures. Idempotent, writes nothing.
-    Failure of the whole: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/LAYOUT_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (a message out of order).
+    The caller sends the plan, then records as in BatchSignDocuments (data as XML; a PDF is checked for earlier signatures only, as SigningPlan.record
+    says). Success: a report for each record in the order they came, then the summary; unfit records are findings, not failures. Of two records with
+    one UUID the later has the finding. Whether an earlier signer's certificate was revoked is not asked here. Idempotent, writes nothing.
+    Failure of the whole: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/LAYOUT_NOT_FOUND, PERMISSION_DENIED/ROLE_REFUSED (the role signs nothing, or not that
+    slot), INVALID_ARGUMENT/INVALID_ARGUMENT (a message out of order), and what keeps `credential_id` from signing now.
     """
     ListLayouts: _grpc.UnaryUnaryMultiCallable[_record_pb2.ListLayoutsRequest, _record_pb2.ListLayoutsResponse]
     """Lists the layouts that this appliance knows."""
@@ -74,9 +76,11 @@ class RecordServiceAsyncStub(RecordServiceStub):
     CheckRecords: _aio.StreamStreamMultiCallable[_record_pb2.CheckRecordsRequest, _record_pb2.CheckRecordsResponse]  # type: ignore[assignment]
     """Checks a class before any key is used: which records are fit to be signed in this role, and what the others lack.
 
-    The caller sends the plan, then records as in BatchSignDocuments (data as XML; a PDF is checked for earlier signatures only). Success: a report for
-    each record as it is read, then the summary; unfit records are findings, not failures. Idempotent, writes nothing.
-    Failure of the whole: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/LAYOUT_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (a message out of order).
+    The caller sends the plan, then records as in BatchSignDocuments (data as XML; a PDF is checked for earlier signatures only, as SigningPlan.record
+    says). Success: a report for each record in the order they came, then the summary; unfit records are findings, not failures. Of two records with
+    one UUID the later has the finding. Whether an earlier signer's certificate was revoked is not asked here. Idempotent, writes nothing.
+    Failure of the whole: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/LAYOUT_NOT_FOUND, PERMISSION_DENIED/ROLE_REFUSED (the role signs nothing, or not that
+    slot), INVALID_ARGUMENT/INVALID_ARGUMENT (a message out of order), and what keeps `credential_id` from signing now.
     """
     ListLayouts: _aio.UnaryUnaryMultiCallable[_record_pb2.ListLayoutsRequest, _record_pb2.ListLayoutsResponse]  # type: ignore[assignment]
     """Lists the layouts that this appliance knows."""
@@ -114,9 +118,11 @@ class RecordServiceServicer:
     ) -> _typing.Union[_abc.Iterator[_record_pb2.CheckRecordsResponse], _abc.AsyncIterator[_record_pb2.CheckRecordsResponse]]:
         """Checks a class before any key is used: which records are fit to be signed in this role, and what the others lack.
 
-        The caller sends the plan, then records as in BatchSignDocuments (data as XML; a PDF is checked for earlier signatures only). Success: a report for
-        each record as it is read, then the summary; unfit records are findings, not failures. Idempotent, writes nothing.
-        Failure of the whole: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/LAYOUT_NOT_FOUND, INVALID_ARGUMENT/INVALID_ARGUMENT (a message out of order).
+        The caller sends the plan, then records as in BatchSignDocuments (data as XML; a PDF is checked for earlier signatures only, as SigningPlan.record
+        says). Success: a report for each record in the order they came, then the summary; unfit records are findings, not failures. Of two records with
+        one UUID the later has the finding. Whether an earlier signer's certificate was revoked is not asked here. Idempotent, writes nothing.
+        Failure of the whole: NOT_FOUND/SCHOOL_NOT_FOUND, NOT_FOUND/LAYOUT_NOT_FOUND, PERMISSION_DENIED/ROLE_REFUSED (the role signs nothing, or not that
+        slot), INVALID_ARGUMENT/INVALID_ARGUMENT (a message out of order), and what keeps `credential_id` from signing now.
         """
 
     def ListLayouts(
