@@ -36,7 +36,7 @@ def _element(element: etree._Element, method: Canonicalization, rendered: dict[s
     out += [">", _escape(element.text or "", _TEXT)]
     for child in element:
         if isinstance(child, etree._ProcessingInstruction):
-            out.append(f"<?{child.target}{' ' + child.text if child.text else ''}?>")
+            out.append(f"<?{child.target!s}{' ' + child.text if child.text else ''}?>")
         elif not isinstance(child, etree._Comment):
             out += _element(child, method, {**rendered, **declared}, is_apex=False)
         out.append(_escape(child.tail or "", _TEXT))
@@ -47,13 +47,13 @@ def _attributes(
     element: etree._Element, scope: dict[str, str], method: Canonicalization, *, is_apex: bool
 ) -> dict[tuple[str, str], tuple[str, str]]:
     """Name and value by namespace and local name, which is their order."""
-    found = dict(element.attrib)
+    found = {str(key): str(value) for key, value in element.attrib.items()}
     inherited = {Canonicalization.C14N_10: None, Canonicalization.C14N_11: ("lang", "space"), Canonicalization.EXCLUSIVE: ()}[method]
     for ancestor in element.iterancestors() if is_apex else ():
         for key, value in ancestor.attrib.items():
             qualified = etree.QName(key)
             if qualified.namespace == XML and (inherited is None or qualified.localname in inherited):
-                found.setdefault(key, value)
+                found.setdefault(str(key), str(value))
     prefixes = {uri: prefix for prefix, uri in scope.items() if prefix} | {XML: "xml"}
     return {
         (etree.QName(key).namespace or "", etree.QName(key).localname): (_name(key, prefixes, None), value) for key, value in found.items()

@@ -95,7 +95,8 @@ def _xml_attributes(element: Element) -> dict[str, str]:
 
 def _alone(element: Element, canonicalization: Canonicalization) -> Element:
     """The element itself, or a copy of it as a root where namespaces are in scope that its canonical form shows."""
-    if canonicalization.is_exclusive or element.getparent() is None or not element.nsmap:
+    is_document = element.getparent() is None and element.getprevious() is None and element.getnext() is None
+    if canonicalization.is_exclusive or is_document or not element.nsmap:
         return element
     return etree.fromstring(etree.tostring(element, encoding="utf-8", with_tail=False), PARSER)
 
