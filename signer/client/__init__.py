@@ -50,16 +50,19 @@ from signer.formats.certificate_request import Subject
 from signer.model import (
     Appearance,
     AppearanceStyle,
+    CadesOptions,
     DocMdp,
     FieldLock,
     Level,
     LockAction,
+    Packaging,
     PageRectangle,
     Profile,
     RecordPlan,
     RecordSlot,
     Role,
     TextAnchor,
+    XadesOptions,
 )
 from signer.records.problem import RecordProblem
 
@@ -68,6 +71,7 @@ __all__ = [
     "AppearanceStyle",
     "BatchEvidence",
     "BroughtCertificate",
+    "CadesOptions",
     "CredentialInfo",
     "DigestResult",
     "DocMdp",
@@ -84,6 +88,7 @@ __all__ = [
     "Level",
     "LockAction",
     "NewKey",
+    "Packaging",
     "PageRectangle",
     "Phase",
     "Profile",
@@ -111,4 +116,5 @@ __all__ = [
     "TokenClient",
     "TokenFault",
     "TokenInfo",
+    "XadesOptions",
 ]

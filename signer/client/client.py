@@ -22,7 +22,7 @@ from signer.client.tokens import TokenClient
 from signer.client.unary import call_patiently
 from signer.client.values import CredentialInfo, Document, DocumentResult, Plan, SignedDigests
 from signer.errors import InvalidArgument
-from signer.model import Appearance, DocMdp, FieldLock, FieldPlacement, Level, Profile
+from signer.model import Appearance, CadesOptions, DocMdp, FieldLock, FieldPlacement, Level, Profile, RecordPlan, XadesOptions
 from signer.v1 import credential_pb2, credential_pb2_grpc, signing_pb2_grpc
 
 BATCH_TIMEOUT_S = 3600.0
@@ -78,6 +78,8 @@ class SignerClient:
         appearance: Appearance | None = None,
         doc_mdp: DocMdp | str | None = None,
         field_lock: FieldLock | None = None,
+        options: CadesOptions | XadesOptions | None = None,
+        record: RecordPlan | None = None,
         label: str = "",
         park_without_timestamp: bool = False,
         evidence: DigestAlgorithm | str | None = None,
@@ -91,9 +93,9 @@ class SignerClient:
             documents: what to sign; read as it is needed, in another thread.
             school_id: in whose name.
             credential_id: whose key; see `list_credentials`.
-            level: `b-b` or `b-t`.
+            level: `b-b` or `b-t`; `b-lt` and `b-lta` for PDF; `b-b` alone for records.
             request_id: names the request. The same one after any interruption: what is signed comes back, nothing is signed twice.
-            profile: `pades` for PDF.
+            profile: `pades` for PDF, `cades` for any bytes, `xades` for XML, `ministry-xml` for records as the Ministry's XML.
             algorithm: such as `rsa-pss-sha256`; None: the credential's default.
             field_name: the PDF signature field, existing or new; empty: the daemon's choice.
             name: /Name in the signature.
@@ -102,6 +104,8 @@ class SignerClient:
             appearance: what the signature shows on the page, and where; None: it is invisible.
             doc_mdp: certify, and allow this afterwards: `no-changes`, `fill-forms` or `annotate`. Only the first signature of a PDF can.
             field_lock: the fields that nobody may change or sign afterwards; None: it locks none.
+            options: packaging and more of `cades` and `xades`; None: detached, and enveloped.
+            record: in which role records are signed, and which they must be; required for `ministry-xml`.
             label: words for the daemon's operators; no pupil's name.
             park_without_timestamp: end a document whose timestamp can't be had with TimestampPending at once; the appliance goes on asking,
                 and the same ids fetch it later. Otherwise it is waited for.
@@ -126,6 +130,8 @@ class SignerClient:
             placement,
             park_without_timestamp,
             None if evidence is None else _choice(DigestAlgorithm, evidence),
+            options,
+            record,
         )
         return DocumentBatch(
             self._connection,
@@ -191,6 +197,8 @@ class SignerClient:
         appearance: Appearance | None = None,
         doc_mdp: DocMdp | str | None = None,
         field_lock: FieldLock | None = None,
+        options: CadesOptions | XadesOptions | None = None,
+        record: RecordPlan | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> DocumentResult:
         """Signs one document of any size, as a batch of one; the arguments are `sign_batch`'s.
@@ -212,6 +220,8 @@ class SignerClient:
             appearance=appearance,
             doc_mdp=doc_mdp,
             field_lock=field_lock,
+            options=options,
+            record=record,
             timeout_s=timeout_s,
         )
         return result
@@ -224,10 +234,15 @@ class SignerClient:
         credential_id: str,
         request_id: str,
         algorithm: SignatureAlgorithm | str | None = None,
+        cms_level: Level | str | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> SignedDigests:
-        """Signs raw digests by document id: bare signatures, without CMS. Each has its own outcome; raises what refuses the whole call."""
-        plan = Plan(school_id, credential_id, Level.B_B, Profile.DIGEST, _algorithm(algorithm))
+        """Signs raw digests by document id. Each has its own outcome; raises what refuses the whole call.
+
+        cms_level: `b-b` or `b-t`: a detached CMS (CAdES) over each digest's document, which stays here; None: bare signatures.
+        """
+        level, profile = (Level.B_B, Profile.DIGEST) if cms_level is None else (_choice(Level, cms_level), Profile.CADES_DIGEST)
+        plan = Plan(school_id, credential_id, level, profile, _algorithm(algorithm))
         stub = signing_pb2_grpc.SigningServiceStub(self._connection.channel)
         return sign_digests(stub, digests, plan, request_id, policy=self._policy, timeout_s=timeout_s)
 

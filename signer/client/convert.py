@@ -10,11 +10,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from signer.algorithms import SignatureAlgorithm
-from signer.client.values import CredentialInfo, Finding, Plan, SignatureInfo
-from signer.errors import InvalidArgument, SignerError
-from signer.model import Appearance, DocMdp, FieldLock, Level, Profile, StageTimes
+from signer.client.values import CredentialInfo, Finding, SignatureInfo
+from signer.errors import SignerError
+from signer.model import Level, StageTimes
 from signer.rpc_status import from_rpc_status
-from signer.v1 import common_pb2, credential_pb2, plan_pb2, signature_pb2
+from signer.v1 import common_pb2, credential_pb2, signature_pb2
 
 ALGORITHM_NUMBERS = {
     algorithm: common_pb2.SignatureAlgorithm.Value(f"SIGNATURE_ALGORITHM_{algorithm.name}") for algorithm in SignatureAlgorithm
@@ -22,67 +22,6 @@ ALGORITHM_NUMBERS = {
 _ALGORITHMS = {number: algorithm for algorithm, number in ALGORITHM_NUMBERS.items()}
 LEVEL_NUMBERS = {level: common_pb2.Level.Value(f"LEVEL_{level.name}") for level in Level}
 _LEVELS = {number: level for level, number in LEVEL_NUMBERS.items()}
-_PROFILE_NUMBERS = {profile: common_pb2.Profile.Value(f"PROFILE_{profile.name}") for profile in Profile if not profile.is_of_digest}
-
-
-def signing_plan(plan: Plan) -> plan_pb2.SigningPlan:
-    """The plan as it is sent; InvalidArgument for a profile that documents don't have."""
-    if plan.profile not in _PROFILE_NUMBERS:
-        raise InvalidArgument("documents have no such profile; digests are signed by sign_digests", field="plan.profile")
-    message = plan_pb2.SigningPlan(
-        credential_id=plan.credential_id,
-        profile=_PROFILE_NUMBERS[plan.profile],
-        level=LEVEL_NUMBERS[plan.level],
-        algorithm=ALGORITHM_NUMBERS[plan.algorithm] if plan.algorithm else common_pb2.SIGNATURE_ALGORITHM_UNSPECIFIED,
-    )
-    if plan.evidence is not None:
-        digest = common_pb2.DigestAlgorithm.Value(f"DIGEST_ALGORITHM_{plan.evidence.name}")
-        message.evidence.CopyFrom(plan_pb2.EvidencePlan(create=True, digest_algorithm=digest))
-    if plan.park_without_timestamp:
-        message.timestamp_shortage = plan_pb2.TIMESTAMP_SHORTAGE_PARK
-    if plan.profile is Profile.PADES:
-        placement = plan.placement
-        message.pades.CopyFrom(
-            plan_pb2.PadesOptions(
-                field_name=placement.field_name,
-                name=placement.name,
-                reason=placement.reason,
-                location=placement.location,
-                appearance=None if placement.appearance is None else _appearance(placement.appearance),
-                doc_mdp=_doc_mdp(placement.doc_mdp),
-                field_lock=_field_lock(placement.field_lock),
-                locked_fields=placement.field_lock.fields if placement.field_lock else (),
-            )
-        )
-    return message
-
-
-def _doc_mdp(wanted: DocMdp | None) -> plan_pb2.DocMdp.ValueType:
-    return plan_pb2.DocMdp.Value(f"DOC_MDP_{wanted.name if wanted else 'UNSPECIFIED'}")
-
-
-def _field_lock(wanted: FieldLock | None) -> plan_pb2.FieldLock.ValueType:
-    return plan_pb2.FieldLock.Value(f"FIELD_LOCK_{wanted.action.name if wanted else 'UNSPECIFIED'}")
-
-
-def _appearance(wanted: Appearance) -> plan_pb2.Appearance:
-    """InvalidArgument for two places, of which the message can carry one."""
-    place, anchor = wanted.rectangle, wanted.anchor
-    if place is not None and anchor is not None:
-        raise InvalidArgument("a visible signature has one place: give a rectangle or an anchor", field="plan.pades.appearance.anchor")
-    return plan_pb2.Appearance(
-        style=plan_pb2.AppearanceStyle.Value(f"APPEARANCE_STYLE_{wanted.style.name}"),
-        image_id=wanted.image_id,
-        lines=wanted.lines,
-        rectangle=None
-        if place is None
-        else plan_pb2.PageRectangle(page=place.page, x=place.x, y=place.y, width=place.width, height=place.height),
-        anchor=None
-        if anchor is None
-        else plan_pb2.TextAnchor(
-            text=anchor.text, occurrence=anchor.occurrence, dx=anchor.dx, dy=anchor.dy, width=anchor.width, height=anchor.height
-        ),
-    )
 
 
 def sha256(content: bytes) -> bytes:

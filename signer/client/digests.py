@@ -10,9 +10,11 @@ from signer.client import convert
 from signer.client.retries import RetryPolicy, is_passing
 from signer.client.unary import call_patiently
 from signer.client.values import DigestResult, Plan, SignedDigests
+from signer.model import Profile
 from signer.v1 import common_pb2, signing_pb2, signing_pb2_grpc
 
-DIGESTS_PER_CALL = 1000
+_PER_CALL = {Profile.DIGEST: 1000, Profile.CADES_DIGEST: 150}
+"""What fits an answer of 4 MiB: a CMS with its timestamp has some 12 KB."""
 
 
 def sign_digests(
@@ -32,7 +34,7 @@ def sign_digests(
         is_last = attempt == policy.attempts_max
         pending = [document_id for document_id in digests if document_id not in settled]
         passing: list[DigestResult] = []
-        while portion := list(islice(pending, DIGESTS_PER_CALL)):
+        while portion := list(islice(pending, _PER_CALL[plan.profile])):
             del pending[: len(portion)]
             request = _request(plan, request_id, {document_id: digests[document_id] for document_id in portion})
             response = call_patiently(stub.SignDigests, request, policy=policy, deadline_s=deadline_s)
@@ -50,11 +52,14 @@ def sign_digests(
 
 
 def _request(plan: Plan, request_id: str, digests: Mapping[str, bytes]) -> signing_pb2.SignDigestsRequest:
+    is_cms = plan.profile is Profile.CADES_DIGEST
     return signing_pb2.SignDigestsRequest(
         request_id=request_id,
         school_id=plan.school_id,
         credential_id=plan.credential_id,
         algorithm=convert.ALGORITHM_NUMBERS[plan.algorithm] if plan.algorithm else common_pb2.SIGNATURE_ALGORITHM_UNSPECIFIED,
+        output=signing_pb2.DIGEST_OUTPUT_CMS_DETACHED if is_cms else signing_pb2.DIGEST_OUTPUT_SIGNATURE,
+        level=convert.LEVEL_NUMBERS[plan.level] if is_cms else common_pb2.LEVEL_UNSPECIFIED,
         items=[signing_pb2.DigestItem(document_id=document_id, digest=digest) for document_id, digest in digests.items()],
     )
 

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from signer.client import convert
+from signer.client.convert_plan import signing_plan
 from signer.client.values import Plan
 from signer.model import Level, Profile
 from signer.rpc_status import FailedCall
@@ -83,7 +84,7 @@ class Signing:
         message = signing_pb2.BatchSignDocumentsRequest()
         header = message.header
         header.request_id, header.school_id, header.label = request_id, self.plan.school_id, label
-        header.plan.CopyFrom(convert.signing_plan(self.plan))
+        header.plan.CopyFrom(signing_plan(self.plan))
         header.expected_documents, header.results_in_lots = expected_documents, True
         header.result_form = plan_pb2.RESULT_FORM_APPENDED_BYTES if self.returns_appended else plan_pb2.RESULT_FORM_FULL_DOCUMENT
         header.progress_interval.CopyFrom(Duration(seconds=_PROGRESS_S))

@@ -229,4 +229,5 @@ def _start(item: Item, data: bytes) -> batch_pb2.DocumentStart:
         data=data,
         sha256=item.hasher.digest(),
         field_name=item.document.field_name,
+        file_name=item.document.file_name,
     )

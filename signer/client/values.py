@@ -10,7 +10,7 @@ from pathlib import Path
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.errors import SignerError
-from signer.model import FieldPlacement, Level, Profile, StageTimes
+from signer.model import CadesOptions, FieldPlacement, Level, Profile, RecordPlan, StageTimes, XadesOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,13 @@ class Document:
     """A document to sign: its bytes, or a function that reads them when their turn comes (and again after a broken connection).
 
     id: 1 to 128 of A-Z a-z 0-9 . _ : @ / -, unique in its request, without a pupil's name. field_name: the PDF field for this document
-    alone; empty: the plan's.
+    alone; empty: the plan's. file_name: how a detached XAdES signature names what it signs; empty: by its id.
     """
 
     id: str
     content: bytes | Callable[[], bytes] = field(repr=False)
     field_name: str = ""
+    file_name: str = ""
 
     @classmethod
     def from_path(cls, path: Path | str, document_id: str = "", *, field_name: str = "") -> Document:
@@ -38,8 +39,9 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How each document of a request is signed. algorithm None: the credential's default. placement: the PDF field and its entries.
+    """How each document of a request is signed. algorithm None: the credential's default.
 
+    placement: the PDF field and its entries. options: of CAdES or XAdES; None for their defaults. record: the rules that records must keep.
     park_without_timestamp: a signature whose timestamp can't be had ends as TimestampPending at once, and the appliance goes on asking:
     the same ids fetch it later. Otherwise it is waited for, as long as deadline and the appliance's patience allow. evidence: digest of the
     evidence record to make over the request's signed files; None for none.
@@ -53,6 +55,8 @@ class Plan:
     placement: FieldPlacement = field(default_factory=lambda: FieldPlacement(""))
     park_without_timestamp: bool = False
     evidence: DigestAlgorithm | None = None
+    options: CadesOptions | XadesOptions | None = None
+    record: RecordPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class DocumentResult:
 
 @dataclass(frozen=True, slots=True)
 class DigestResult:
-    """The outcome of one digest. signature: RSA octets, or a DER SEQUENCE { r, s }; empty when error is set."""
+    """The outcome of one digest. signature: RSA octets, a DER SEQUENCE { r, s }, or the CMS; empty when error is set."""
 
     document_id: str
     error: SignerError | None = None

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
-from signer.client import convert as client_convert
+from signer.client.convert_plan import signing_plan
 from signer.client.retries import is_passing
 from signer.client.values import Plan
 from signer.documents.pool import DocumentPool
@@ -264,7 +264,7 @@ def test_the_signature_value_is_what_is_stamped() -> None:
 
 
 def test_the_python_client_asks_for_parking_and_then_leaves_the_parked_alone() -> None:
-    plan = client_convert.signing_plan(Plan("school", "principal", Level.B_T, park_without_timestamp=True))
+    plan = signing_plan(Plan("school", "principal", Level.B_T, park_without_timestamp=True))
     assert plan.timestamp_shortage == plan_pb2.TIMESTAMP_SHORTAGE_PARK
     assert not is_passing(TimestampPending("parked", retry_after_s=60))
     assert is_passing(unavailable())
