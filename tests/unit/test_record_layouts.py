@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,11 @@ def test_whatever_comes_before_a_slot_comes_before_what_follows_it(layout: Layou
     for earlier in layout.before(later):
         assert set(layout.before(earlier)) <= set(layout.before(later))
         assert later not in layout.before(earlier)
+
+
+def test_the_documented_layout_is_one() -> None:
+    (sample,) = re.findall(r"```toml\n(.*?)```", (FOLDER.parents[2] / "docs" / "records.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert parse_layout(sample.encode()).id == "so-gddt-2026"
 
 
 def test_layouts_reach_document_workers_as_they_are() -> None:
