@@ -32,16 +32,20 @@ class NotSigned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much is measured. pairs: repetitions; seconds: one side of a pair; batch: documents of a usual batch; growth: batch sizes."""
+    """How much is measured.
+
+    pairs: repetitions; seconds: one side of a pair; batch: documents of a usual batch; growth: batch sizes; teachers: credentials.
+    """
 
     pairs: int
     seconds: float
     batch: int
     growth: tuple[int, ...]
+    teachers: tuple[int, ...]
 
 
-FULL = Pace(pairs=5, seconds=3.0, batch=350, growth=(35, 350, 3_500, 10_000))
-QUICK = Pace(pairs=3, seconds=0.7, batch=70, growth=(35, 70, 350))
+FULL = Pace(pairs=5, seconds=3.0, batch=350, growth=(35, 350, 3_500, 10_000), teachers=(10, 1_000, 10_000))
+QUICK = Pace(pairs=3, seconds=0.7, batch=70, growth=(35, 70, 350), teachers=(10, 300))
 
 
 class LoadClient(LineProgram):

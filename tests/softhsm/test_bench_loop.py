@@ -26,7 +26,7 @@ def test_bench_loop_in_c_and_in_python_sign_on_the_token(world: World, tmp_path:
 
 
 def test_bench_measures_the_real_daemon_and_says_where_time_goes(world: World, tmp_path: Path) -> None:
-    ground = Ground(tmp_path, Pace(pairs=1, seconds=0.2, batch=2, growth=(2,)), world)
+    ground = Ground(tmp_path, Pace(pairs=1, seconds=0.2, batch=2, growth=(2,), teachers=(2,)), world)
     with contextlib.closing(rsa(ground)) as rows:
         row = next(rows)
     assert row.items_per_s is not None
