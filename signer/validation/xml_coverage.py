@@ -67,6 +67,7 @@ def _holds_properties(signature_object: Element) -> bool:
 
 
 def _is_covered(signature_object: Element, data: Sequence[CoveredReference]) -> bool:
+    """An enveloped-signature transform takes the whole signature out, and its Objects with it."""
     content = list(signature_object)
-    covered = [each.element for each in data if each.element is not None]
+    covered = [each.element for each in data if each.element is not None and not each.parts.is_enveloped]
     return any(is_within(signature_object, each) for each in covered) or (len(content) == 1 and any(content[0] is each for each in covered))
