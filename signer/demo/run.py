@@ -19,7 +19,9 @@ from typing import Any
 from rich.console import Console
 
 from signer.demo.judge import pdfsig_class, verify_class
+from signer.demo.preflight import check_records
 from signer.demo.show import Signed, show_metrics, show_rounds, show_verdict, show_where
+from signer.demo.shown import shown
 from signer.demo.stage import ROUNDS, Round, Stage, build
 from signer.errors import SignerError, Unrecognized
 
@@ -47,11 +49,12 @@ def run(folder: Path, *, keep_serving: bool, console: Console) -> int:
         except SignerError as error:
             console.print(error.message, style="red")
             return 2
-    console.print(f"1. Class {stage.school_class.name}: {len(stage.school_class.pupils)} report cards in {_shown(stage.records)}")
+    console.print(f"1. Class {stage.school_class.name}: {len(stage.school_class.pupils)} report cards in {shown(stage.records)}")
     with _serving(stage) as daemon:
         console.print(
             f"2. signer serve: gRPC with mutual TLS on localhost:{daemon.port}, metrics on localhost:{daemon.metrics_port}", soft_wrap=True
         )
+        check_records(stage.xml_records, stage.client_config, console)
         rounds = [_sign(stage, index, each, console) for index, each in enumerate(ROUNDS)]
         show_rounds(console, rounds)
         with console.status("Verifying every file …"):
@@ -99,9 +102,9 @@ def _sign(stage: Stage, index: int, each: Round, console: Console) -> Signed:
     """One round by the command line client; the progress bar is its own."""
     source = stage.records if index == 0 else stage.folder / f"round-{index}"
     target = stage.signed if index == len(ROUNDS) - 1 else stage.folder / f"round-{index + 1}"
-    arguments = ["sign", _shown(source), "--out", _shown(target), "--client-config", _shown(stage.client_config)]
+    arguments = ["sign", shown(source), "--out", shown(target), "--client-config", shown(stage.client_config)]
     arguments += ["--credential", each.credential, "--level", "b-t", "--field", each.field]
-    console.print(f"{index + 3}. {each.title} ({each.title_vi}):")
+    console.print(f"{index + 4}. {each.title} ({each.title_vi}):")
     console.print(f"   signer {' '.join(arguments)}", style="bold", soft_wrap=True)
     done = subprocess.run([sys.executable, "-m", "signer", *arguments, "--json"], stdout=subprocess.PIPE, check=False)
     told = json.loads(done.stdout)
@@ -112,7 +115,7 @@ def _sign(stage: Stage, index: int, each: Round, console: Console) -> Signed:
 
 def _keep(stage: Stage, daemon: Served, console: Console) -> None:
     console.print(
-        f"\nThe daemon goes on serving (pid {daemon.process.pid}); Ctrl-C stops it. Its clients' settings: {_shown(stage.client_config)}"
+        f"\nThe daemon goes on serving (pid {daemon.process.pid}); Ctrl-C stops it. Its clients' settings: {shown(stage.client_config)}"
     )
     console.print(
         f"Its timestamps for any software (RFC 3161), here by OpenSSL and curl:\n"
@@ -125,8 +128,3 @@ def _keep(stage: Stage, daemon: Served, console: Console) -> None:
         daemon.process.wait()
     except KeyboardInterrupt:
         console.print("stopping …")
-
-
-def _shown(path: Path) -> str:
-    """A path as a person at the project's folder would type it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signer.demo.certificate_profiles import LeafKind, Subject
-from signer.demo.ministry_xml import write_class_xml
 from signer.demo.pem import write_certificates, write_crl
 from signer.demo.pki import DemoPki
+from signer.demo.preflight import write_records
 from signer.demo.pupils import SchoolClass, generate_class
 from signer.demo.report_card import write_class
 from signer.demo.softhsm import DemoToken, KeySpec, create_token, store_certificates
@@ -69,6 +69,11 @@ class Stage:
         return self.folder / "records"
 
     @property
+    def xml_records(self) -> Path:
+        """The same class as XML, a few records of it unfit to be signed."""
+        return self.folder / "records-xml"
+
+    @property
     def signed(self) -> Path:
         """One PDF a pupil with its three signatures."""
         return self.folder / "signed"
@@ -95,7 +100,7 @@ def build(folder: Path) -> Stage:
         pki_made = pool.submit(DemoPki.create)
         token_made = pool.submit(create_token, folder / "softhsm", "demo-school", [KeySpec(label) for label in _KINDS])
         write_class(folder / "records", school_class)
-        write_class_xml(folder / "records-xml", school_class)
+        write_records(folder / "records-xml", school_class)
         pki, token = pki_made.result(), token_made.result()
     subjects = _subjects(school_class)
     issued = {label: pki.issue_leaf(kind, subjects[label], token.key(label).public_key) for label, kind in _KINDS.items()}

@@ -7,11 +7,14 @@ import string
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 from lxml import etree
 
 from signer.demo.ministry_xml import RecordLayout
+from signer.demo.preflight import write_records
+from signer.demo.pupils import generate_class
 from signer.demo.records import Fault, spoil
 from signer.documents.wire import Trust
 from signer.errors import DocumentDamaged, RecordUnfit
@@ -257,3 +260,14 @@ def test_the_signer_of_another_key_is_named_by_its_certificate() -> None:
     by = xmls.signer(number=1)
     reply = OFFICE.check(OFFICE.sign(record(PRIMARY), HOMEROOM, by), PRINCIPAL)
     assert "Nguyễn Thị Hạnh 1" in reply.slots[0].signer_subject
+
+
+def test_the_demonstrations_class_is_fit_but_for_three_records(tmp_path: Path) -> None:
+    write_records(tmp_path, generate_class())
+    found = [OFFICE.problems(path.read_bytes(), HOMEROOM) for path in sorted(tmp_path.iterdir())]
+    assert sorted(problem for problems in found for problem in problems) == [
+        "PERSONAL_NUMBER_MISSING",
+        "RESULTS_UNFINISHED",
+        "SCHOOL_MISMATCH",
+    ]
+    assert len(found) == 35
