@@ -1,7 +1,7 @@
 """Step 2, the certificate that is to sign (circular 15/2025 art. 5): looked at before its key is used, once per credential and window.
 
- a. usage    it is meant for signing documents
- b. path     it chains to a CA believed for signing, every link verified
+ a. path     it is valid now, and chains to a CA believed for signing, every link verified
+ b. usage    it is meant for signing documents
  c. status   neither it nor a CA above it is revoked: OCSP first, CRL second
 
 What was found holds for every document until an answer is to be asked for anew (`[revocation] cache_s_max`, and the answers' own validity).
@@ -22,6 +22,8 @@ from cryptography import x509
 
 from signer.documents.wire import Trust
 from signer.errors import (
+    CertificateExpired,
+    CertificateNotYetValid,
     CertificateRevoked,
     CertificateStatusUnavailable,
     CertificateUnusable,
@@ -92,6 +94,7 @@ class SignerCheck:
 
         Raises:
             CertificateUnusable: it is not meant for documents, or chains to no CA that is believed.
+            CertificateExpired, CertificateNotYetValid: by its dates.
             CertificateRevoked: a verified answer says so.
             CertificateStatusUnavailable: nobody can tell, and that is not good enough.
             DeadlineExceeded: the request's deadline came first.
@@ -113,8 +116,9 @@ class SignerCheck:
         """All three steps. fresh: CAs are asked whatever is remembered. Raises DeadlineExceeded alone."""
         path: Path | None = None
         try:
-            _require_usage(certificate)
+            _require_valid(certificate, self._utc_now())
             path = self._path(certificate, others)
+            _require_usage(certificate)
             asked = (self._status.answer(question, deadline_s, fresh=fresh) for question in path.questions)
             answers = await asyncio.gather(*asked)
         except DeadlineExceeded:
@@ -187,6 +191,13 @@ class SignerCheck:
             raise CertificateUnusable(
                 f"the signer's certificate chains to no CA that is believed for signing; compare `signer trust check`: {error.message}"
             ) from error
+
+
+def _require_valid(certificate: x509.Certificate, now: datetime) -> None:
+    if now > certificate.not_valid_after_utc:
+        raise CertificateExpired(f"the signer's certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}; renew it")
+    if now < certificate.not_valid_before_utc:
+        raise CertificateNotYetValid(f"the signer's certificate is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC")
 
 
 def _require_usage(certificate: x509.Certificate) -> None:

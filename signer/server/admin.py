@@ -6,12 +6,14 @@ from signer.server.keys import KeyMethods
 from signer.server.operations import OperationMethods, Operations
 from signer.server.rooms import Rooms
 from signer.server.tokens import TokenMethods
+from signer.server.trust import TrustMethods
 
 
-class AdminService(TokenMethods, KeyMethods, OperationMethods):
+class AdminService(TokenMethods, KeyMethods, OperationMethods, TrustMethods):
     """What this release serves of AdminService."""
 
     def __init__(self, rooms: Rooms, operations: Operations) -> None:
         TokenMethods.__init__(self, rooms.engine, rooms.pools, rooms.journal)
         KeyMethods.__init__(self, rooms.engine, rooms.pools, rooms.keys)
         OperationMethods.__init__(self, operations)
+        TrustMethods.__init__(self, rooms.believing, rooms.watch)

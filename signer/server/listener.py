@@ -20,11 +20,13 @@ from signer.server.signing import SigningService
 from signer.server.timestamps import TimestampService
 from signer.server.tls import TlsDoor, TlsIdentity
 from signer.server.unserved import SERVICE_NAMES, add_services
+from signer.server.validation import ValidationService
 
 _SERVED = tuple(
     name
     for name in SERVICE_NAMES
-    if name.rsplit(".", 1)[1] in ("SigningService", "CredentialService", "RecordService", "TimestampService", "AdminService")
+    if name.rsplit(".", 1)[1]
+    in ("SigningService", "CredentialService", "RecordService", "ValidationService", "TimestampService", "AdminService")
 )
 _CLOSE_GRACE_S = 5.0
 _LAST_WRITES_S = 0.5
@@ -91,6 +93,7 @@ class GrpcListener:
             CredentialService(rooms.engine, rooms.pools),
             TimestampService(rooms.time, settings, operations.batches),
             RecordService(rooms.records, rooms.engine, settings),
+            ValidationService(rooms.validation, rooms.engine, settings),
             AdminService(rooms, operations),
         )
         if settings.reflection:

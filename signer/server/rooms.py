@@ -32,12 +32,14 @@ from signer.pipeline.outside_tsa import OutsideTimestamper
 from signer.pipeline.record_check import RecordRooms
 from signer.pipeline.signer_check import SignerCheck
 from signer.pipeline.timestamping import BuiltInTimestamper
+from signer.pipeline.verification import Verification
 from signer.records.layout import Layout
 from signer.records.layout_files import load_layouts
 from signer.revocation.source import StatusSource
 from signer.revocation.web import HttpWeb
 from signer.server.believing import Believing
 from signer.server.timestamps import TimeRooms
+from signer.server.validation import ValidationRooms
 from signer.server.watch import Watch
 from signer.telemetry.metrics import Metrics
 from signer.timestamp.client import TimestampClient
@@ -71,6 +73,7 @@ class Rooms:
     clock: ClockWatch | None
     time: TimeRooms
     records: RecordRooms
+    validation: ValidationRooms
 
 
 def furnish(config: Config) -> Rooms:
@@ -104,7 +107,7 @@ def furnish(config: Config) -> Rooms:
     believing = Believing(book, engine, allow_sha1=config.revocation.allow_sha1)
     status = StatusSource(config.revocation, web, metrics, engine.utc_now)
     engine.archive = ArchiveDoors(documents, status, believing.trust(TrustPurpose.VALIDATION))
-    engine.signers = SignerCheck(
+    signers = engine.signers = SignerCheck(
         status,
         lambda: believing.trust(TrustPurpose.SIGNING),
         config.revocation,
@@ -116,6 +119,7 @@ def furnish(config: Config) -> Rooms:
     evidence = EvidenceKeeping(engine, EvidenceArchive(journal), believing.timestamp_roots)
     time = TimeRooms(evidence, _stamps(config, authority, authorities), authorities)
     engine.xml = documents
+    verification = Verification(documents, status, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     engine.records = RecordRooms(layouts, config.records, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     return Rooms(
         registry,
@@ -134,6 +138,7 @@ def furnish(config: Config) -> Rooms:
         clock,
         time,
         engine.records,
+        ValidationRooms(verification, signers, book),
     )
 
 

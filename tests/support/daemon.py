@@ -136,7 +136,7 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         ("[journal]", {"url": "sqlite:///journal.db"} | changes.get("journal", {})),
         ("[documents]", {"processes": 2} | changes.get("documents", {})),
         ("[records]", {"schools": [{"id": SCHOOL, "code": DEMO_SCHOOL.code}]} | changes.get("records", {})),
-        ("[trust]", {"ca_files": ["ca.pem"]}),
+        ("[trust]", {"ca_files": ["ca.pem"]} | changes.get("trust", {})),
         ("[timestamp]", {"credential": "tsa", "policy_oid": POLICY_OID} | changes.get("timestamp", {})),
         ("[timestamp.clock]", changes.get("clock", {"guard": "unguarded"})),
         *([("[timestamp.http]", changes["http"])] if "http" in changes else []),

@@ -1,0 +1,77 @@
+"""AdminService: which CAs are believed. For operators."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from signer.errors import ConfigError, InvalidArgument, NotServedYet, RoleRefused
+from signer.server import convert_validation as validation
+from signer.server.believing import Believing
+from signer.server.door import current_visit
+from signer.server.watch import Watch
+from signer.trust.admit import require_genuine
+from signer.trust.anchor import Anchor
+from signer.trust.files import read_certificate
+from signer.v1 import admin_operations_pb2, admin_pb2_grpc
+
+_SHA256_DIGITS = 64
+
+
+class TrustMethods(admin_pb2_grpc.AdminServiceServicer):
+    """Adding and removing; ValidationService lists."""
+
+    def __init__(self, believing: Believing, watch: Watch) -> None:
+        self._believing = believing
+        self._watch = watch
+
+    async def AddTrustAnchor(  # noqa: N802
+        self,
+        request: admin_operations_pb2.AddTrustAnchorRequest,
+        context: Any,  # noqa: ARG002
+    ) -> admin_operations_pb2.AddTrustAnchorResponse:
+        """Believes a CA from now on."""
+        _require_operator()
+        _require_no_approval(request.approval_id)
+        if not request.purposes or any(each not in validation.PURPOSES for each in request.purposes):
+            raise InvalidArgument("purposes must name what the CA is believed for: SIGNING, VALIDATION, TIMESTAMP", field="purposes")
+        try:
+            certificate = read_certificate(request.certificate)
+        except ConfigError as error:
+            raise InvalidArgument("certificate is no certificate in DER or PEM", field="certificate") from error
+        anchor = Anchor(certificate, frozenset(validation.PURPOSES[each] for each in request.purposes))
+        book = self._believing.book
+        require_genuine(certificate, book.anchors, None)
+        if not request.dry_run:
+            book.add(anchor)
+            self._believing.tell()
+            self._watch.trust_changed("added", anchor.anchor_id, anchor.subject, current_visit().caller.client_id)
+        return admin_operations_pb2.AddTrustAnchorResponse(anchor=validation.anchor(anchor, datetime.now(UTC)))
+
+    async def RemoveTrustAnchor(  # noqa: N802
+        self,
+        request: admin_operations_pb2.RemoveTrustAnchorRequest,
+        context: Any,  # noqa: ARG002
+    ) -> admin_operations_pb2.RemoveTrustAnchorResponse:
+        """Believes a CA no longer."""
+        _require_operator()
+        _require_no_approval(request.approval_id)
+        anchor_id = request.anchor_id
+        if len(anchor_id) != _SHA256_DIGITS or set(anchor_id) - set("0123456789abcdef"):
+            raise InvalidArgument("anchor_id must be a SHA-256 in lower-case hexadecimal", field="anchor_id")
+        book = self._believing.book
+        subject = next((each.subject for each in book.anchors if each.anchor_id == anchor_id), "")
+        if book.remove(anchor_id):
+            self._believing.tell()
+            self._watch.trust_changed("removed", anchor_id, subject, current_visit().caller.client_id)
+        return admin_operations_pb2.RemoveTrustAnchorResponse()
+
+
+def _require_operator() -> None:
+    if not current_visit().caller.is_operator:
+        raise RoleRefused("only a client with operator = true in the configuration may say which CAs are believed")
+
+
+def _require_no_approval(approval_id: str) -> None:
+    if approval_id:
+        raise NotServedYet("approval_id is part of the contract, but not served by this release; leave it unset", field="approval_id")
