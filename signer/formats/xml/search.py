@@ -47,7 +47,10 @@ class Finder:
     def by_path(self, path: str, field: str) -> list[Element]:
         """The elements on a location path; its prefixes are the root's. InvalidArgument, naming `field`, for any other XPath."""
         namespaces = tuple(sorted((prefix, uri) for prefix, uri in self.root.nsmap.items() if prefix and uri))
-        return cast("list[Element]", _compiled(path, namespaces, field)(self.root))
+        try:
+            return cast("list[Element]", _compiled(path, namespaces, field)(self.root))
+        except etree.XPathEvalError as error:
+            raise InvalidArgument("has a prefix that the document's root does not declare", field=field) from error
 
     def one_by_path(self, path: str, field: str) -> Element:
         """The one element on a location path. DocumentUnsupported when there is none, or more."""
