@@ -1,8 +1,8 @@
 """Which token it is, told without its PIN: so that a PIN is never sent to another token in the same slot.
 
-A label says little (every PIV card is called PIV_II), and OpenSC shows the last 16 digits of a card's number only. Certificates and public
-keys say more, and tokens show them to anybody. A token that was ready once is recognised by its serial and by any one of the objects
-it showed then; a renewed certificate or a further key therefore doesn't make it a stranger.
+A label says little (two cards of one school may have the same), and OpenSC shows the last 16 digits of a card's number only. Certificates
+and public keys say more, and tokens show them to anybody. A token that was ready once is recognised by its serial and by any one of the
+objects it showed then; a renewed certificate or a further key therefore doesn't make it a stranger.
 """
 
 from __future__ import annotations

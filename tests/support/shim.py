@@ -33,6 +33,7 @@ class Door(IntEnum):
     LOGIN = 2
     SIGN_INIT = 3
     SIGN = 4
+    GENERATE_RANDOM = 5
 
 
 class Action(IntEnum):
@@ -99,7 +100,7 @@ class Shim:
 
     def __init__(self, module: Path, token: DemoToken, state: Path) -> None:
         self.module = module
-        self._token = token
+        self.token = token
         self._path = state
         with state.open("wb") as file:
             file.truncate(STATE_BYTES)
@@ -109,8 +110,8 @@ class Shim:
     @property
     def environment(self) -> dict[str, str]:
         """What a process needs that loads the shim."""
-        own = {"SIGNER_SHIM_MODULE": str(self._token.module_path), "SIGNER_SHIM_STATE": str(self._path)}
-        return {**self._token.environment, **own}
+        own = {"SIGNER_SHIM_MODULE": str(self.token.module_path), "SIGNER_SHIM_STATE": str(self._path)}
+        return {**self.token.environment, **own}
 
     def strike(self, door: Door, action: Action, ckr: Ckr = Ckr.OK, *, after: int = 0, count: int = FOREVER) -> None:
         """Let `after` more calls pass, then strike `count` of them. Replaces the door's earlier rule; its delay stays."""
@@ -125,8 +126,18 @@ class Shim:
         at, _ = self._door(door)
         self._map[at + 40 : at + 48] = struct.pack("=Q", round(seconds * 1e6))
 
+    def expire(self, idle_s: float) -> None:
+        """Sessions that were idle for longer are given up; 0: none."""
+        self._map[8:16] = struct.pack("=Q", round(idle_s * 1e9))
+
+    @property
+    def given_up(self) -> int:
+        """How often a session was used that had been given up."""
+        return int.from_bytes(self._map[16:24], "little")
+
     def calm(self) -> None:
-        """No fault and no delay any more; counters stay."""
+        """No fault, no delay and no expiry any more; counters stay."""
+        self.expire(0)
         for door in Door:
             at, _ = self._door(door)
             _RULE.pack_into(self._map, at + _RULE_AT, 0, 0, Action.NONE, Ckr.OK, 0)

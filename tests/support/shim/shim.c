@@ -1,10 +1,12 @@
 /*
  * A PKCS#11 module that forwards everything to another one, and breaks on command.
  *
- * It hands out the real module's CK_FUNCTION_LIST (PKCS#11 v2.40, 68 entries) with five doors replaced. Each door counts its calls and
+ * It hands out the real module's CK_FUNCTION_LIST (PKCS#11 v2.40, 68 entries) with six doors replaced. Each door counts its calls and
  * obeys a rule that the tests write into a file which every process maps: so a rule changes at once, for all workers, while they run.
  * Each use of a key (C_Sign with an output buffer) that reaches the real module is written down there BEFORE it is forwarded: who dies
  * inside the call has still been counted.
+ *
+ * It can also give up sessions that were idle for too long, as tokens do that have few of them.
  *
  * SIGNER_SHIM_MODULE: the real module. SIGNER_SHIM_STATE: the file, of sizeof(struct state) bytes or more.
  */
@@ -25,8 +27,8 @@ typedef CK_ULONG CK_RV;
 typedef unsigned char CK_BYTE;
 typedef void *CK_FUNCTION; /* of 68 different types */
 
-enum { CKR_OK = 0, CKR_ARGUMENTS_BAD = 7 };
-enum { F_INITIALIZE = 0, F_FINALIZE = 1, F_GET_FUNCTION_LIST = 3, F_OPEN_SESSION = 12, F_LOGIN = 18, F_SIGN_INIT = 42, F_SIGN = 43, F_COUNT = 68 };
+enum { CKR_OK = 0, CKR_ARGUMENTS_BAD = 7, CKR_SESSION_HANDLE_INVALID = 0xB3 };
+enum { F_INITIALIZE = 0, F_FINALIZE = 1, F_GET_FUNCTION_LIST = 3, F_OPEN_SESSION = 12, F_LOGIN = 18, F_SIGN_INIT = 42, F_SIGN = 43, F_GENERATE_RANDOM = 64, F_COUNT = 68 };
 
 struct function_list {
     CK_BYTE major, minor;
@@ -34,9 +36,9 @@ struct function_list {
 };
 
 /* What Python reads and writes: tests/support/shim.py knows the same layout. */
-enum door_name { INITIALIZE, OPEN_SESSION, LOGIN, SIGN_INIT, SIGN, DOORS };
+enum door_name { INITIALIZE, OPEN_SESSION, LOGIN, SIGN_INIT, SIGN, GENERATE_RANDOM, DOORS };
 enum action { NONE, FAIL_BEFORE, FAIL_AFTER, HANG_BEFORE, HANG_AFTER, CRASH_BEFORE, CRASH_AFTER, SPOIL };
-enum { LOG_MAX = 65536, DIGEST_BYTES = 32 };
+enum { LOG_MAX = 65536, DIGEST_BYTES = 32, SESSIONS_MAX = 4096 };
 
 struct door {
     uint64_t calls;      /* counted here */
@@ -53,12 +55,15 @@ struct key_use {
 
 struct state {
     uint64_t key_uses;
-    uint64_t spare[7];
+    uint64_t idle_ns_max; /* a session that was idle for longer is given up; 0: none is */
+    uint64_t given_up;    /* so often */
+    uint64_t spare[5];
     struct door doors[DOORS];
     struct key_use log[LOG_MAX];
 };
 
 static struct state *state;
+static uint64_t used_ns[SESSIONS_MAX]; /* by session handle */
 static struct function_list *real;
 static struct function_list ours;
 
@@ -138,6 +143,25 @@ static CK_RV leave(enum door_name name, enum action action, CK_RV struck, CK_RV 
     return action == FAIL_AFTER ? struck : answer;
 }
 
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int is_given_up(CK_ULONG session)
+{
+    uint64_t now_ns = monotonic_ns(), *last_ns = &used_ns[session % SESSIONS_MAX];
+    uint64_t idle_ns_max = __atomic_load_n(&state->idle_ns_max, __ATOMIC_SEQ_CST);
+    if (idle_ns_max && *last_ns && now_ns - *last_ns > idle_ns_max) {
+        __atomic_fetch_add(&state->given_up, 1, __ATOMIC_SEQ_CST);
+        return 1;
+    }
+    *last_ns = now_ns;
+    return 0;
+}
+
 #define FORWARD(index, types, ...) (((CK_RV(*) types)(real->functions[index]))(__VA_ARGS__))
 
 CK_RV C_Initialize(void *arguments)
@@ -162,7 +186,10 @@ static CK_RV open_session(CK_ULONG slot, CK_ULONG flags, void *application, void
     enum action action = enter(OPEN_SESSION, &struck);
     if (action == FAIL_BEFORE)
         return struck;
-    return leave(OPEN_SESSION, action, struck, FORWARD(F_OPEN_SESSION, (CK_ULONG, CK_ULONG, void *, void *, CK_ULONG *), slot, flags, application, notify, session));
+    CK_RV answer = FORWARD(F_OPEN_SESSION, (CK_ULONG, CK_ULONG, void *, void *, CK_ULONG *), slot, flags, application, notify, session);
+    if (answer == CKR_OK)
+        used_ns[*session % SESSIONS_MAX] = monotonic_ns();
+    return leave(OPEN_SESSION, action, struck, answer);
 }
 
 static CK_RV login(CK_ULONG session, CK_ULONG user, CK_BYTE *pin, CK_ULONG pin_bytes)
@@ -174,8 +201,21 @@ static CK_RV login(CK_ULONG session, CK_ULONG user, CK_BYTE *pin, CK_ULONG pin_b
     return leave(LOGIN, action, struck, FORWARD(F_LOGIN, (CK_ULONG, CK_ULONG, CK_BYTE *, CK_ULONG), session, user, pin, pin_bytes));
 }
 
+static CK_RV generate_random(CK_ULONG session, CK_BYTE *data, CK_ULONG bytes)
+{
+    CK_RV struck = CKR_OK;
+    enum action action = enter(GENERATE_RANDOM, &struck);
+    if (action == FAIL_BEFORE)
+        return struck;
+    if (is_given_up(session))
+        return CKR_SESSION_HANDLE_INVALID;
+    return leave(GENERATE_RANDOM, action, struck, FORWARD(F_GENERATE_RANDOM, (CK_ULONG, CK_BYTE *, CK_ULONG), session, data, bytes));
+}
+
 static CK_RV sign_init(CK_ULONG session, void *mechanism, CK_ULONG key)
 {
+    if (is_given_up(session))
+        return CKR_SESSION_HANDLE_INVALID;
     CK_RV struck = CKR_OK;
     enum action action = enter(SIGN_INIT, &struck);
     if (action == FAIL_BEFORE)
@@ -188,13 +228,11 @@ static void write_down(const CK_BYTE *data, CK_ULONG bytes)
     uint64_t number = __atomic_fetch_add(&state->key_uses, 1, __ATOMIC_SEQ_CST);
     if (number >= LOG_MAX)
         die("more key uses than the log holds");
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
     struct key_use *use = &state->log[number];
     CK_ULONG kept = bytes < DIGEST_BYTES ? bytes : DIGEST_BYTES;
     memcpy(use->digest, data + bytes - kept, kept);
     use->pid = (uint64_t)getpid();
-    use->monotonic_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    use->monotonic_ns = monotonic_ns();
 }
 
 /* An error of C_Sign ends the operation. Data that no RSA key can sign makes the real module end it, without a use of the key. */
@@ -236,6 +274,7 @@ CK_RV C_GetFunctionList(struct function_list **list)
     ours.functions[F_LOGIN] = login;
     ours.functions[F_SIGN_INIT] = sign_init;
     ours.functions[F_SIGN] = sign;
+    ours.functions[F_GENERATE_RANDOM] = generate_random;
     *list = &ours;
     return CKR_OK;
 }
