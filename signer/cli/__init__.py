@@ -21,7 +21,7 @@ from signer import __version__
 
 VERBS = {
     "serve": "Run the daemon until SIGTERM or SIGINT.",
-    "sign": "Sign a PDF, or a folder of PDFs such as a class.",
+    "sign": "Sign a file, or a folder such as a class: PDF, XML records, or any file.",
     "extend": "Raise signed PDFs to B-T, B-LT or B-LTA, so that they can be verified when certificates have expired.",
     "verify": "Verify every signature of PDFs, without a daemon.",
     "records": "Check which records of a class may be signed, and list the layouts that the daemon knows.",
@@ -31,6 +31,7 @@ VERBS = {
     "credentials": "List the credentials that may sign for a school.",
     "keys": "Generate keys and certificate requests, import certificates, renew, disable and destroy. For operators.",
     "tokens": "Look after the daemon's PKCS#11 tokens: list, show, release a held PIN, pause, resume.",
+    "doctor": "Check everything that an appliance needs, and say what to do.",
     "config": "Check the daemon's configuration, or print its reference.",
     "demo": "Sign and verify a made-up class, all on this machine.",
 }

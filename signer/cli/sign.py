@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from signer.cli.connection import connection_options, given
+from signer.cli.connection import Given, connection_options, given
 from signer.cli.exits import ExitCode, epilog
 from signer.cli.language import language_option
 from signer.cli.output import json_option
+from signer.cli.sign_forms import Form, form_options
 from signer.cli.sign_restricting import Restrictions, restricting_options
 from signer.cli.sign_visible import Asked, appearance, as_text, visible_options
 
@@ -47,12 +49,18 @@ _EPILOG = epilog(
     type=click.Choice(_LEVELS),
     help="Baseline level: b-t adds a timestamp, b-lt and b-lta what verifies it years later.  [default: b-t]",
 )
-@click.option("--profile", envvar="SIGNER_PROFILE", type=click.Choice(_PROFILES), help="Kind of signature.  [default: pades]")
+@click.option(
+    "--profile",
+    envvar="SIGNER_PROFILE",
+    type=click.Choice(_PROFILES),
+    help="Kind of signature.  [default: pades for .pdf; for .xml xades, or ministry-xml with --role]",
+)
 @click.option("--algorithm", envvar="SIGNER_ALGORITHM", metavar="NAME", help="Such as rsa-pss-sha256. Default: the credential's.")
 @click.option("--field", default="", metavar="NAME", help="The PDF signature field to fill or make. Default: the daemon's choice.")
 @click.option("--name", default="", metavar="TEXT", help="/Name in the signature.")
 @click.option("--reason", default="", metavar="TEXT", help="/Reason in the signature.")
 @click.option("--location", default="", metavar="TEXT", help="/Location in the signature.")
+@form_options
 @visible_options
 @restricting_options
 @click.option(
@@ -89,10 +97,14 @@ def sign(  # noqa: PLR0917  # click passes by name
     client_config: Path | None,
     **options: Any,
 ) -> None:
-    """Sign a PDF, or a folder of PDFs such as a class.
+    """Sign a file, or a folder such as a class: PDF, XML records, or any file.
 
-    A folder is one request: every .pdf below it is signed, and one bad file fails alone. Inputs are never overwritten; signed files appear
-    whole or not at all. Run the same command again after any interruption: what is signed and in place is skipped, nothing is signed twice.
+    A folder is one request: every file of its kind below it is signed, and one bad file fails alone. Inputs are never overwritten; signed
+    files appear whole or not at all. Run the same command again after any interruption: what is signed and in place is skipped, nothing is
+    signed twice.
+
+    An .xml is signed as a record where --role says in which role, in the slot of that role; else as XAdES, inside of itself. With --profile
+    cades any file is signed: its signature is put beside it as NAME.p7s, or around it as NAME.p7m with --attached.
 
     With --evidence every signed file, of earlier runs too, gets its proof in OUT-evidence, where `signer evidence verify OUT` finds it; it
     needs neither the appliance nor the other files. What has its proof keeps it.
@@ -105,6 +117,8 @@ def sign(  # noqa: PLR0917  # click passes by name
       signer sign class-1A/ --server signer.example:8443 --ca ca.crt --cert client.crt --key client.key \\
           --school 79000001 --credential homeroom --field GVCN --out signed/
       signer sign report.pdf --credential seal --level b-b      # the rest from ~/.config/signer/client.toml
+      signer sign class-1A/ --credential homeroom --role homeroom-teacher
+      signer sign marks.xlsx --credential principal --profile cades
       signer sign class-1A/ --credential homeroom --visible-style person --visible-rectangle -1,320,90,180,70 \\
           --visible-line "Nguyễn Thị Lan" --visible-line "Giáo viên chủ nhiệm"
     """  # noqa: D301  # click reads \b
@@ -115,11 +129,13 @@ def sign(  # noqa: PLR0917  # click passes by name
     from signer.cli.sign_state import RequestState
 
     look, restrictions = appearance(Asked.taken_from(options)), Restrictions.taken_from(options)
+    asked = given(client_config, profile=options.pop("profile"))
+    form = Form.taken_from(options, asked.get("profile"), source)
     values = given(client_config, **options)
     values.require("school", "credential")
-    plan = {name: values.get(name, {"profile": "pades", "level": "b-t"}.get(name, "")) for name in _PLAN} | {"visible": as_text(look)}
-    plan |= restrictions.as_texts()
-    layout = Layout.of(source, out)
+    plan = {name: values.get(name) for name in _PLAN} | {"profile": form.profile, "level": _level(form, values), "visible": as_text(look)}
+    plan |= restrictions.as_texts() | form.given
+    layout = Layout.of(source, out, kind=form.files)
     jobs = layout.jobs()
     with RequestState.open(layout.state_file, plan, request_id, fresh=fresh) as state:
         run = Run(layout, jobs, state, Deed.SIGN, fresh=fresh)
@@ -128,9 +144,15 @@ def sign(  # noqa: PLR0917  # click passes by name
         if run.pending or (proofs is not None and proofs.lacking):
             with values.connect(connect_timeout_s=connect_timeout_s) as client:
                 is_whole = _sign(
-                    client, plan, run, look=look, restrictions=restrictions, is_parking=shortage == "park", timeout_s=timeout_s
+                    client, plan, run, form=form, look=look, restrictions=restrictions, is_parking=shortage == "park", timeout_s=timeout_s
                 )
     sys.exit(tell(run.outcome, interrupted=not is_whole))
+
+
+def _level(form: Form, values: Given) -> str:
+    """Records have one level, so that a variable or a configuration file may name another one for PDFs."""
+    is_said = click.get_current_context().get_parameter_source("level") is ParameterSource.COMMANDLINE
+    return "b-b" if form.profile == "ministry-xml" and not is_said else values.get("level", "b-t")
 
 
 def _sign(
@@ -138,6 +160,7 @@ def _sign(
     plan: dict[str, str],
     run: Run,
     *,
+    form: Form,
     look: Appearance | None,
     restrictions: Restrictions,
     is_parking: bool,
@@ -150,12 +173,12 @@ def _sign(
     outcome = run.outcome
     with shown_progress(len(run.pending), Deed.SIGN) as show:
         batch = client.sign_batch(
-            run.documents(),
+            run.documents(named=form.names_files),
             school_id=plan["school"],
             credential_id=plan["credential"],
             level=plan["level"],
             request_id=run.state.request_id,
-            profile=plan["profile"],
+            profile=form.profile,
             algorithm=plan["algorithm"] or None,
             field_name=plan["field"],
             name=plan["name"],
@@ -164,6 +187,8 @@ def _sign(
             appearance=look,
             doc_mdp=restrictions.certify or None,
             field_lock=restrictions.lock,
+            options=form.options,
+            record=form.record,
             park_without_timestamp=is_parking,
             evidence="sha256" if outcome.evidence is not None else None,
             timeout_s=timeout_s,

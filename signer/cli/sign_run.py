@@ -44,11 +44,11 @@ class Run:
             (self.outcome.skipped if state.is_done(job) else self.pending).append(job)
         _refuse_strange_outputs([] if fresh else [job for job in self.pending if not state.is_ours(job)])
 
-    def documents(self) -> list[Document]:
-        """What is to be sent."""
+    def documents(self, *, named: bool = False) -> list[Document]:
+        """What is to be sent. named: with the files' names, which may be pupils'."""
         from signer.client import Document
 
-        return [Document.from_path(job.source, job.document_id) for job in self.pending]
+        return [Document(job.document_id, job.source.read_bytes, file_name=job.source.name if named else "") for job in self.pending]
 
     def take(self, batch: DocumentBatch) -> bool:
         """Puts every result in its place; False if the user interrupted it. What ended the batch is kept in the outcome."""

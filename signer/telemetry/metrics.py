@@ -110,7 +110,7 @@ class Metrics:
             "signer_signatures_total",
             "Items asked to be signed, by how they ended.",
             (
-                ("profile", "pades, cades, xades, ministry-xml, digest"),
+                ("profile", "pades, cades, xades, ministry-xml, digest, cades-digest"),
                 ("level", "b-b, b-t, b-lt, b-lta"),
                 ("outcome", "signed, repeated, parked, failed"),
             ),

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from signer.cli.sign_files import Layout, write_whole
+from signer.cli.sign_files import FileKind, Layout, write_whole
+from signer.cli.sign_forms import Form
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -48,6 +49,57 @@ def test_one_file_goes_beside_itself_or_where_it_is_told(tmp_path: Path, out: st
     make(tmp_path, "card.pdf", "there/other.pdf")
     [job] = Layout.of(tmp_path / "card.pdf", tmp_path / out if out else None).jobs()
     assert job.output == tmp_path / target
+
+
+def test_detached_signatures_stand_beside_their_files_under_their_names(tmp_path: Path) -> None:
+    folder = make(tmp_path / "1A", "a.xlsx", "x/b.pdf", ".hidden")
+    beside = FileKind("", ".p7s")
+    assert [job.output for job in Layout.of(folder, None, kind=beside).jobs()] == [
+        tmp_path / "1A-signed" / "a.xlsx.p7s",
+        tmp_path / "1A-signed" / "x" / "b.pdf.p7s",
+    ]
+    [alone] = Layout.of(folder / "a.xlsx", None, kind=beside).jobs()
+    assert alone.output == folder / "a.xlsx.p7s"
+    [elsewhere] = Layout.of(folder / "a.xlsx", tmp_path / "out", kind=beside).jobs()
+    assert elsewhere.output == tmp_path / "out" / "a.xlsx.p7s"
+
+
+def form(source: Path, profile: str = "", **given: object) -> Form:
+    nothing = {"attached": False, "packaging": None, "element": "", "place": "", "role": None, "layout": "", "subject": ""}
+    return Form.taken_from({**nothing, **given}, profile, source)
+
+
+def test_the_kind_of_signature_follows_from_the_files_and_the_role(tmp_path: Path) -> None:
+    xml, pdf = make(tmp_path / "x", "a.xml", "notes.txt"), make(tmp_path / "p", "a.pdf", "notes.txt")
+    both = make(tmp_path / "b", "a.xml", "a.pdf")
+    assert [form(source).profile for source in (xml, xml / "a.xml", pdf, pdf / "a.pdf", pdf / "notes.txt")] == ["xades"] * 2 + ["pades"] * 3
+    assert form(both, role="principal").profile == "ministry-xml"
+    assert form(both, "pades").profile == "pades"
+    with pytest.raises(click.UsageError, match="say which with --profile"):
+        form(both)
+
+
+def test_each_profile_takes_its_own_files_and_names(tmp_path: Path) -> None:
+    there = make(tmp_path, "a.xml")
+    assert form(there, "cades").files == FileKind("", ".p7s")
+    assert form(there, "cades", attached=True).files == FileKind("", ".p7m")
+    assert form(there).files == FileKind(".xml")
+    assert form(there, packaging="detached").files == FileKind("", ".xades")
+    assert (form(there, packaging="detached").names_files, form(there).names_files) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("profile", "given", "words"),
+    [
+        ("pades", {"attached": True}, "--attached is not for --profile pades"),
+        ("cades", {"role": "clerk"}, "--role is not for --profile cades"),
+        ("ministry-xml", {}, "give --role"),
+        ("", {"role": "clerk", "element": "x"}, "--element is not for --profile ministry-xml"),
+    ],
+)
+def test_options_of_another_kind_are_refused(tmp_path: Path, profile: str, given: dict[str, object], words: str) -> None:
+    with pytest.raises(click.UsageError, match=words):
+        form(make(tmp_path, "a.xml"), profile, **given)
 
 
 def test_an_input_is_never_an_output(tmp_path: Path) -> None:
