@@ -395,3 +395,22 @@ class StageTimes:
 
 SOURCE_DIGEST = DigestAlgorithm.SHA256
 """Documents are identified by their SHA-256, whatever digest the signature uses."""
+
+
+class Severity(Enum):
+    """How grave a finding of `signer doctor` is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked. message: what was found. remedy: what to do; empty when OK. runbook_uri: empty for none."""
+
+    check: str
+    severity: Severity
+    message: str
+    remedy: str = ""
+    runbook_uri: str = ""

@@ -63,12 +63,30 @@ class Given:
 
 def connection_options(command: _Command) -> _Command:
     """The options that `given` reads, and --connect-timeout."""
-    for option in reversed(_OPTIONS):
+    for option in reversed((*_IDENTITY, _client_config("--client-config", "--config"), _PATIENCE)):
         command = option(command)
     return command
 
 
-_OPTIONS = (
+def connection_options_beside_config(command: _Command) -> _Command:
+    """The same for a command whose --config is the daemon's."""
+    for option in reversed((*_IDENTITY, _client_config("--client-config"), _PATIENCE)):
+        command = option(command)
+    return command
+
+
+def _client_config(*names: str) -> Callable[[_Command], _Command]:
+    return click.option(
+        *names,
+        "client_config",
+        envvar="SIGNER_CLIENT_CONFIG",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="TOML with any of these options as keys. Default: ~/.config/signer/client.toml, if there is one.",
+    )
+
+
+_IDENTITY = (
     click.option("--server", envvar="SIGNER_SERVER", metavar="HOST:PORT", help="The daemon's address."),
     click.option("--ca", envvar="SIGNER_CA", type=click.Path(), metavar="FILE", help="PEM: the CA of the daemon's TLS certificate."),
     click.option("--cert", envvar="SIGNER_CERT", type=click.Path(), metavar="FILE", help="PEM: this client's TLS certificate."),
@@ -79,24 +97,15 @@ _OPTIONS = (
         metavar="NAME",
         help="The name in the daemon's certificate, if not the host of --server.",
     ),
-    click.option(
-        "--client-config",
-        "--config",
-        "client_config",
-        envvar="SIGNER_CLIENT_CONFIG",
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="TOML with any of these options as keys. Default: ~/.config/signer/client.toml, if there is one.",
-    ),
-    click.option(
-        "--connect-timeout",
-        "connect_timeout_s",
-        type=click.FloatRange(min=0),
-        default=15.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long to wait for the daemon's first answer.",
-    ),
+)
+_PATIENCE = click.option(
+    "--connect-timeout",
+    "connect_timeout_s",
+    type=click.FloatRange(min=0),
+    default=15.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the daemon's first answer.",
 )
 
 

@@ -14,6 +14,7 @@ from signer.client.batch import DocumentBatch, OnProgress
 from signer.client.channel import Pem, connect
 from signer.client.digests import sign_digests
 from signer.client.keys import KeyClient
+from signer.client.operations import OperationsClient
 from signer.client.orders import Extending, Signing
 from signer.client.records import RecordClient
 from signer.client.retries import RetryPolicy
@@ -48,6 +49,8 @@ class SignerClient:
         """Timestamps and evidence records."""
         self.keys = KeyClient(self._connection, self._policy)
         """The life of keys; for operators."""
+        self.operations = OperationsClient(self._connection, self._policy)
+        """The daemon as a whole. For operators."""
         self.records = RecordClient(self._connection, self._policy)
         """Records before they are signed: layouts, and which of a class are fit."""
 

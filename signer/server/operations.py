@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from signer import __version__
 from signer.config import Config
 from signer.errors import RoleRefused
-from signer.server.diagnosis import Finding, Severity, check_files, check_rooms, check_services, gravest_first
+from signer.model import Finding, Severity
+from signer.server.diagnosis import check_files, check_rooms, check_services, gravest_first
 from signer.server.door import Door, current_visit
 from signer.server.open_batches import OpenBatches
 from signer.server.readiness import Readiness

@@ -11,8 +11,8 @@ Rules of the room:
 """
 
 from signer.server.diagnosis.files import check_files
-from signer.server.diagnosis.findings import Finding, Severity, gravest_first
+from signer.server.diagnosis.findings import gravest_first
 from signer.server.diagnosis.rooms import check_rooms
 from signer.server.diagnosis.services import check_services
 
-__all__ = ["Finding", "Severity", "check_files", "check_rooms", "check_services", "gravest_first"]
+__all__ = ["check_files", "check_rooms", "check_services", "gravest_first"]

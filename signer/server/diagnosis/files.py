@@ -14,8 +14,9 @@ from cryptography import x509
 
 from signer.config import Config, advise
 from signer.errors import ConfigError
+from signer.model import Finding
 from signer.secrets import PinSource
-from signer.server.diagnosis.findings import Finding, fail, ok, warn
+from signer.server.diagnosis.findings import fail, ok, warn
 from signer.server.tls import TlsIdentity
 
 _SOON = timedelta(days=30)

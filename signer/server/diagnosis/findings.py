@@ -1,36 +1,13 @@
-"""What a check says."""
+"""How checks say what they found."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
 
-RUNBOOK = "file:///opt/signer/share/doc/signer/runbook/"
+from signer.model import Finding, Severity
 
-
-class Severity(Enum):
-    """How grave; the contract's Severity has the same names but for FAIL, its ERROR."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was checked. remedy: what to do; empty when OK. page: of the runbook; empty for none."""
-
-    check: str
-    severity: Severity
-    message: str
-    remedy: str = ""
-    page: str = ""
-
-    @property
-    def runbook_uri(self) -> str:
-        """Where its page is; empty for none."""
-        return f"{RUNBOOK}{self.page}.md" if self.page else ""
+_RUNBOOK = "file:///opt/signer/share/doc/signer/runbook/"
+_GRAVITY = (Severity.FAIL, Severity.WARN, Severity.OK)
 
 
 def ok(check: str, message: str) -> Finding:
@@ -39,16 +16,17 @@ def ok(check: str, message: str) -> Finding:
 
 
 def warn(check: str, message: str, remedy: str, page: str = "") -> Finding:
-    """It will become a fault, or costs something."""
-    return Finding(check, Severity.WARN, message, remedy, page)
+    """It will become a fault, or costs something. page: of the runbook; empty for none."""
+    return Finding(check, Severity.WARN, message, remedy, _uri(page))
 
 
 def fail(check: str, message: str, remedy: str, page: str = "") -> Finding:
-    """Something can't be signed now."""
-    return Finding(check, Severity.FAIL, message, remedy, page)
+    """Something can't be signed now. page: of the runbook; empty for none."""
+    return Finding(check, Severity.FAIL, message, remedy, _uri(page))
 
 
-_GRAVITY = (Severity.FAIL, Severity.WARN, Severity.OK)
+def _uri(page: str) -> str:
+    return f"{_RUNBOOK}{page}.md" if page else ""
 
 
 def gravest_first(findings: Iterable[Finding]) -> list[Finding]:

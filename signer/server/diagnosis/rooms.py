@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from signer.errors import JournalUnavailable
+from signer.model import Finding
 from signer.pipeline.authorities import AuthorityState
 from signer.revocation.source import StatusSource
-from signer.server.diagnosis.findings import Finding, fail, ok, warn
+from signer.server.diagnosis.findings import fail, ok, warn
 from signer.server.rooms import Rooms
 from signer.server.watch import pin_state
 from signer.telemetry.metrics import PinState

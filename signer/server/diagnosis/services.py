@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from signer.config import Config
-from signer.server.diagnosis.findings import Finding, fail, ok, warn
+from signer.model import Finding
+from signer.server.diagnosis.findings import fail, ok, warn
 
 _PATIENCE_S = 3.0
 _PORTS = {"http": 80, "https": 443}
