@@ -20,6 +20,8 @@ APPLIANCES_OWN = ""
 _REQUEST_ID = "timestamp"
 _PLAN = "rfc3161"
 _PATIENCE_S = 30.0
+_FRAMES_IN_HAND = 2
+"""As `tokens.pool` gives a worker."""
 
 
 @dataclass(slots=True, eq=False)
@@ -32,10 +34,11 @@ class _Wanted:
 
 
 class StampKey:
-    """The authority's key behind the journal. What a client asks for in one turn of the loop is journalled together, in lots.
+    """The authority's key behind the journal. What a client asks for in one turn of the loop is journalled together, in portions.
 
-    A lot is what a worker of the token signs in one frame: while one lot's outcomes are journalled and its timestamps put together, the
-    worker signs the next. All of a large turn in one would come back in one turn again, and the token would stand idle in between.
+    A portion is what a worker of the token has in its hands: while one is journalled and its timestamps are put together, the worker signs
+    the next. A large turn in one piece would come back in one turn again, and the token would stand idle in between.
+
     Clients take turns at the token, as schools do: nobody outside keeps the appliance's own signatures from their timestamps. A key use
     that has begun is brought to its end within our own patience, also when nobody waits any more.
     """
@@ -62,10 +65,10 @@ class StampKey:
             if not wanted.signature.done():
                 by_client.setdefault(wanted.client_id, []).append(wanted)
         self._waiting = []
-        lot_max = self._engine.keys[self.credential.token_name].lot_max
+        portion = _FRAMES_IN_HAND * self._engine.keys[self.credential.token_name].lot_max
         for together in by_client.values():
-            for at in range(0, len(together), lot_max):
-                self._engine.start_task(self._sign(together[at : at + lot_max]))
+            for at in range(0, len(together), portion):
+                self._engine.start_task(self._sign(together[at : at + portion]))
 
     async def _sign(self, together: Sequence[_Wanted]) -> None:
         try:

@@ -160,17 +160,24 @@ async def test_each_timestamp_has_its_intent_and_outcome_under_its_serial_number
     assert outcome["signature"] == hashlib.sha256(signature).hexdigest()
 
 
-async def test_what_a_client_asks_for_at_once_travels_in_lots_of_a_frame_and_clients_take_turns_at_the_token(here: Here) -> None:
+async def test_what_a_client_asks_for_at_once_travels_together_and_clients_take_turns_at_the_token(here: Here) -> None:
     await here.timestamper.stamp_request(ASKED, in_s(20))  # serial numbers are there from now on: nothing waits before the key
     clients = ["signer", "http:192.0.2.7", "vnedu"] * 10
     issued = await asyncio.gather(*(here.timestamper.stamp_request(ASKED, in_s(20), client) for client in clients))
-    assert here.token.lots == [1, 8, 2, 8, 2, 8, 2]
-    assert here.token.lines == ["", "", "", "http:192.0.2.7", "http:192.0.2.7", "vnedu", "vnedu"]
+    assert here.token.lots == [1, 10, 10, 10]
+    assert here.token.lines == ["", "", "http:192.0.2.7", "vnedu"]
     assert {one.serial for one in issued} == set(range(2, 32))
     intents = [entry for entry in await here.entries() if entry["kind"] == "intent"][1:]
     assert {entry["document"]: entry["client"] for entry in intents} == {
         f"{one.serial:x}": client for one, client in zip(issued, clients, strict=True)
     }
+
+
+async def test_more_than_a_worker_holds_comes_back_by_portions_so_that_the_token_always_has_something_to_sign(here: Here) -> None:
+    await here.timestamper.stamp_request(ASKED, in_s(20))
+    await asyncio.gather(*(here.timestamper.stamp_request(ASKED, in_s(20)) for _ in range(40)))
+    assert here.token.lots == [1, 16, 16, 8]
+    assert [entry["kind"] for entry in await here.entries()].count("released") == 41
 
 
 @pytest.mark.parametrize(
