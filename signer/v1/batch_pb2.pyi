@@ -116,7 +116,7 @@ class DocumentStart(_message.Message):
     sha256: _builtins.bytes
     """SHA-256 of the whole document, 32 bytes; empty: not compared."""
     file_name: _builtins.str
-    """File name; never interpreted. At most 255 bytes."""
+    """File name, at most 255 bytes: a detached XAdES signature references its document by it. Never interpreted otherwise."""
     field_name: _builtins.str
     """The PDF field for this document alone, where the plan's does not fit."""
     @_builtins.property

@@ -432,7 +432,7 @@ Global___TextAnchor: _TypeAlias = TextAnchor  # noqa: Y015
 
 @_typing.final
 class CadesOptions(_message.Message):
-    """Options of a CAdES signature."""
+    """Options of a CAdES signature (LEVEL_B_B or LEVEL_B_T) over any bytes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -458,7 +458,7 @@ Global___CadesOptions: _TypeAlias = CadesOptions  # noqa: Y015
 
 @_typing.final
 class XadesOptions(_message.Message):
-    """Options of a XAdES signature."""
+    """Options of a XAdES signature (LEVEL_B_B or LEVEL_B_T) over XML, or DETACHED over any bytes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -467,9 +467,9 @@ class XadesOptions(_message.Message):
     PLACEMENT_XPATH_FIELD_NUMBER: _builtins.int
     CANONICALIZATION_FIELD_NUMBER: _builtins.int
     packaging: _common_pb2.Packaging.ValueType
-    """UNSPECIFIED: ENVELOPED."""
+    """UNSPECIFIED: ENVELOPED. DETACHED references the document by its file_name, percent-encoded, or else by its document_id."""
     reference_id: _builtins.str
-    """Id of the element to sign; empty: the document."""
+    """Id of the element to sign; empty: the document. ENVELOPED only."""
     placement_xpath: _builtins.str
     """XPath of the element that takes the signature as its last child; empty: the root. ENVELOPED only."""
     canonicalization: _builtins.str

@@ -74,7 +74,7 @@ class SignDigestsRequest(_message.Message):
     output: Global___DigestOutput.ValueType
     """What each result holds."""
     level: _common_pb2.Level.ValueType
-    """The level of DIGEST_OUTPUT_CMS_DETACHED: B_B or B_T; must be UNSPECIFIED for bare signatures."""
+    """The level of DIGEST_OUTPUT_CMS_DETACHED, required for it: B_B or B_T; must be UNSPECIFIED for bare signatures."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___DigestItem]:
         """Required. 1 to the configured number of digests, document_ids all different."""
@@ -247,7 +247,9 @@ class SignDocumentRequest(_message.Message):
     result_form: _plan_pb2.ResultForm.ValueType
     """The form of the result."""
     file_name: _builtins.str
-    """File name, for logs of the caller's side and the record's history; never interpreted. At most 255 bytes."""
+    """File name, for logs of the caller's side and the record's history, at most 255 bytes: a detached XAdES signature references its document by it.
+    Never interpreted otherwise.
+    """
     @_builtins.property
     def plan(self) -> _plan_pb2.SigningPlan:
         """Required."""
