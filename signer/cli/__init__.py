@@ -23,7 +23,7 @@ VERBS = {
     "serve": "Run the daemon until SIGTERM or SIGINT.",
     "sign": "Sign a file, or a folder such as a class: PDF, XML records, or any file.",
     "extend": "Raise signed PDFs to B-T, B-LT or B-LTA, so that they can be verified when certificates have expired.",
-    "verify": "Verify every signature of PDFs, without a daemon.",
+    "verify": "Verify every signature of PDF, XML and CMS files, without a daemon.",
     "records": "Check which records of a class may be signed, and list the layouts that the daemon knows.",
     "trust": "Say which CAs are believed: add, list, check and remove them.",
     "evidence": "Prove with one timestamp that a class's documents exist unchanged, each alone (RFC 4998).",

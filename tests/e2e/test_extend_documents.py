@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from signer.cli.verify_files import judge
+from signer.cli.verify_files import Manner, judge
 from signer.errors import InvalidArgument, SchoolNotFound
 from signer.v1 import batch_pb2, common_pb2
 from signer.validation.trust import TrustAnchors
@@ -55,7 +55,7 @@ def levels_by_signer_verify(document: bytes, folder: Path) -> list[str]:
     file = folder / "verified.pdf"
     file.write_bytes(document)
     trust = TrustAnchors((root(),), (root(),))
-    return [found["level"] for found in judge(file, trust, datetime.now(UTC)).signatures if found["level"]]
+    return [found["level"] for found in judge(file, Manner.of(trust, datetime.now(UTC))).signatures if found["level"]]
 
 
 def test_a_class_is_archived_and_every_judge_accepts_it(archived: Extended, signed_class: dict[str, bytes], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.cli import main
-from tests.support import pdfs, pki
+from tests.support import cms, pdfs, pki
 
 CHAIN = (pki.authority(),)
 TEACHER = pki.issue("Trần Văn Giáo", pki.rsa_key(1), pki.authority())
@@ -126,3 +126,46 @@ def test_vietnamese_speaks_vietnamese_and_keeps_the_indications(tmp_path: Path, 
     result = run(put(tmp_path / "signed", a=SIGNED), "--trust", trust, "--at", AT, "--lang", "vi")
     assert "Người ký" in result.stdout
     assert "TOTAL_PASSED" in result.stdout
+
+
+CONTENT = "Điểm: 10\n".encode()
+
+
+def test_cms_is_verified_beside_its_file_or_with_the_content_named(tmp_path: Path, trust: Path) -> None:
+    folder = put(tmp_path / "signed", card=SIGNED)
+    (folder / "record.txt").write_bytes(CONTENT)
+    (folder / "record.txt.p7s").write_bytes(cms.signed(CONTENT, TEACHER, chain=CHAIN))
+    (folder / "whole.p7m").write_bytes(cms.signed(CONTENT, TEACHER, attached=True, chain=CHAIN))
+    result = run(folder, "--trust", trust, "--at", AT, "--json")
+    assert {Path(file["path"]).name: file["indication"] for file in told(result)["files"]} == {
+        "card.pdf": "TOTAL_PASSED",
+        "record.txt.p7s": "TOTAL_PASSED",
+        "whole.p7m": "TOTAL_PASSED",
+    }
+    (folder / "record.txt").rename(tmp_path / "elsewhere")
+    alone = folder / "record.txt.p7s"
+    [lost] = told(run(alone, "--trust", trust, "--at", AT, "--json"))["files"]
+    assert lost["signatures"][0]["sub_indication"] == "SIGNED_DATA_NOT_FOUND"
+    assert run(alone, "--trust", trust, "--at", AT, "--content", tmp_path / "elsewhere").exit_code == 0
+    (tmp_path / "elsewhere").write_bytes(CONTENT + b"!")
+    assert run(alone, "--trust", trust, "--at", AT, "--content", tmp_path / "elsewhere").exit_code == 1
+    assert run(folder, "--trust", trust, "--content", trust).exit_code == 2
+
+
+def test_what_a_p7s_signs_is_judged_through_it_alone(tmp_path: Path, trust: Path) -> None:
+    folder = put(tmp_path / "signed")
+    record = b"<HOC_BA/>"
+    (folder / "a.xml").write_bytes(record)
+    (folder / "a.xml.p7s").write_bytes(cms.signed(record, TEACHER, chain=CHAIN))
+    assert [Path(file["path"]).name for file in told(run(folder, "--trust", trust, "--at", AT, "--json"))["files"]] == ["a.xml.p7s"]
+
+
+def test_people_are_told_in_a_sentence_in_their_language(tmp_path: Path, trust: Path) -> None:
+    folder = put(tmp_path / "signed", good=SIGNED, bad=SIGNED.replace(b"/FlateDecode", b"/FlateDecodf", 1))
+    result = run(folder, "--trust", trust, "--at", AT, "--lang", "vi")
+    [said] = [line for line in result.stdout.splitlines() if "Trần Văn Giáo ký lúc" in line]
+    assert "bad.pdf: Tài liệu KHÔNG hợp lệ: 1 trong 1 chữ ký" in said
+    one = run(folder / "good.pdf", "--trust", trust, "--at", AT, "--lang", "vi")
+    assert "Tài liệu hợp lệ: 1 chữ ký đều có giá trị. Trần Văn Giáo ký lúc 08:15 30/05/2026 (có dấu thời gian): hợp lệ." in one.stdout
+    [file] = told(run(folder / "good.pdf", "--trust", trust, "--at", AT, "--json"))["files"]
+    assert file["summary_en"].startswith("The document is valid: all 1 signatures stand.")
