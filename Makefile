@@ -3,7 +3,7 @@ PY := .venv/bin/python
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test lint format proto docs bench bench-compare faults fuzz lock clean
+.PHONY: help demo demo-serve test lint format proto docs bench bench-compare faults fuzz dashboards lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -60,6 +60,10 @@ faults: ## the whole fault matrix (long); a table and var/faults/latest.jsonl
 fuzz: ## the fuzz tests with many examples (long)
 	@tools/setup.sh test
 	SIGNER_FUZZ_EXAMPLES=5000 $(PY) -m pytest -n $(WORKERS) tests/fuzz
+
+dashboards: ## draw docs/dashboards.png from a real Prometheus beside a daemon under load
+	@tools/setup.sh test
+	$(PY) -m tests.support.draw docs/dashboards.png
 
 lock: ## resolve dependencies anew
 	@tools/setup.sh test

@@ -29,6 +29,7 @@ from tests.support.tsa import TsaProcess, write_identity
 CLASS = 35
 SCHOOL_RECORDS = 1225
 _PAUSE_S = 1.5
+_PATIENCE_S = 300.0
 
 
 @dataclass
@@ -65,9 +66,9 @@ class Season:
             yield Request(header=header(request_id=fresh_id(), plan=plan("cbql"), expected_documents=SCHOOL_RECORDS))
             for name, content in self.cards.items():
                 yield start(name, content)
-            go_on.wait(60)
+            go_on.wait(_PATIENCE_S)
 
-        thread = threading.Thread(target=stream, args=(self.school, messages()))
+        thread = threading.Thread(target=stream, args=(self.school, messages(), _PATIENCE_S))
         thread.start()
         try:
             yield

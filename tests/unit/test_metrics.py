@@ -1,5 +1,6 @@
 import socket
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -7,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 from signer.errors import ConfigError
-from signer.telemetry.exposition import expose
+from signer.telemetry.exposition import Page, expose
 from signer.telemetry.metrics import Metrics, PinState, reference, specs
 from signer.telemetry.settings import MetricsSettings
 from signer.workers.supervisor import PlaceState
@@ -83,3 +84,19 @@ def test_a_closed_endpoint_frees_its_port() -> None:
     again = expose(MetricsSettings(listen=f"127.0.0.1:{exposition.port}"), CollectorRegistry())
     again.close()
     assert again.port == exposition.port
+
+
+def test_probes_are_answered_beside_the_metrics() -> None:
+    pages = {"/readyz": lambda: Page(is_well=False, lines=("token hsm is away", "draining")), "/livez": lambda: Page(is_well=True)}
+    exposition = expose(MetricsSettings(listen="127.0.0.1:0"), CollectorRegistry(), pages)
+    address = f"http://127.0.0.1:{exposition.port}"
+    try:
+        with urlopen(f"{address}/livez", timeout=5) as answer:  # noqa: S310
+            assert (answer.status, answer.read()) == (200, b"ok\n")
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"{address}/readyz", timeout=5)  # noqa: S310
+        assert (refused.value.code, refused.value.read()) == (503, b"token hsm is away\ndraining\n")
+        with urlopen(f"{address}/metrics", timeout=5) as answer:  # noqa: S310
+            assert answer.headers["Content-Type"].startswith("text/plain")
+    finally:
+        exposition.close()
