@@ -23,6 +23,7 @@ class Reason(Enum):
     CONFIG_INVALID = "CONFIG_INVALID"
     DOCUMENT_EMPTY = "DOCUMENT_EMPTY"
     DOCUMENT_NOT_PDF = "DOCUMENT_NOT_PDF"
+    DOCUMENT_NOT_XML = "DOCUMENT_NOT_XML"
     DOCUMENT_DAMAGED = "DOCUMENT_DAMAGED"
     DOCUMENT_ENCRYPTED = "DOCUMENT_ENCRYPTED"
     DOCUMENT_LOCKED = "DOCUMENT_LOCKED"
@@ -181,8 +182,14 @@ class DocumentNotPdf(DocumentError):
     reason = Reason.DOCUMENT_NOT_PDF
 
 
+class DocumentNotXml(DocumentError):
+    """The bytes are not XML at all."""
+
+    reason = Reason.DOCUMENT_NOT_XML
+
+
 class DocumentDamaged(DocumentError):
-    """It claims to be a PDF, but its structure is broken or truncated."""
+    """It claims to be a PDF or XML, but its structure is broken or truncated."""
 
     reason = Reason.DOCUMENT_DAMAGED
 

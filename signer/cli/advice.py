@@ -43,7 +43,8 @@ ADVICE: dict[Reason, Advice] = {
     ),
     _R.DOCUMENT_EMPTY: _advice("the file is empty", "tệp rỗng (0 byte)", _EXPORT_AGAIN),
     _R.DOCUMENT_NOT_PDF: _advice("the file is not a PDF", "tệp không phải PDF", _EXPORT_AGAIN),
-    _R.DOCUMENT_DAMAGED: _advice("the PDF is damaged or cut off", "tệp PDF bị hỏng hoặc bị cắt cụt", _EXPORT_AGAIN),
+    _R.DOCUMENT_NOT_XML: _advice("the file is not XML", "tệp không phải XML", _EXPORT_AGAIN),
+    _R.DOCUMENT_DAMAGED: _advice("the file is damaged or cut off", "tệp bị hỏng hoặc bị cắt cụt", _EXPORT_AGAIN),
     _R.DOCUMENT_ENCRYPTED: _advice(
         "the PDF is encrypted", "tệp PDF được đặt mật khẩu", Text("export it without a password", "xuất lại tệp không có mật khẩu")
     ),

@@ -138,7 +138,7 @@ def test_what_is_unfit_fails_alone_with_its_finding(school: grpc.Channel, thrice
         "no-number": "RECORD_UNFIT",
         "no-record": "RECORD_UNFIT",
         "torn": "DOCUMENT_DAMAGED",
-        "pdf": "DOCUMENT_DAMAGED",
+        "pdf": "DOCUMENT_NOT_XML",
         "entity": "DOCUMENT_UNSUPPORTED",
         "empty": "DOCUMENT_EMPTY",
     }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from signer.errors import DocumentDamaged, DocumentEmpty, DocumentError, DocumentTooCostly, DocumentUnsupported
+from signer.errors import DocumentDamaged, DocumentEmpty, DocumentError, DocumentNotXml, DocumentTooCostly, DocumentUnsupported
 from signer.formats.xml.examine import examine
 from signer.formats.xml.reading import ATTRIBUTES_MAX, MARKUP_MAX, NAMESPACES_MAX, read
 from signer.model import RecordSlot
@@ -18,7 +18,7 @@ NAMESPACES = b" ".join(b'xmlns:n%d="urn:%d"' % (n, n) for n in range(NAMESPACES_
 ATTRIBUTES = b" ".join(b'a%d=""' % n for n in range(ATTRIBUTES_MAX + 1))
 HOSTILE: dict[str, tuple[bytes, type[DocumentError]]] = {
     "nothing": (b"", DocumentEmpty),
-    "no XML": (b"hello", DocumentDamaged),
+    "no XML": (b"hello", DocumentNotXml),
     "cut off": (b"<a><b>", DocumentDamaged),
     "two roots": (b"<a/><b/>", DocumentDamaged),
     "attribute twice": (b'<a x="1" x="2"/>', DocumentDamaged),
@@ -39,7 +39,7 @@ HOSTILE: dict[str, tuple[bytes, type[DocumentError]]] = {
     "UTF-32": ("<a/>".encode("utf-32"), DocumentUnsupported),
     "UTF-7": (b'<?xml version="1.0" encoding="UTF-7"?><a/>', DocumentUnsupported),
     "Windows": (b'<?xml version="1.0" encoding="windows-1258"?><a/>', DocumentUnsupported),
-    "EBCDIC": ('<?xml version="1.0" encoding="cp037"?><a/>'.encode("cp037"), DocumentDamaged),
+    "EBCDIC": ('<?xml version="1.0" encoding="cp037"?><a/>'.encode("cp037"), DocumentNotXml),
     "XML 1.1": (b'<?xml version="1.1"?><a/>', DocumentUnsupported),
     "deep nesting": (b"<a>" * 100_000 + b"</a>" * 100_000, DocumentTooCostly),
     "long name": (b"<" + b"a" * 100_000 + b"/>", DocumentTooCostly),

@@ -20,7 +20,7 @@ from typing import Final
 
 from lxml import etree
 
-from signer.errors import DocumentDamaged, DocumentEmpty, DocumentError, DocumentTooCostly, DocumentUnsupported
+from signer.errors import DocumentDamaged, DocumentEmpty, DocumentError, DocumentNotXml, DocumentTooCostly, DocumentUnsupported
 
 Element = etree._Element  # noqa: SLF001 - lxml names the type of its elements nowhere else
 
@@ -35,6 +35,7 @@ _DECLARATION: Final = re.compile(
     rb"""(?:\s+encoding\s*=\s*(?P<e>["'])(?P<encoding>[^"'<>]*)(?P=e))?(?:\s+standalone\s*=\s*(?:"\w+"|'\w+'))?\s*\?>"""
 )
 _BEFORE_ROOT: Final = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_MARKUP: Final = re.compile(rb"\s*<")
 _STYLE_SHEET: Final = re.compile(rb"<\?xml-stylesheet\b")
 _DECLARED: Final = re.compile(rb"<\?xml\s")
 _LIMITS: Final = frozenset(
@@ -59,6 +60,7 @@ def read(content: bytes) -> XmlDocument:
 
     Raises:
         DocumentEmpty: zero bytes.
+        DocumentNotXml: no markup where it would begin.
         DocumentUnsupported: a document type, another encoding than UTF-8, another version than 1.0.
         DocumentTooCostly: beyond the bounds of the room.
         DocumentDamaged: not well-formed.
@@ -78,6 +80,8 @@ def _check_prolog(content: bytes) -> bool:
     if _DECLARED.match(content, at):
         at = _check_declaration(content, at)
     has_style_sheet = False
+    if _MARKUP.match(content, at) is None:
+        raise DocumentNotXml("the document is not XML: it does not begin with markup; send the XML itself")
     while (found := _BEFORE_ROOT.match(content, at)) is not None:
         has_style_sheet = has_style_sheet or _STYLE_SHEET.match(content, at) is not None
         at = found.end()
