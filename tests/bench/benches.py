@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.bench import evidence, fairness, growth, pades, peers, sign_digests, single, slow_tokens, stamps, teachers
+from tests.bench import evidence, fairness, growth, pades, peers, sign_digests, single, slow_tokens, stamps, teachers, verify
 from tests.bench.ground import Ground
 from tests.bench.row import Row
 
@@ -42,6 +42,7 @@ BENCHES = (
     Bench("fairness", fairness.fairness),
     Bench("evidence-record", evidence.evidence),
     Bench("teachers", teachers.teachers),
+    Bench("verify-pdf", verify.verify),
     Bench("compare-pyhanko", peers.installed_pyhanko, in_default=False),
     Bench("compare-endesive", peers.installed_endesive, in_default=False),
 )
