@@ -207,7 +207,7 @@ class DocumentLocked(DocumentError):
 
 
 class DocumentUnsupported(DocumentError):
-    """Well-formed, but of a kind that can't be signed safely (for example dynamic XFA)."""
+    """Well-formed, but of a kind that can't be signed safely (dynamic XFA, a document type in XML, another encoding than UTF-8)."""
 
     reason = Reason.DOCUMENT_UNSUPPORTED
 

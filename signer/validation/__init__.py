@@ -1,7 +1,7 @@
 """Validation: is this signed document what its signer signed, and do we know who that was?
 
-ETSI EN 319 102-1 indications on top of pyHanko's validator; ISO 32000-2 12.8 for what a PDF signature covers. And what it lacks to be
-verifiable for long (`long_term`).
+ETSI EN 319 102-1 indications on top of pyHanko's validator; ISO 32000-2 12.8 for what a PDF signature covers, XMLDSig 4.4 and EN 319 132-1
+for an XML signature (`xml`). And what a PDF lacks to be verifiable for long (`long_term`).
 
 Rules of the room:
 - no network, ever: chains come from the document and from the caller's anchors, revocation data from the document alone;

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from asn1crypto.x509 import Certificate
 from pyhanko.sign.ades.report import AdESIndeterminate
 from pyhanko.sign.validation.generic_cms import validate_cert_usage
 from pyhanko.sign.validation.status import SignatureStatus
 
+from signer.validation.indication import Finding, trust_findings
+from signer.validation.judging import facts
 from signer.validation.policy import SIGNER_KEY_USAGE, context
 from signer.validation.trust import TrustAnchors
 
@@ -35,34 +37,44 @@ class ChainQuestion:
     moment: datetime = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SignerStanding:
+    """Who signed, and whether that is to be believed. facts: as `judging.facts`; findings: what keeps it from being believed."""
+
+    facts: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+
+
 class _Refused(Exception):
-    """Carries a status that is not to be remembered."""
+    """Carries a standing that is not to be remembered."""
 
-    def __init__(self, status: SignatureStatus) -> None:
+    def __init__(self, standing: SignerStanding) -> None:
         super().__init__()
-        self.status = status
+        self.standing = standing
 
 
-def judge_chain(question: ChainQuestion) -> SignatureStatus:
-    """What pyHanko says of the signer's certificate, as the status of a signature that is itself in order.
-
-    Raises ValueError for what is no certificate.
-    """
+def judge_chain(question: ChainQuestion) -> SignerStanding:
+    """What is to be said of the signer of a signature that is itself in order; ValueError for what is no certificate."""
     try:
-        status, not_before, not_after = _stood(question)
+        standing, not_before, not_after = _stood(question)
     except _Refused as refused:
-        return refused.status
-    return status if not_before <= question.moment <= not_after else _judge(question)
+        return refused.standing
+    return standing if not_before <= question.moment <= not_after else _standing(_judge(question), question.trust)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _stood(question: ChainQuestion) -> tuple[SignatureStatus, datetime, datetime]:
+def _stood(question: ChainQuestion) -> tuple[SignerStanding, datetime, datetime]:
     """A chain not seen before, and since when and until when all of its certificates are valid together."""
     status = _judge(question)
-    if status.trust_problem_indic is not None or status.validation_path is None:
-        raise _Refused(status)
+    standing = _standing(status, question.trust)
+    if standing.findings or status.validation_path is None:
+        raise _Refused(standing)
     links = list(status.validation_path.iter_certs(include_root=True))
-    return status, max(each.not_valid_before for each in links), min(each.not_valid_after for each in links)
+    return standing, max(each.not_valid_before for each in links), min(each.not_valid_after for each in links)
+
+
+def _standing(status: SignatureStatus, trust: TrustAnchors) -> SignerStanding:
+    return SignerStanding(facts(status, trust), tuple(trust_findings(status, trust)))
 
 
 def _judge(question: ChainQuestion) -> SignatureStatus:

@@ -10,14 +10,13 @@ from typing import Final
 from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
 
 from signer.algorithms import SignatureAlgorithm
-from signer.errors import DocumentTooCostly, DocumentUnsupported, InvalidArgument
+from signer.errors import DocumentTooCostly, DocumentUnsupported, InvalidArgument, SignerError
 from signer.formats.xml.canonical import canonicalize
 from signer.formats.xml.reading import Element, XmlDocument
 from signer.formats.xml.search import Finder
 from signer.model import Level, Profile, SlotRequest
 from signer.validation.chains import ChainQuestion, judge_chain
-from signer.validation.indication import Finding, trust_findings
-from signer.validation.judging import facts
+from signer.validation.indication import Finding
 from signer.validation.report import Changes, Coverage, Indication, SignatureKind, SignatureReport, TimestampReport
 from signer.validation.trust import TrustAnchors
 from signer.validation.xml_coverage import coverage, is_as_expected
@@ -90,6 +89,10 @@ class XmlVerifier:
             return _failed(name, Finding(weak, f"the signature is not judged: {unsupported.text}"))
         except DocumentUnsupported as unsupported:
             return _failed(name, Finding(AdESIndeterminate.SIG_CONSTRAINTS_FAILURE, f"the signature is not judged: {unsupported.message}"))
+        except (SignerError, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001  # certificates are strangers' bytes too: whatever reading them raises, this signature is unreadable
+            return _failed(name, Finding(AdESFailure.FORMAT_FAILURE, "the signature can't be read"))
 
     def _judge(self, name: str, parts: SignatureParts, expected: SlotRequest | None) -> SignatureReport:
         self._count_work(parts)
@@ -123,9 +126,9 @@ class XmlVerifier:
         proven = timestamp.time if timestamp is not None and timestamp.valid else None
         moment = proven or self._at
         others = tuple(each for each in seen.parts.certificates if each != seen.signer)
-        status = judge_chain(ChainQuestion(seen.signer, others, self._trust, moment))
-        found = _gravest_first([*seen.own, *trust_findings(status, self._trust)])
-        fields = facts(status, self._trust)
+        standing = judge_chain(ChainQuestion(seen.signer, others, self._trust, moment))
+        found = _gravest_first([*seen.own, *standing.findings])
+        fields = dict(standing.facts)
         fields["problems"] = tuple(each.problem for each in found)
         if seen.said.timestamps and proven is None:
             fields["problems"] += (_BAD_TIMESTAMP,)

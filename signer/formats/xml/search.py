@@ -23,7 +23,7 @@ _PATH_LENGTH_MAX: Final = 1024
 _DESCENTS_MAX: Final = 2
 _ID: Final = re.compile(rf"(?!\d){_NAME}")
 _ALL_VALUES: Final = etree.XPath("//@*", smart_strings=False)
-_WITH_ID: Final = etree.XPath("//*[@Id or @ID or @id or @xml:id]", smart_strings=False)
+_WITH_ATTRIBUTES: Final = etree.XPath("//*[@*]", smart_strings=False)
 SIGNATURE: Final = f"{{{DS}}}Signature"
 
 
@@ -67,7 +67,7 @@ class Finder:
     @cached_property
     def _by_id(self) -> dict[str, list[Element]]:
         found: dict[str, list[Element]] = {}
-        for element in cast("list[Element]", _WITH_ID(self.root)):
+        for element in cast("list[Element]", _WITH_ATTRIBUTES(self.root)):
             for value in {element.get(name) for name in ID_NAMES} - {None}:
                 found.setdefault(str(value), []).append(element)
         return found
