@@ -12,10 +12,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from signer.errors import PinLocked
 from signer.rpc_status import to_rpc_status
-from signer.tokens.pin_guard import COUNT
 from signer.tokens.pool import TokenPool
 from signer.tokens.standing import FaultSeen, TokenState
-from signer.tokens.wire import PinCount
+from signer.tokens.wire import COUNT, PinCount
 from signer.v1 import admin_tokens_pb2
 from signer.workers.supervisor import PlaceState
 

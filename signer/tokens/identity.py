@@ -18,7 +18,7 @@ from pkcs11.exceptions import AttributeTypeInvalid
 
 from signer.errors import TokenRemoved
 from signer.tokens.module import serial_of
-from signer.tokens.wire import Identity, Mark
+from signer.tokens.wire import FOREIGN, Identity, Mark
 
 _MARKS_MAX = 16
 _SHOWN = (
@@ -56,9 +56,10 @@ def _marks(session: Session, wanted: dict[Attribute, Any]) -> Iterator[Mark]:
 
 
 def _foreign(name: str, why: str) -> TokenRemoved:
-    return TokenRemoved(
-        f"token {name}: another token is in its place: {why}. Its PIN was not used. Put the right one back, or restart the daemon if the "
-        "token was replaced for good",
+    error = TokenRemoved(
+        f"token {name}: another token is in its place: {why}. Its PIN was not used. Put the right one back; or, if the token was replaced "
+        f"for good, accept this one: signer tokens release-pin {name}",
         token=name,
-        foreign="true",
     )
+    error.metadata[FOREIGN] = "true"
+    return error

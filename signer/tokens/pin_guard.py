@@ -9,10 +9,8 @@ from __future__ import annotations
 from pkcs11 import Token, TokenFlag
 
 from signer.errors import PinHeld, PinLocked
-from signer.tokens.wire import PinCaution, PinCount, Start
+from signer.tokens.wire import COUNT, PinCaution, PinCount, Start
 
-COUNT = "pinCount"
-"""Metadata of PinHeld and PinLocked: the counter as the token told it."""
 _HELD_FROM: dict[PinCaution, frozenset[PinCount]] = {
     PinCaution.COUNT_LOW: frozenset({PinCount.COUNT_LOW, PinCount.FINAL_TRY}),
     PinCaution.FINAL_TRY: frozenset({PinCount.FINAL_TRY}),

@@ -3,7 +3,8 @@
 Rules:
 - Places start one at a time. Once any worker's PIN was refused, no other one tries it before `release`.
 - What an operator paused stays so until `resume` or the daemon's end; a held PIN stays held across both.
-- The token that was ready first is the one that is looked for from then on (`identity`), until the daemon is restarted.
+- The token that was ready first is the one that is looked for from then on (`identity`); another one in its place gets the PIN once an
+  operator has released it, or the daemon was restarted.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from signer.errors import InternalError, PinHeld, PinLocked, PinSourceUnreadable, SignerError
 from signer.tokens.settings import TokenSettings
+from signer.tokens.standing import is_foreign
 from signer.tokens.start import worker_spec
 from signer.tokens.wire import Identity, PinCaution, Ready
 from signer.workers.process import WorkerProcess, WorkerSpec
@@ -70,9 +72,7 @@ class TokenPlaces:
 
     def start(self) -> None:
         """Starts the workers that are not held, one after the other; returns without waiting for them."""
-        for place in self.places:
-            if place.state is not PlaceState.HELD:
-                self._tasks[place.spec.name] = asyncio.create_task(self._run(place), name=place.spec.name)
+        self._start([place for place in self.places if place.state is not PlaceState.HELD])
 
     async def close(self) -> None:
         """Lets workers finish their login or frame, finalise and leave."""
@@ -99,11 +99,14 @@ class TokenPlaces:
             self._refusal = self._refusal or error
 
     async def release(self, *, allow_final_try: bool) -> None:
-        """Lets a held token log in once more; the PIN is read anew. Nothing to do when none is held.
+        """Lets a held token log in once more, or another one in place of the one that was known; the PIN is read anew.
 
         Raises PinHeld, PinLocked or PinSourceUnreadable when it is held again. Returns once one worker is ready, or waits for its token.
         """
-        held = [place for place in self.places if place.state is PlaceState.HELD]
+        if self.fault is not None and is_foreign(self.fault):
+            self._known = Identity()
+            await self.close()
+        held = [place for place in self.places if place.state is PlaceState.HELD or place.spec.name not in self._tasks]
         self._refusal = None
         if self._caution is not PinCaution.LOCKED:
             self._caution = PinCaution.LOCKED if allow_final_try else PinCaution.FINAL_TRY
@@ -112,14 +115,13 @@ class TokenPlaces:
             place.state, place.fault = PlaceState.STARTING, None
         if self.pause_reason is not None or not held:
             return
-        self.start_again(held)
+        self._start(held)
         while all(place.state is PlaceState.STARTING for place in held):
             self._changed.clear()
             await self._changed.wait()
         self.raise_if_refused()
 
-    def start_again(self, places: list[Place]) -> None:
-        """Starts places whose tasks have ended."""
+    def _start(self, places: list[Place]) -> None:
         for place in places:
             self._tasks[place.spec.name] = asyncio.create_task(self._run(place), name=place.spec.name)
 

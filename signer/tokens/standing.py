@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from signer.errors import PinLocked, SignerError, TokenRemoved
+from signer.tokens.wire import FOREIGN
 from signer.workers.supervisor import Place, PlaceState
 
 _PACE_S = 60
@@ -29,6 +30,11 @@ class TokenState(Enum):
     PAUSED = "paused"
 
 
+def is_foreign(error: SignerError) -> bool:
+    """Whether a token is there, but not the one that was known."""
+    return FOREIGN in error.metadata
+
+
 def token_state(places: Iterable[Place], fault: SignerError | None, *, is_paused: bool) -> TokenState:
     """One state for the whole token: ready as soon as one worker is."""
     states = {place.state for place in places}
@@ -39,7 +45,7 @@ def token_state(places: Iterable[Place], fault: SignerError | None, *, is_paused
     if states == {PlaceState.HELD}:
         return TokenState.PIN_LOCKED if isinstance(fault, PinLocked) else TokenState.PIN_HELD
     if isinstance(fault, TokenRemoved):
-        return TokenState.FOREIGN if fault.metadata.get("foreign") else TokenState.ABSENT
+        return TokenState.FOREIGN if is_foreign(fault) else TokenState.ABSENT
     return TokenState.HEALING if fault is not None or PlaceState.HEALING in states else TokenState.STARTING
 
 

@@ -9,6 +9,11 @@ import msgspec
 from signer.algorithms import KeyFamily, SignatureAlgorithm
 from signer.model import KeptKey, Problem
 
+COUNT = "pinCount"
+"""Metadata of PinHeld and PinLocked: the token's `PinCount`."""
+FOREIGN = "foreign"
+"""Metadata of the TokenRemoved that says: a token is there, but another one."""
+
 
 class PinCaution(Enum):
     """From which state of the token's PIN counter on its PIN is tried only after an operator released it."""
