@@ -8,7 +8,8 @@ from signer.cli.advice import advice_for
 from signer.cli.exits import ExitCode, exit_code
 from signer.cli.language import Text, current_language, say
 from signer.cli.output import is_json, note, print_json
-from signer.errors import SignerError
+from signer.cli.record_words import problem_name
+from signer.errors import RecordUnfit, SignerError
 
 _NEXT = Text("Next: {step}", "Việc cần làm: {step}")
 
@@ -32,7 +33,10 @@ def reason_name(error: SignerError) -> str:
 
 def explanation(error: SignerError) -> str:
     """Why, in the command's language; in English it is the error's own message, which knows more."""
-    return error.message if current_language() == "en" else say(advice_for(error.reason).cause)
+    if current_language() == "en":
+        return error.message
+    cause = say(advice_for(error.reason).cause)
+    return f"{cause}: {problem_name(error.metadata.get('finding', ''))}" if isinstance(error, RecordUnfit) else cause
 
 
 def next_step(error: SignerError) -> str:

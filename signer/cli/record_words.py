@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signer.cli.language import Text
+from signer.cli.language import Text, say
 from signer.model import RecordSlot, Role
 from signer.records.problem import RecordProblem
 
@@ -34,6 +34,11 @@ SIGNING_ROLES: dict[Role, Text] = {
     Role.CLERK: Text("clerk, with the school's seal", "văn thư đóng dấu"),
 }
 """Roles that sign records; the others prepare, manage or watch."""
+
+
+def problem_name(name: str) -> str:
+    """A problem by its name in the contract, in the command's language."""
+    return say(PROBLEMS[RecordProblem[name]] if name in RecordProblem.__members__ else OTHER_PROBLEM)
 
 
 def slot_name(slot: RecordSlot | None, subject_id: str = "") -> str:

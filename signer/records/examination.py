@@ -93,6 +93,7 @@ class _Examiner:
         self._expectation = expectation
         self._judge = judge
         self._places: Mapping[RecordSlot, list[FoundSlot]] = {slot.slot: slots_of(record, slot) for slot in layout.slots}
+        self._targets: dict[Element, Target | Finding] = {}
         self._findings: list[Finding] = []
 
     def examine(self, *, judges_all: bool) -> Examination:
@@ -120,11 +121,17 @@ class _Examiner:
             self._findings.append(found(Wording.SLOT_MISSING, slot=plan.slot.value if plan.slot else plan.role.value))
             return None
         place = locate(self._record, self._layout, self._places[own.slot], own, plan.subject_id)
-        target = place if isinstance(place, Finding) else target_of(self._record, self._layout, place)
+        target = place if isinstance(place, Finding) else self._target(place)
         if isinstance(target, Finding):
             self._findings.append(target)
             return None
         return target
+
+    def _target(self, place: FoundSlot) -> Target | Finding:
+        """What the place's signature must sign, looked for once."""
+        if place.element not in self._targets:
+            self._targets[place.element] = target_of(self._record, self._layout, place)
+        return self._targets[place.element]
 
     def _standings(self, own: LayoutSlot | None, *, judges_all: bool) -> tuple[SlotStanding, ...]:
         before = () if own is None else self._layout.before(own)
@@ -138,7 +145,7 @@ class _Examiner:
             return SlotStanding(slot, Standing.UNSIGNED, place.subject_id, location=location)
         if not judged:
             return SlotStanding(slot, Standing.UNJUDGED, place.subject_id, location=location)
-        target = target_of(self._record, self._layout, place)
+        target = self._target(place)
         if isinstance(target, Finding):
             return SlotStanding(slot, Standing.INVALID, place.subject_id, flaw=Flaw.MISPLACED, location=location)
         verdict = self._judge(place.signatures[0], target.request)
@@ -167,7 +174,7 @@ class _Examiner:
         for earlier in self._layout.before(own):
             if not earlier.covers:
                 continue
-            targets = [target_of(self._record, self._layout, place) for place in self._places[earlier.slot]]
+            targets = [self._target(place) for place in self._places[earlier.slot]]
             covered = {each for target in targets if isinstance(target, Target) for each in target.elements}
             uncovered = [each for each in self._record.find(earlier.covers) if each not in covered]
             if uncovered:

@@ -8,7 +8,8 @@ import pytest
 
 from signer.cli.advice import ADVICE, advice_for
 from signer.cli.exits import MEANINGS, ExitCode, exit_code
-from signer.cli.failure import error_members
+from signer.cli.failure import error_members, explanation
+from signer.cli.record_words import PROBLEMS
 from signer.errors import (
     CallerUnknown,
     CertificateExpired,
@@ -19,6 +20,7 @@ from signer.errors import (
     NotServedYet,
     QueueFull,
     Reason,
+    RecordUnfit,
     RequestIdReused,
     SchoolNotFound,
     ServiceUnreachable,
@@ -27,6 +29,7 @@ from signer.errors import (
     Unrecognized,
     leaves,
 )
+from signer.records.problem import RecordProblem
 
 VIETNAMESE = set("àáạảãăắằẳẵặâấầẩẫậđèéẹẻẽêếềểễệìíịỉĩòóọỏõôốồổỗộơớờởỡợùúụủũưứừửữựỳýỵỷỹ")
 
@@ -75,3 +78,14 @@ def test_a_reason_of_a_newer_daemon_is_shown_as_it_is_named_there() -> None:
     assert error_members(error)["message"] == "ask the ministry"
     assert error_members(error)["next_step"]
     assert advice_for(error.reason)
+
+
+@pytest.mark.parametrize("problem", RecordProblem)
+def test_what_a_record_lacks_is_explained_in_both_languages(problem: RecordProblem, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = PROBLEMS[problem]
+    assert VIETNAMESE & set(text.vi)
+    assert not VIETNAMESE & set(text.en)
+    monkeypatch.setenv("LC_ALL", "vi_VN.UTF-8")
+    unfit = RecordUnfit("in English", finding=problem.name)
+    assert explanation(unfit).endswith(text.vi)
+    assert explanation(RecordUnfit("from a newer daemon", finding="TOO_NEW")).endswith("chưa biết")
