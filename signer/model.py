@@ -67,6 +67,21 @@ class AppearanceStyle(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class KeptImage:
+    """An image for visible signatures that an operator keeps with the appliance, without its bytes.
+
+    credential_id: whose default it is; empty: none's. width_pt: on paper. sha256: of the PNG.
+    """
+
+    id: str
+    school_id: str
+    credential_id: str
+    style: AppearanceStyle
+    width_pt: float
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class PageRectangle:
     """A place on a page. page: from 1, negative from the last (-1). The rest: points from the page's lower left corner, before rotation."""
 

@@ -32,6 +32,7 @@ VERBS = {
     "keys": "Generate keys and certificate requests, import certificates, renew, disable and destroy. For operators.",
     "tokens": "Look after the daemon's PKCS#11 tokens: list, show, release a held PIN, pause, resume.",
     "doctor": "Check everything that an appliance needs, and say what to do.",
+    "images": "Look after signature images and seals: set, list, delete.",
     "config": "Check the daemon's configuration, or print its reference.",
     "demo": "Sign and verify a made-up class, all on this machine.",
 }

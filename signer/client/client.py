@@ -13,6 +13,7 @@ from signer.client import convert
 from signer.client.batch import DocumentBatch, OnProgress
 from signer.client.channel import Pem, connect
 from signer.client.digests import sign_digests
+from signer.client.images import ImageClient
 from signer.client.keys import KeyClient
 from signer.client.operations import OperationsClient
 from signer.client.orders import Extending, Signing
@@ -47,6 +48,8 @@ class SignerClient:
         self.time = TimeClient(self._connection, self._policy)
         self.tokens = TokenClient(self._connection, self._policy)
         """Timestamps and evidence records."""
+        self.images = ImageClient(self._connection, self._policy)
+        """Signature images and seals; for operators."""
         self.keys = KeyClient(self._connection, self._policy)
         """The life of keys; for operators."""
         self.operations = OperationsClient(self._connection, self._policy)

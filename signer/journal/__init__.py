@@ -17,6 +17,7 @@ Rules of the room:
 from signer.journal.archive import EvidenceArchive, EvidenceHead, KeptChain, NewEvidence, Renewal, StampedSpan
 from signer.journal.chain import ChainReport, verify_chain
 from signer.journal.credentials import CredentialChange, CredentialFilter, CredentialStore
+from signer.journal.images import ImageStore
 from signer.journal.journal import Journal
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
 from signer.journal.reports import accounting
@@ -29,6 +30,7 @@ __all__ = [
     "CredentialStore",
     "EvidenceArchive",
     "EvidenceHead",
+    "ImageStore",
     "Intent",
     "Journal",
     "KeptChain",

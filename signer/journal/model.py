@@ -52,6 +52,8 @@ class NoteKind(Enum):
     CREDENTIAL_RENEWED = "credential-renewed"
     CREDENTIAL_STATE_SET = "credential-state-set"
     KEY_DESTROYED = "key-destroyed"
+    IMAGE_SET = "image-set"
+    IMAGE_DELETED = "image-deleted"
     EVIDENCE_MADE = "evidence-made"
     EVIDENCE_RENEWED = "evidence-renewed"
 

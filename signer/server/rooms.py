@@ -20,7 +20,8 @@ from signer import __version__
 from signer.config import Config
 from signer.documents.appearances import Appearances
 from signer.documents.pool import DocumentPool
-from signer.journal import CredentialStore, EvidenceArchive, Journal
+from signer.documents.settings import ImageSettings
+from signer.journal import CredentialStore, EvidenceArchive, ImageStore, Journal
 from signer.pipeline.authorities import Authorities
 from signer.pipeline.doors import ArchiveDoors
 from signer.pipeline.engine import Engine
@@ -74,6 +75,8 @@ class Rooms:
     time: TimeRooms
     records: RecordRooms
     validation: ValidationRooms
+    images: ImageStore
+    configured_images: tuple[ImageSettings, ...]
 
 
 def furnish(config: Config) -> Rooms:
@@ -102,7 +105,8 @@ def furnish(config: Config) -> Rooms:
     engine.timestamper = OutsideTimestamper(tsa_client) if config.stamping.servers else authority
     engine.patience_s = config.stamping.patience_s
     authorities = Authorities(engine, pools, tsa_client, config.timestamp, None if clock is None else clock.clock.standing)
-    engine.appearances = Appearances(config.appearance)
+    images = ImageStore(journal)
+    engine.appearances = Appearances(config.appearance, images)
     web = HttpWeb(config.revocation)
     believing = Believing(book, engine, allow_sha1=config.revocation.allow_sha1)
     status = StatusSource(config.revocation, web, metrics, engine.utc_now)
@@ -139,6 +143,8 @@ def furnish(config: Config) -> Rooms:
         time,
         engine.records,
         ValidationRooms(verification, signers, book),
+        images,
+        config.appearance.images,
     )
 
 

@@ -6,13 +6,14 @@
 - `counter`: numbers that are handed out once, for good.
 - `credential`: the keys that the appliance generated, each with its certificate; wrapped ones with their encrypted private key. Rows stay
   for good, without the key once it is destroyed.
+- `image`: signature images and seals that operators keep for visible signatures, as PNG.
 - `evidence_…`: evidence records in parts (RFC 4998): a record, the ids of its documents, and for each ArchiveTimeStampChain the leaves of
   its hash tree, joined in the documents' order, with its TimeStampTokens. A document costs its id, some 10 bytes, and a digest a chain.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
 
 metadata = MetaData()
 
@@ -165,4 +166,16 @@ evidence_renewal = Table(
     Column("record", BigInteger, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+image = Table(
+    "image",
+    metadata,
+    Column("school_id", String, primary_key=True),
+    Column("image_id", String, primary_key=True),
+    Column("credential_id", String, nullable=False),
+    Column("style", String(16), nullable=False),
+    Column("width_pt", Float, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("png", LargeBinary, nullable=False),
 )

@@ -16,7 +16,8 @@ from signer.documents.appearances import Appearances
 from signer.documents.settings import AppearanceSettings, ImageSettings
 from signer.errors import ConfigError, InvalidArgument
 from signer.formats.pades.appearance.artwork import Artwork
-from signer.model import Appearance, AppearanceStyle, Credential, FieldPlacement, Level, PageRectangle, Profile
+from signer.formats.pades.appearance.face import Embedded, Face
+from signer.model import Appearance, AppearanceStyle, Credential, FieldPlacement, KeptImage, Level, PageRectangle, Profile
 from signer.pipeline.plan import ReadyPlan, fingerprint
 from tests.support import looks, pki
 
@@ -26,6 +27,27 @@ LEAF = pki.issue("Nguyễn Thị Lan", pki.rsa_key(1), pki.authority())
 TEACHER = Credential("gvcn", "token", b"\x01", "gvcn", "1", LEAF.der, (), (ALGORITHM,))
 PERSON = AppearanceStyle.PERSON
 WANTED = Appearance(PERSON, looks.LINES, "", looks.BELOW)
+
+
+class KeptByOperators:
+    """Images of school 1 in memory; what the store is to appearances."""
+
+    def __init__(self, *pngs: tuple[KeptImage, bytes]) -> None:
+        self.pngs = dict(pngs)
+
+    async def of_school(self, school_id: str) -> list[KeptImage]:
+        return [image for image in self.pngs if image.school_id == school_id]
+
+    async def png(self, image: KeptImage) -> bytes | None:
+        return self.pngs.get(image)
+
+
+NO_IMAGES = KeptByOperators()
+SUBSET = Face._subset
+
+
+def kept(png: bytes, image_id: str, credential_id: str = "", style: AppearanceStyle = PERSON) -> tuple[KeptImage, bytes]:
+    return KeptImage(image_id, "1", credential_id, style, 90.0, hashlib.sha256(png).digest()), png
 
 
 @pytest.fixture
@@ -42,7 +64,7 @@ async def made(source: Appearances, wanted: Appearance = WANTED, school: str = "
 
 
 async def test_what_was_made_is_not_made_again(settings: AppearanceSettings) -> None:
-    source = Appearances(settings)
+    source = Appearances(settings, NO_IMAGES)
     first = await made(source)
     assert await made(source, moment=NOW + timedelta(seconds=9)) is first
     moved = replace(WANTED, rectangle=replace(looks.BELOW, page=-1, x=10.0))
@@ -52,7 +74,7 @@ async def test_what_was_made_is_not_made_again(settings: AppearanceSettings) -> 
 
 async def test_what_is_kept_is_bounded(settings: AppearanceSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(appearances, "_KEPT_MAX", 2)
-    source = Appearances(settings)
+    source = Appearances(settings, NO_IMAGES)
     first = await made(source)
     for number in range(3):
         await made(source, replace(WANTED, lines=(str(number),)))
@@ -62,7 +84,7 @@ async def test_what_is_kept_is_bounded(settings: AppearanceSettings, monkeypatch
 
 
 async def test_many_may_ask_at_once(settings: AppearanceSettings) -> None:
-    source = Appearances(settings)
+    source = Appearances(settings, NO_IMAGES)
     wanted = [replace(WANTED, lines=(f"Nguyễn {number % 3}",)) for number in range(12)]
     together = await asyncio.gather(*[made(source, each) for each in wanted])
     for at, each in enumerate(together):
@@ -71,7 +93,7 @@ async def test_many_may_ask_at_once(settings: AppearanceSettings) -> None:
 
 
 async def test_a_credential_s_image_is_shown_where_none_is_named_and_only_at_its_school(settings: AppearanceSettings) -> None:
-    source = Appearances(settings)
+    source = Appearances(settings, NO_IMAGES)
     named = await made(source, replace(WANTED, image_id="mine"))
     assert await made(source) is named
     elsewhere = await made(source, school="2")
@@ -81,7 +103,7 @@ async def test_a_credential_s_image_is_shown_where_none_is_named_and_only_at_its
 
 
 async def test_a_style_s_own_wording_names_the_certificate_s_holder(settings: AppearanceSettings) -> None:
-    source = Appearances(settings)
+    source = Appearances(settings, NO_IMAGES)
     copy = Appearance(AppearanceStyle.CERTIFIED_COPY)
     first = await made(source, copy)
     assert await made(source, copy, moment=NOW + timedelta(seconds=1)) != first
@@ -89,7 +111,7 @@ async def test_a_style_s_own_wording_names_the_certificate_s_holder(settings: Ap
 
 
 async def test_a_missing_font_matters_to_text_alone(settings: AppearanceSettings, tmp_path: Path) -> None:
-    source = Appearances(replace(settings, font=tmp_path / "none.ttf"))
+    source = Appearances(replace(settings, font=tmp_path / "none.ttf"), NO_IMAGES)
     assert (await made(source, replace(WANTED, lines=()))).form.stream
     with pytest.raises(ConfigError, match="fonts-liberation2"):
         await made(source)
@@ -100,7 +122,7 @@ async def test_a_missing_font_matters_to_text_alone(settings: AppearanceSettings
 async def test_an_image_that_was_damaged_later_is_the_operator_s_to_mend(settings: AppearanceSettings) -> None:
     settings.images[0].file.write_bytes(b"no image any more")
     with pytest.raises(ConfigError, match="'mine'"):
-        await made(Appearances(settings))
+        await made(Appearances(settings, NO_IMAGES))
 
 
 PLAN = ReadyPlan(Profile.PADES, Level.B_B, TEACHER, ALGORITHM, FieldPlacement("GVCN"), "1f")
@@ -133,3 +155,43 @@ def test_what_is_shown_is_no_part_of_the_fingerprint_only_what_was_asked_for() -
     placement = FieldPlacement("GVCN", appearance=WANTED)
     drawn = replace(PLAN, placement=placement, artwork=looks.artwork())
     assert fingerprint(drawn, placement, bytes(32)) == fingerprint(replace(drawn, artwork=None), placement, bytes(32))
+
+
+async def test_an_operators_image_is_shown_by_its_id_and_as_its_credentials_default() -> None:
+    source = Appearances(AppearanceSettings(), KeptByOperators(kept(looks.signature_png(200, 80), "new", "gvcn")))
+    default = await made(source)
+    assert [part for part in default.parts if b"/Image" in part.dictionary]
+    assert await made(source, replace(WANTED, image_id="new")) is default
+    with pytest.raises(InvalidArgument, match="no image 'new'"):
+        await made(source, replace(WANTED, image_id="new"), school="2")
+    with pytest.raises(InvalidArgument, match="for style person"):
+        await made(source, replace(WANTED, image_id="new", style=AppearanceStyle.ORGANISATION))
+
+
+async def test_a_replaced_image_is_shown_from_then_on() -> None:
+    images = KeptByOperators(kept(looks.signature_png(200, 80), "new", "gvcn"))
+    source = Appearances(AppearanceSettings(), images)
+    first = await made(source)
+    images.pngs = dict([kept(looks.seal_png(90), "new", "gvcn")])
+    assert await made(source) != first
+
+
+async def test_the_configurations_image_is_shown_before_an_operators(settings: AppearanceSettings) -> None:
+    other = kept(looks.seal_png(90), "mine", "gvcn")
+    assert await made(Appearances(settings, KeptByOperators(other))) == await made(Appearances(settings, NO_IMAGES))
+
+
+async def test_the_next_second_of_a_styles_own_wording_takes_no_new_subset(monkeypatch: pytest.MonkeyPatch) -> None:
+    subsets: list[str] = []
+
+    def counted(face: Face, text: str, first: int) -> Embedded:
+        subsets.append(text)
+        return SUBSET(face, text, first)
+
+    monkeypatch.setattr(Face, "_subset", counted)
+    source = Appearances(AppearanceSettings(), NO_IMAGES)
+    copies = [
+        await made(source, Appearance(AppearanceStyle.CERTIFIED_COPY), moment=NOW + timedelta(seconds=13 * second)) for second in range(20)
+    ]
+    assert len(set(copies)) == 20
+    assert len(subsets) == 1

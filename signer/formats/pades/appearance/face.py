@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,6 +23,9 @@ _FOR_SUBSETTING: Final = frozenset(("cmap", "post", "GlyphOrder"))
 _BFCHARS_MAX: Final = 100  # 9.10.3: entries of one block
 _TAG_LETTERS: Final = 6
 _FLAGS_SYMBOLIC: Final = 4
+_DIGITS: Final = frozenset("0123456789")
+_MANY_DIGITS: Final = 5
+_SUBSETS_KEPT: Final = 64
 
 PACK_LEVEL: Final = 9
 
@@ -44,6 +48,7 @@ class Face:
         except (TTLibError, KeyError, ValueError) as error:
             raise ConfigError("the font of visible signatures is no TrueType font; configure a .ttf file under [appearance]") from error
         self._content = content
+        self._embedded: OrderedDict[tuple[str, int], Embedded] = OrderedDict()
 
     def require(self, text: str) -> None:
         """InvalidArgument for the first character the font lacks."""
@@ -68,7 +73,21 @@ class Face:
         return above / self._em, max(0, below) / self._em
 
     def embed(self, text: str, first: int) -> Embedded:
-        """The subset that writes `text`, as parts numbered from `first` on: the Type 0 font is the first of them."""
+        """The subset that writes `text`, as parts numbered from `first` on: the Type 0 font is the first of them.
+
+        A text with many digits, such as a time, gets all ten: with the next second's it has the same letters, and the subset is at hand.
+        """
+        digits = set(text) & _DIGITS
+        letters = "".join(sorted({*text, *(_DIGITS if len(digits) >= _MANY_DIGITS else ())}))
+        found = self._embedded.get((letters, first))
+        if found is None:
+            found = self._embedded[letters, first] = self._subset(letters, first)
+            if len(self._embedded) > _SUBSETS_KEPT:
+                self._embedded.popitem(last=False)
+        self._embedded.move_to_end((letters, first))
+        return found
+
+    def _subset(self, text: str, first: int) -> Embedded:
         font: Any = TTFont(BytesIO(self._content), recalcTimestamp=False)
         for table in set(font.keys()) - _KEPT - _FOR_SUBSETTING:
             del font[table]

@@ -12,10 +12,10 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageStat
 
-from signer.errors import InvalidArgument
+from signer.errors import DocumentDamaged, DocumentTooLarge, InvalidArgument
 from signer.formats.pades.appearance.artwork import Part
 from signer.formats.pades.appearance.face import packed
-from signer.formats.pades.appearance.png import size_of
+from signer.formats.pades.appearance.png import BYTES_MAX, size_of
 
 _PIXELS_AN_INCH: Final = 300
 _POINTS_AN_INCH: Final = 72
@@ -82,6 +82,26 @@ class Picture:
         rows = (steps[at : at + width] + b"\0" * (width % 2) for at in range(0, width * height, width))
         nibbles = b"".join(bytes(left << 4 | right for left, right in zip(row[::2], row[1::2], strict=True)) for row in rows)
         return packed(_IMAGE % alpha.size + b"/ColorSpace /DeviceGray /BitsPerComponent 4 ", nibbles)
+
+
+def require_stamp(png: bytes, width: float) -> None:
+    """Takes a PNG apart as signing will.
+
+    Raises:
+        DocumentTooLarge: more bytes or pixels than images may have.
+        DocumentDamaged: it is no PNG, or a broken one.
+        InvalidArgument: nothing of it is transparent, so it would hide what it stands on.
+    """
+    if len(png) > BYTES_MAX:
+        raise DocumentTooLarge(f"the image has {len(png)} bytes, more than {BYTES_MAX}; export it smaller", limitBytes=BYTES_MAX)
+    try:
+        Picture.of(png, width).embed(1)
+    except InvalidArgument as error:
+        raise DocumentDamaged(error.message) from error
+    with Image.open(BytesIO(png), formats=("PNG",)) as opened:
+        lowest, _highest = opened.convert("RGBA").getchannel("A").getextrema()
+    if lowest == _OPAQUE:
+        raise InvalidArgument("nothing of the image is transparent, so it would hide what it stands on; cut its ground out", field="png")
 
 
 def _ink(image: Image.Image, seen: Image.Image) -> tuple[int, int, int]:
