@@ -65,7 +65,8 @@ def nasty_names(channel: grpc.Channel) -> None:
 
 
 def nasty_metadata(channel: grpc.Channel) -> None:
-    channel.unary_unary(f"/signer.v1.SigningService/{NASTY!r}")(b"", timeout=10, metadata=(("x-forged-bin", NASTY.encode("utf-8")),))
+    call: Any = channel.unary_unary(f"/signer.v1.SigningService/{NASTY!r}")
+    call(b"", timeout=10, metadata=(("x-forged-bin", NASTY.encode("utf-8")),))
 
 
 def nasty_document(channel: grpc.Channel) -> None:

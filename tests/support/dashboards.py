@@ -37,8 +37,9 @@ class Panel:
 
 
 def dashboards() -> dict[str, dict[str, Any]]:
-    """Each file as it stands, by its name."""
-    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted((OBSERVABILITY / "dashboards").glob("*.json"))}
+    """Each file as it stands, by its name; the overview first."""
+    files = sorted((OBSERVABILITY / "dashboards").glob("*.json"), key=lambda file: (file.stem != "overview", file.stem))
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
 def panels() -> Iterator[Panel]:

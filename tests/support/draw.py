@@ -41,7 +41,7 @@ def main(target: Path) -> None:
                 running.load()
             with running.whole_school_under_way():
                 time.sleep(5)
-                _picture(watching, started_s, time.time()).savefig(target, dpi=80, bbox_inches="tight")
+                _picture(watching, started_s, time.time()).savefig(target, dpi=64, bbox_inches="tight")
 
 
 def _picture(watching: Prometheus, start_s: float, end_s: float) -> Figure:
@@ -100,7 +100,10 @@ def _draw_lines(axes: Any, panel: Panel, lines: list[tuple[str, dict[float, floa
     for number, one in enumerate([] if panel.stacked else series):
         axes.plot(moments, one, color=_COLOURS[number], linewidth=1.3)
     handles = [mpl.patches.Patch(color=_COLOURS[number], label=legend) for number, (legend, _points) in enumerate(lines[:_LEGENDS_MAX])]
-    axes.legend(handles=handles, fontsize=7, ncol=2, loc="upper left", framealpha=0.6)
+    values = [value for one in series for value in one if not math.isnan(value)]
+    if values and min(values) >= 0:
+        axes.set_ylim(bottom=0, top=None if max(values) else 1)
+    axes.legend(handles=[handle for handle in handles if handle.get_label()], fontsize=7, ncol=2, loc="upper left", framealpha=0.6)
 
 
 def _draw_stat(axes: Any, panel: Panel, watching: Prometheus) -> None:
