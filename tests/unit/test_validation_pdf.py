@@ -6,7 +6,6 @@ import functools
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 
 import pikepdf
 import pytest
@@ -27,6 +26,7 @@ from signer.validation.pdf import SIGNATURES_MAX, verify_pdf
 from signer.validation.report import Changes, Coverage, DocumentReport, Indication, SignatureKind, SignatureReport
 from signer.validation.trust import TrustAnchors
 from tests.support import pdfs, pki
+from tests.support.updates import appended, numbers_of
 
 ROOT = pki.root().der
 TRUST = TrustAnchors(signing=(ROOT,), timestamping=(ROOT,))
@@ -103,26 +103,6 @@ def test_a_signature_by_another_key_than_its_certificates_fails() -> None:
     impostor = pki.Issued(TEACHER.x509, pki.rsa_key(9))
     found = only(verify_pdf(sign(CARD, signer=impostor), TRUST, LATER))
     assert verdict(found) == (Indication.TOTAL_FAILED, "SIG_CRYPTO_FAILURE")
-
-
-def appended(signed: bytes, objects: dict[int, bytes], comment: bytes = b"") -> bytes:
-    """An incremental update that replaces objects; the signed bytes stay as they are."""
-    previous = int(re.findall(rb"startxref\s+(\d+)", signed)[-1])
-    root, size = re.findall(rb"/Root (\d+ \d+ R)", signed)[-1], re.findall(rb"/Size (\d+)", signed)[-1]
-    out, table = signed, b"xref\n"
-    for number, body in objects.items():
-        table += b"%d 1\n%010d 00000 n \n" % (number, len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    out += b"%" + comment + b"\n"
-    trailer = b"trailer\n<< /Size %s /Root %s /Prev %d >>\n" % (size, root, previous)
-    return out + table + trailer + b"startxref\n%d\n%%%%EOF\n" % len(out)
-
-
-def numbers_of(signed: bytes) -> tuple[int, int, bytes]:
-    """Object numbers of the page's content and of the signature, and the CMS with its padding."""
-    with pikepdf.open(BytesIO(signed)) as pdf:
-        value = pdf.Root.AcroForm.Fields[0].V
-        return pdf.pages[0].obj["/Contents"].objgen[0], value.objgen[0], bytes(value.Contents)
 
 
 FORGED_PAGE = b"<< /Length 18 >>\nstream\nBT (mark 10) Tj ET\nendstream"
