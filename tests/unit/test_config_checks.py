@@ -189,3 +189,21 @@ def test_a_clock_that_is_guarded_weakly_or_not_is_advised_against(file: Path, cl
 
 def test_three_servers_elsewhere_are_a_guard_without_complaint(file: Path) -> None:
     assert "timestamp.clock" not in advice(file, SERVER + tsa('clock = { guard = "ntp", servers = ["a", "b:1123", "[2001:db8::1]"] }'))
+
+
+def test_wrong_layouts_of_records_are_told_before_the_daemon_starts(file: Path) -> None:
+    folder = file.parent / "layouts"
+    found = SERVER + '[records]\nlayouts_folder = "layouts"\n'
+    assert f"records.layouts_folder: {folder}: no such folder" in problems(file, found)
+    folder.mkdir()
+    (folder / "a.toml").write_text('id = "a"\n')
+    told = problems(file, found)
+    assert f"records.layouts_folder: {folder / 'a.toml'}: display_name: field required" in told
+    assert f"records.layouts_folder: {folder / 'a.toml'}: slots: field required" in told
+
+
+def test_a_school_has_one_code(file: Path) -> None:
+    twice = "".join(f'[[records.schools]]\nid = "school-1"\ncode = "{code}"\n' for code in ("79000001", "79000002"))
+    assert "records.schools[school-1].id: is given 2 times" in problems(file, SERVER + twice)
+    file.write_text(SERVER + '[[records.schools]]\nid = "school-1"\ncode = "79000001"\n')
+    assert [load(file).records.code_of(school) for school in ("school-1", "79000009")] == ["79000001", "79000009"]
