@@ -4,8 +4,9 @@ PKCS#11 v3.0 (OASIS). One pool per configured token; each of its workers is a pr
 signs digests (`worker`). The daemon's side (`pool`) never loads a module.
 
 Rules of the room:
-- `CKR_*` become our errors in `faults` and nowhere else.
-- A PIN is read by the worker from its reference, used for one login, and never crosses the socket.
+- `CKR_*` become our errors in `faults` and nowhere else; its table also says what heals each (docs/faults.md).
+- A PIN is read by the worker from its reference, used for one login, and never crosses the socket. Before it is used, the token is known by
+  what it shows to anybody (`identity`), and its counter is asked (`pin_guard`). Refused once, it is held for all workers (`places`).
 - C_Initialize and C_Login run under a lock, one process at a time, and a starting worker is not killed (SoftHSM empties its token file
   for a moment at every login; `safe_copy` covers what remains).
 - One thread makes all PKCS#11 calls of a process, unless the token is configured with several sessions.
