@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.bench import evidence, fairness, growth, pades, peers, sign_digests, single, slow_tokens, stamps, teachers, verify
+from tests.bench import evidence, fairness, forms, growth, pades, peers, sign_digests, single, slow_tokens, stamps, teachers, verify
 from tests.bench.ground import Ground
 from tests.bench.row import Row
 
@@ -30,6 +30,9 @@ BENCHES = (
     Bench("pades-b-b", pades.fresh),
     Bench("pades-b-b-third", pades.third),
     Bench("pades-b-b-visible", pades.visible),
+    Bench("ministry-xml", forms.ministry),
+    Bench("xades-b-b", forms.xades),
+    Bench("cades-detached", forms.cades),
     Bench("pades-b-t", pades.timestamped),
     Bench("pades-b-t-outside", pades.stamped_outside),
     Bench("stamps-in-process", stamps.in_process),

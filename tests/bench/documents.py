@@ -1,4 +1,4 @@
-"""The PDFs that benches sign: report cards of four pages, 30 to 60 KB, no two alike, in the four file structures of the demo.
+"""What benches sign: report cards of four pages, 30 to 60 KB, no two alike, in the four file structures of the demo; and records in XML.
 
 Lighter than the demo's own cards (63 to 85 KB), because the promise names that size. They are made once and kept in
 var/bench/documents.
@@ -19,6 +19,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from signer.demo.fonts import BOLD, REGULAR, register_fonts
+from signer.demo.ministry_xml import render_xml
 from signer.demo.pupils import CLASS_SIZE, Pupil, SchoolClass, generate_class
 
 _LEFT, _TOP, _LEADING = 56, 780, 17
@@ -47,15 +48,28 @@ def plain_documents(folder: Path, count: int) -> Path:
     return wanted
 
 
+def records(folder: Path, count: int) -> Path:
+    """A folder of exactly count unsigned records in the Ministry's XML, 20 KB each."""
+    wanted = folder / f"records-{count}"
+    if not wanted.exists():
+        making = folder / f"making-records-{count}"
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir(parents=True)
+        for number in range(count):
+            school_class, pupil = _pupil(number)
+            (making / f"{number:04}.xml").write_bytes(render_xml(school_class, pupil))
+        making.rename(wanted)
+    return wanted
+
+
 def sizes_kb(folder: Path) -> dict[str, float]:
-    """Of the PDFs of a folder, in kilobytes (1,000 bytes)."""
-    sizes = [path.stat().st_size / 1e3 for path in folder.glob("*.pdf")]
+    """Of the documents of a folder, in kilobytes (1,000 bytes)."""
+    sizes = [path.stat().st_size / 1e3 for path in folder.iterdir()]
     return {"least": round(min(sizes), 1), "median": round(median(sizes), 1), "greatest": round(max(sizes), 1)}
 
 
 def _report_card(number: int) -> bytes:
-    school_class = _CLASSES.setdefault(number // CLASS_SIZE, generate_class(number // CLASS_SIZE, name=f"{number // CLASS_SIZE + 1}A"))
-    plain = _draw(school_class, school_class.pupils[number % CLASS_SIZE])
+    plain = _draw(*_pupil(number))
     saving = _SAVINGS[number % len(_SAVINGS)]
     if saving is None:
         return plain
@@ -66,6 +80,11 @@ def _report_card(number: int) -> bytes:
 
 
 _CLASSES: dict[int, SchoolClass] = {}
+
+
+def _pupil(number: int) -> tuple[SchoolClass, Pupil]:
+    school_class = _CLASSES.setdefault(number // CLASS_SIZE, generate_class(number // CLASS_SIZE, name=f"{number // CLASS_SIZE + 1}A"))
+    return school_class, school_class.pupils[number % CLASS_SIZE]
 
 
 def _draw(school_class: SchoolClass, pupil: Pupil) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from signer.model import Level
+from signer.model import Level, Profile
 from signer.v1 import batch_pb2, common_pb2, plan_pb2, signing_pb2
 
 _LEVELS = {Level.B_B: common_pb2.LEVEL_B_B, Level.B_T: common_pb2.LEVEL_B_T}
@@ -36,9 +36,10 @@ class Work(Enum):
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of load.
 
-    seconds: how long new calls or batches are begun; 0: one. batch: items a call. in_flight: calls at once (DIGESTS). folder: PDFs, taken
-    in the order of their names and over again. full: ask for whole documents. whole_batches: note how long batches take, not documents.
-    keep: folder that the signed documents are written to, under the names of the originals. visible: with an appearance.
+    seconds: how long new calls or batches are begun; 0: one. batch: items a call. in_flight: calls at once (DIGESTS). folder: documents, in
+    the order of their names and over again. full: ask for whole documents. whole_batches: note how long batches take, not documents.
+    keep: folder that the signed documents are written to, under the names of the originals. visible: with an appearance. profile: any but
+    PADES brings the whole signed file back.
     """
 
     work: Work
@@ -54,10 +55,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     whole_batches: bool = False
     keep: str = ""
     visible: bool = False
+    profile: Profile = Profile.PADES
 
 
 def plan(order: Order) -> plan_pb2.SigningPlan:
     """How the order's documents are signed."""
+    if order.profile is not Profile.PADES:
+        number = common_pb2.Profile.Value(f"PROFILE_{order.profile.name}")
+        made = plan_pb2.SigningPlan(credential_id=order.credential, profile=number, level=_LEVELS[order.level])
+        if order.profile is Profile.MINISTRY_XML:
+            made.record.role = common_pb2.ROLE_HOMEROOM_TEACHER
+        return made
     pades = plan_pb2.PadesOptions(field_name=order.field_name)
     if order.visible:
         pades.appearance.CopyFrom(
@@ -71,7 +79,11 @@ def plan(order: Order) -> plan_pb2.SigningPlan:
 
 
 def result_form(order: Order) -> plan_pb2.ResultForm.ValueType:
-    return plan_pb2.RESULT_FORM_FULL_DOCUMENT if order.full else plan_pb2.RESULT_FORM_APPENDED_BYTES
+    return plan_pb2.RESULT_FORM_FULL_DOCUMENT if _is_whole(order) else plan_pb2.RESULT_FORM_APPENDED_BYTES
+
+
+def _is_whole(order: Order) -> bool:
+    return order.full or order.profile is not Profile.PADES
 
 
 def with_request_id(request_id: str, tail: bytes) -> bytes:
@@ -109,7 +121,7 @@ def header(order: Order, request_id: str) -> bytes:
 
 
 class Documents:
-    """The PDFs of a folder as messages of a batch."""
+    """The documents of a folder as messages of a batch."""
 
     def __init__(self, order: Order) -> None:
         self._contents = _contents(order)
@@ -117,7 +129,7 @@ class Documents:
             batch_pb2.DocumentStart(size_bytes=len(content), data=content).SerializeToString() for _name, content in self._contents
         ]
         self._keep = Path(order.keep) if order.keep else None
-        self._full = order.full
+        self._full = _is_whole(order)
 
     def messages(self, count: int) -> Iterator[tuple[int, bytes]]:
         """count documents, each with an id of its own, in lots; how many, and the message."""
@@ -137,7 +149,7 @@ class Documents:
 
 
 def _contents(order: Order) -> list[tuple[str, bytes]]:
-    return [(path.name, path.read_bytes()) for path in sorted(Path(order.folder).glob("*.pdf"))]
+    return [(path.name, path.read_bytes()) for path in sorted(Path(order.folder).iterdir())]
 
 
 def _varint(value: int) -> bytes:
