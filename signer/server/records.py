@@ -12,6 +12,7 @@ from signer.pipeline.record_check import ClassCheck, RecordRooms
 from signer.server import convert, convert_records
 from signer.server.door import current_visit
 from signer.server.record_stream import RecordStream
+from signer.server.served import require_served
 from signer.v1 import record_pb2, record_pb2_grpc
 
 
@@ -42,6 +43,7 @@ class RecordService(record_pb2_grpc.RecordServiceServicer):
             raise InvalidArgument("the first message of the stream must be the header", field="header")
         header = first.header
         request = current_visit().request(convert.identifier(header.school_id, "header.school_id"), "")
+        require_served(header.record, "header.record.")
         check = ClassCheck(self._rooms, request.school_id, convert_records.record_plan(header.record, "header.record."))
         if header.credential_id:
             await self._require_credential(convert.identifier(header.credential_id, "header.credential_id"), request.school_id)

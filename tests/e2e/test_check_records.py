@@ -12,7 +12,7 @@ import pytest
 
 from signer.client import Document, RecordPlan, RecordProblem, Role, SignerClient
 from signer.demo.records import ClassRecord, Fault, class_records, uuid_of, with_uuid
-from signer.errors import CredentialNotFound, InvalidArgument, LayoutNotFound, RoleRefused, SchoolNotFound
+from signer.errors import CredentialNotFound, InvalidArgument, LayoutNotFound, NotServedYet, RoleRefused, SchoolNotFound
 from signer.rpc_status import from_rpc_status
 from signer.v1 import batch_pb2, common_pb2, plan_pb2, record_pb2, record_pb2_grpc
 from tests.e2e.test_cli_lists import run
@@ -132,6 +132,7 @@ def test_a_check_that_cannot_be_made_is_refused_as_a_whole(school: grpc.Channel)
         (RoleRefused, header(plan_pb2.RecordPlan(role=common_pb2.ROLE_OPERATOR))),
         (RoleRefused, header(plan_pb2.RecordPlan(role=common_pb2.ROLE_PRINCIPAL, slot=common_pb2.RECORD_SLOT_SEAL))),
         (LayoutNotFound, header(plan_pb2.RecordPlan(role=common_pb2.ROLE_PRINCIPAL, layout_id="moet-9"))),
+        (NotServedYet, header(plan_pb2.RecordPlan(role=common_pb2.ROLE_PRINCIPAL, delegation_id="x"))),
         (SchoolNotFound, header(school_id=OTHER_SCHOOL)),
         (CredentialNotFound, header(credential_id="other")),
     ):
