@@ -38,7 +38,7 @@ def cades(ground: Ground) -> Iterator[Row]:
     yield _row("cades-detached", ground, Profile.CADES, folder=folder, target=Target(0.85), judge=_judge_cms)
 
 
-def _row(bench: str, ground: Ground, profile: Profile, folder: Path, target: Target, judge: Callable[[Ground, Path, Path], bool]) -> Row:
+def _row(bench: str, ground: Ground, profile: Profile, *, folder: Path, target: Target, judge: Callable[[Ground, Path, Path], bool]) -> Row:
     """One row; what the daemon makes of some documents is judged first."""
     order = ground.order(Work.BATCH, _CREDENTIAL, batch=ground.pace.batch, folder=str(folder), profile=profile)
     with ground.loop(_CREDENTIAL) as loop, ground.daemon(ground.config(bench)) as deployed:
