@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 demo_packages="python3 python3-venv openssl softhsm2 poppler-utils libnss3-tools fonts-liberation2 fonts-dejavu-core"
-test_packages="gcc libc6-dev curl chrony xmlsec1 prometheus prometheus-alertmanager p11-kit p11-kit-modules pcscd vsmartcard-vpcd opensc-pkcs11"  # chrony keeps the time of a machine it is installed on, in place of systemd-timesyncd
+test_packages="gcc libc6-dev curl chrony xmlsec1 prometheus prometheus-alertmanager p11-kit p11-kit-modules pcscd vsmartcard-vpcd opensc-pkcs11 opencryptoki"  # chrony keeps the time of a machine it is installed on, in place of systemd-timesyncd
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 
@@ -37,7 +37,10 @@ install_packages() {
 stop_services() {
     [ -d /run/systemd/system ] || return 0
     for service in "$@"; do
-        case $service in prometheus*) as_root systemctl --quiet disable --now "$service" ;; esac
+        case $service in
+            prometheus*) as_root systemctl --quiet disable --now "$service" ;;
+            opencryptoki) as_root systemctl --quiet disable --now pkcsslotd ;;
+        esac
     done
 }
 
