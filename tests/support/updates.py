@@ -44,7 +44,8 @@ def next_number(signed: bytes) -> int:
 
 def body_of(signed: bytes, number: int) -> bytes:
     """An object's body as it lies in the file, the last of its number."""
-    return re.findall(rb"\n%d 0 obj\s+(.*?)\s*endobj" % number, signed, re.DOTALL)[-1]
+    bodies: list[bytes] = re.findall(rb"\n%d 0 obj\s+(.*?)\s*endobj" % number, signed, re.DOTALL)
+    return bodies[-1]
 
 
 def page_number(signed: bytes) -> int:
