@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from lxml import etree
 
@@ -29,7 +29,7 @@ class Record:
 
     def __init__(self, root: Element) -> None:
         self.root = root
-        self._attribute_values: Counter[str] | None = None
+        self._attribute_values: list[Any] | None = None
 
     def find(self, expression: str, **variables: str) -> list[Element]:
         """The elements that a layout's XPath finds."""
@@ -43,8 +43,8 @@ class Record:
         """Whether one attribute alone has this value, whatever it is called: verifiers differ in what an Id is."""
         if self._attribute_values is None:
             values = _ATTRIBUTE_VALUES(self.root)
-            self._attribute_values = Counter(map(str, values) if isinstance(values, list) else ())
-        return self._attribute_values[value] == 1
+            self._attribute_values = values if isinstance(values, list) else []
+        return self._attribute_values.count(value) == 1
 
     def signatures(self) -> list[Element]:
         """Every XML signature, wherever it stands."""
