@@ -22,7 +22,7 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """An image. style: the contract's name, such as `PERSON`. credential_id: whose default it is; empty: none's. sha256: of the PNG, hex."""
+    """An image. style: the contract's name, such as `PERSON`. credential_id: whose default it is; empty: nobody's. sha256: hex."""
 
     id: str
     school_id: str

@@ -42,7 +42,7 @@ class Image(_message.Message):
     width: _builtins.float
     """Actual width on paper, points of 1/72 inch; the height follows from the image."""
     sha256: _builtins.bytes
-    """SHA-256 of the image, 32 bytes."""
+    """SHA-256 of the PNG, 32 bytes."""
     def __init__(
         self,
         *,

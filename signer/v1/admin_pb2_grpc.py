@@ -563,14 +563,16 @@ class AdminServiceServicer:
     def SetImage(self, request, context):
         """Keeps an image for visible signatures: a person's signature or an organisation's seal. Idempotent: the same id is replaced.
 
-        Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG), INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, NOT_FOUND/CREDENTIAL_NOT_FOUND.
+        Shown from the next request on. For operators. Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG, or larger than 4,000 pixels a side),
+        INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, INVALID_ARGUMENT/INVALID_ARGUMENT (nothing of it is transparent), NOT_FOUND/CREDENTIAL_NOT_FOUND,
+        ALREADY_EXISTS/ID_TAKEN (the id is the configuration's, or the credential shows another image of this style).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListImages(self, request, context):
-        """Lists a school's images, without their bytes.
+        """Lists a school's images that were set, without their bytes; those of the configuration are not among them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

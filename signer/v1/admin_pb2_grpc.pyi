@@ -145,10 +145,12 @@ class AdminServiceStub:
     SetImage: _grpc.UnaryUnaryMultiCallable[_admin_images_pb2.SetImageRequest, _admin_images_pb2.SetImageResponse]
     """Keeps an image for visible signatures: a person's signature or an organisation's seal. Idempotent: the same id is replaced.
 
-    Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG), INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, NOT_FOUND/CREDENTIAL_NOT_FOUND.
+    Shown from the next request on. For operators. Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG, or larger than 4,000 pixels a side),
+    INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, INVALID_ARGUMENT/INVALID_ARGUMENT (nothing of it is transparent), NOT_FOUND/CREDENTIAL_NOT_FOUND,
+    ALREADY_EXISTS/ID_TAKEN (the id is the configuration's, or the credential shows another image of this style).
     """
     ListImages: _grpc.UnaryUnaryMultiCallable[_admin_images_pb2.ListImagesRequest, _admin_images_pb2.ListImagesResponse]
-    """Lists a school's images, without their bytes."""
+    """Lists a school's images that were set, without their bytes; those of the configuration are not among them."""
     DeleteImage: _grpc.UnaryUnaryMultiCallable[_admin_images_pb2.DeleteImageRequest, _admin_images_pb2.DeleteImageResponse]
     """Deletes an image. Idempotent."""
     CreateApproval: _grpc.UnaryUnaryMultiCallable[_admin_approvals_pb2.CreateApprovalRequest, _admin_approvals_pb2.CreateApprovalResponse]
@@ -304,10 +306,12 @@ class AdminServiceAsyncStub(AdminServiceStub):
     SetImage: _aio.UnaryUnaryMultiCallable[_admin_images_pb2.SetImageRequest, _admin_images_pb2.SetImageResponse]  # type: ignore[assignment]
     """Keeps an image for visible signatures: a person's signature or an organisation's seal. Idempotent: the same id is replaced.
 
-    Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG), INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, NOT_FOUND/CREDENTIAL_NOT_FOUND.
+    Shown from the next request on. For operators. Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG, or larger than 4,000 pixels a side),
+    INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, INVALID_ARGUMENT/INVALID_ARGUMENT (nothing of it is transparent), NOT_FOUND/CREDENTIAL_NOT_FOUND,
+    ALREADY_EXISTS/ID_TAKEN (the id is the configuration's, or the credential shows another image of this style).
     """
     ListImages: _aio.UnaryUnaryMultiCallable[_admin_images_pb2.ListImagesRequest, _admin_images_pb2.ListImagesResponse]  # type: ignore[assignment]
-    """Lists a school's images, without their bytes."""
+    """Lists a school's images that were set, without their bytes; those of the configuration are not among them."""
     DeleteImage: _aio.UnaryUnaryMultiCallable[_admin_images_pb2.DeleteImageRequest, _admin_images_pb2.DeleteImageResponse]  # type: ignore[assignment]
     """Deletes an image. Idempotent."""
     CreateApproval: _aio.UnaryUnaryMultiCallable[_admin_approvals_pb2.CreateApprovalRequest, _admin_approvals_pb2.CreateApprovalResponse]  # type: ignore[assignment]
@@ -630,7 +634,9 @@ class AdminServiceServicer:
     ) -> _typing.Union[_admin_images_pb2.SetImageResponse, _abc.Awaitable[_admin_images_pb2.SetImageResponse]]:
         """Keeps an image for visible signatures: a person's signature or an organisation's seal. Idempotent: the same id is replaced.
 
-        Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG), INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, NOT_FOUND/CREDENTIAL_NOT_FOUND.
+        Shown from the next request on. For operators. Failure: INVALID_ARGUMENT/DOCUMENT_DAMAGED (no PNG, or larger than 4,000 pixels a side),
+        INVALID_ARGUMENT/DOCUMENT_TOO_LARGE, INVALID_ARGUMENT/INVALID_ARGUMENT (nothing of it is transparent), NOT_FOUND/CREDENTIAL_NOT_FOUND,
+        ALREADY_EXISTS/ID_TAKEN (the id is the configuration's, or the credential shows another image of this style).
         """
 
     def ListImages(
@@ -638,7 +644,7 @@ class AdminServiceServicer:
         request: _admin_images_pb2.ListImagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_images_pb2.ListImagesResponse, _abc.Awaitable[_admin_images_pb2.ListImagesResponse]]:
-        """Lists a school's images, without their bytes."""
+        """Lists a school's images that were set, without their bytes; those of the configuration are not among them."""
 
     def DeleteImage(
         self,
