@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from signer.errors import PinLocked
 from signer.rpc_status import to_rpc_status
 from signer.tokens.pool import TokenPool
 from signer.tokens.standing import FaultSeen, TokenState
-from signer.tokens.wire import COUNT, PinCount
+from signer.tokens.wire import PinCount
 from signer.v1 import admin_tokens_pb2
 from signer.workers.supervisor import PlaceState
 
@@ -33,7 +31,7 @@ def token_message(pool: TokenPool, credential_ids: Iterable[str]) -> admin_token
         state=_STATES[standing.state],
         state_time=_time(standing.since),
         message=pool.problem,
-        pin_state=_pin_state(pool),
+        pin_state=_PIN_STATES[pool.pin_count] if pool.pin_count else admin_tokens_pb2.PIN_STATE_UNSPECIFIED,
         workers_ready=states.count(PlaceState.READY),
         workers_configured=len(states),
         sessions_open=pool.sessions_open,
@@ -62,16 +60,6 @@ def _fault(seen: FaultSeen) -> admin_tokens_pb2.TokenFault:
         return_value=seen.error.metadata.get("ckr", ""),
         healed_after=healed_after,
     )
-
-
-def _pin_state(pool: TokenPool) -> Any:
-    """As the token told it last, when it was logged in to or when its PIN was held."""
-    fault = pool.fault
-    if isinstance(fault, PinLocked):
-        return _PIN_STATES[PinCount.LOCKED]
-    if fault is not None and COUNT in fault.metadata:
-        return _PIN_STATES[PinCount(fault.metadata[COUNT])]
-    return admin_tokens_pb2.PIN_STATE_UNSPECIFIED if pool.ready is None else _PIN_STATES[pool.ready.pin_count]
 
 
 def _time(moment: datetime) -> Timestamp:

@@ -23,7 +23,16 @@ from grpc import aio
 
 from signer.access.callers import Caller, CallerTable
 from signer.config.server import ServerSettings
-from signer.errors import CallerUnknown, DeadlineTooLong, InternalError, InvalidArgument, ShuttingDown, SignerError, TooManyRequests
+from signer.errors import (
+    CallerUnknown,
+    DeadlineTooLong,
+    InternalError,
+    InvalidArgument,
+    RoleRefused,
+    ShuttingDown,
+    SignerError,
+    TooManyRequests,
+)
 from signer.pipeline.request import Request
 from signer.rpc_status import abort_arguments
 from signer.telemetry.logs import context as log_context
@@ -68,6 +77,14 @@ _visit: ContextVar[Visit] = ContextVar("visit")
 def current_visit() -> Visit:
     """The visit that the running handler serves."""
     return _visit.get()
+
+
+def current_operator(task: str) -> str:
+    """The calling client's id, if it is an operator's; RoleRefused otherwise. task: what only an operator may do."""
+    caller = _visit.get().caller
+    if not caller.is_operator:
+        raise RoleRefused(f"only a client with operator = true in the configuration may {task}")
+    return caller.client_id
 
 
 class Door(aio.ServerInterceptor):

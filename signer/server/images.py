@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from functools import partial
 from typing import Any, Final
 
 from signer.documents.settings import ImageSettings
-from signer.errors import IdTaken, InvalidArgument, RoleRefused
+from signer.errors import IdTaken, InvalidArgument
 from signer.journal import ImageStore
 from signer.model import KeptImage
 from signer.pipeline.engine import Engine
 from signer.server import convert
 from signer.server.convert_pades import STYLES
-from signer.server.door import current_visit
+from signer.server.door import current_operator
 from signer.v1 import admin_images_pb2, admin_pb2_grpc, plan_pb2
+
+_operator = partial(current_operator, "look after images")
 
 _WIDTH_PT_MAX: Final = 600.0
 """As in `[[appearance.images]]`."""
@@ -100,10 +103,3 @@ def _message(image: KeptImage) -> admin_images_pb2.Image:
         width=image.width_pt,
         sha256=image.sha256,
     )
-
-
-def _operator() -> str:
-    caller = current_visit().caller
-    if not caller.is_operator:
-        raise RoleRefused("only a client with operator = true in the configuration may look after images")
-    return caller.client_id

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
-from signer.errors import CredentialNotFound, InvalidArgument, RoleRefused, SignerError
+from signer.errors import CredentialNotFound, InvalidArgument, SignerError
 from signer.model import Credential
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_import import import_certificate
@@ -13,9 +14,11 @@ from signer.pipeline.key_life import KeyLife, KeyMade
 from signer.pipeline.key_renewal import ending_before
 from signer.rpc_status import to_rpc_status
 from signer.server import convert, convert_keys
-from signer.server.door import current_visit
+from signer.server.door import current_operator
 from signer.tokens.pool import TokenPool
 from signer.v1 import admin_keys_pb2, admin_pb2_grpc
+
+_operator = partial(current_operator, "manage keys")
 
 _PAGE_SIZE_MAX = 1000
 
@@ -144,11 +147,3 @@ class KeyMethods(admin_pb2_grpc.AdminServiceServicer):
 
     def _result(self, credential_id: str, outcome: KeyMade | SignerError) -> admin_keys_pb2.KeyResult:
         return convert_keys.key_result(self._engine, self._pools, credential_id, outcome)
-
-
-def _operator() -> str:
-    """The calling client's id; RoleRefused for one that is no operator."""
-    caller = current_visit().caller
-    if not caller.is_operator:
-        raise RoleRefused("only a client with operator = true in the configuration may manage keys")
-    return caller.client_id

@@ -6,20 +6,22 @@ import asyncio
 import socket
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from signer import __version__
 from signer.config import Config
-from signer.errors import RoleRefused
 from signer.model import Finding, Severity
 from signer.server.diagnosis import check_files, check_rooms, check_services, gravest_first
-from signer.server.door import Door, current_visit
+from signer.server.door import Door, current_operator
 from signer.server.open_batches import OpenBatches
 from signer.server.readiness import Readiness
 from signer.server.reloading import Reloading
 from signer.server.rooms import Rooms
 from signer.v1 import admin_operations_pb2, admin_pb2_grpc
 from signer.workers.supervisor import PlaceState
+
+_operator = partial(current_operator, "look after the daemon")
 
 _SEVERITIES = {
     Severity.OK: admin_operations_pb2.SEVERITY_OK,
@@ -78,7 +80,7 @@ class OperationMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_operations_pb2.GetStatusResponse:
         """What the daemon is doing."""
-        _require_operator()
+        _operator()
         operations = self._operations
         response = admin_operations_pb2.GetStatusResponse(
             version=__version__,
@@ -101,7 +103,7 @@ class OperationMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_operations_pb2.DiagnoseResponse:
         """Checks everything."""
-        _require_operator()
+        _operator()
         findings = await self._operations.diagnose()
         return admin_operations_pb2.DiagnoseResponse(findings=_wanted(findings, request.checks))
 
@@ -111,7 +113,7 @@ class OperationMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_operations_pb2.ReloadConfigurationResponse:
         """Reads the configuration anew."""
-        _require_operator()
+        _operator()
         reloaded = await self._operations.reloading.reload(dry_run=request.dry_run)
         return admin_operations_pb2.ReloadConfigurationResponse(changed_keys=reloaded.changed_keys, restart_keys=reloaded.restart_keys)
 
@@ -121,14 +123,9 @@ class OperationMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_operations_pb2.SetDrainingResponse:
         """Takes nothing new, or takes work again."""
-        _require_operator()
+        _operator()
         await self._operations.set_draining(enabled=request.enabled)
         return admin_operations_pb2.SetDrainingResponse(rpcs=self._operations.door.calls_open)
-
-
-def _require_operator() -> None:
-    if not current_visit().caller.is_operator:
-        raise RoleRefused("only a client with operator = true in the configuration may look after the daemon")
 
 
 def _wanted(findings: Sequence[Finding], checks: Sequence[str]) -> Iterator[admin_operations_pb2.Finding]:

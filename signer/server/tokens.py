@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from signer.errors import InvalidArgument, RoleRefused, TokenNotFound
+from signer.errors import InvalidArgument, TokenNotFound
 from signer.journal import Journal, NoteKind
 from signer.pipeline.engine import Engine
 from signer.server.convert_tokens import token_message
-from signer.server.door import current_visit
+from signer.server.door import current_operator
 from signer.tokens.pool import TokenPool
 from signer.v1 import admin_pb2_grpc, admin_tokens_pb2
+
+_operator = partial(current_operator, "look after tokens")
 
 _REASON_CHARACTERS_MAX = 300
 
@@ -90,10 +93,3 @@ class TokenMethods(admin_pb2_grpc.AdminServiceServicer):
 
     def _message(self, pool: TokenPool) -> admin_tokens_pb2.Token:
         return token_message(pool, self._engine.credentials.ids_on(pool.name))
-
-
-def _operator() -> str:
-    caller = current_visit().caller
-    if not caller.is_operator:
-        raise RoleRefused("only a client with operator = true in the configuration may look after tokens")
-    return caller.client_id

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from signer.errors import ConfigError, InvalidArgument, NotServedYet, RoleRefused
+from signer.errors import ConfigError, InvalidArgument, NotServedYet
 from signer.server import convert_validation as validation
 from signer.server.believing import Believing
-from signer.server.door import current_visit
+from signer.server.door import current_operator, current_visit
 from signer.server.watch import Watch
 from signer.trust.admit import require_genuine
 from signer.trust.anchor import Anchor
 from signer.trust.files import read_certificate
 from signer.v1 import admin_operations_pb2, admin_pb2_grpc
+
+_operator = partial(current_operator, "say which CAs are believed")
 
 _SHA256_DIGITS = 64
 
@@ -31,7 +34,7 @@ class TrustMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_operations_pb2.AddTrustAnchorResponse:
         """Believes a CA from now on."""
-        _require_operator()
+        _operator()
         _require_no_approval(request.approval_id)
         if not request.purposes or any(each not in validation.PURPOSES for each in request.purposes):
             raise InvalidArgument("purposes must name what the CA is believed for: SIGNING, VALIDATION, TIMESTAMP", field="purposes")
@@ -54,7 +57,7 @@ class TrustMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_operations_pb2.RemoveTrustAnchorResponse:
         """Believes a CA no longer."""
-        _require_operator()
+        _operator()
         _require_no_approval(request.approval_id)
         anchor_id = request.anchor_id
         if len(anchor_id) != _SHA256_DIGITS or set(anchor_id) - set("0123456789abcdef"):
@@ -65,11 +68,6 @@ class TrustMethods(admin_pb2_grpc.AdminServiceServicer):
             self._believing.tell()
             self._watch.trust_changed("removed", anchor_id, subject, current_visit().caller.client_id)
         return admin_operations_pb2.RemoveTrustAnchorResponse()
-
-
-def _require_operator() -> None:
-    if not current_visit().caller.is_operator:
-        raise RoleRefused("only a client with operator = true in the configuration may say which CAs are believed")
 
 
 def _require_no_approval(approval_id: str) -> None:

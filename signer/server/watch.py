@@ -12,7 +12,8 @@ from signer.telemetry.metrics import Metrics, PinState
 from signer.timestamp.clock import ClockStanding
 from signer.tokens.credentials import CredentialTable
 from signer.tokens.pool import TokenPool
-from signer.tokens.wire import Ready
+from signer.tokens.standing import TokenState
+from signer.tokens.wire import PinCount, Ready
 from signer.workers.supervisor import PlaceState
 
 _log = get_logger(__name__)
@@ -90,6 +91,10 @@ class Watch:
         for state in PlaceState:
             metrics.token_workers.labels(token=name, state=state.value).set(sum(place.state is state for place in pool.places))
         metrics.token_pin_state.labels(token=name).set(pin_state(pool))
+        for token_state in TokenState:
+            metrics.token_state.labels(token=name, state=token_state.value).set(pool.standing.state is token_state)
+        for count in PinCount:
+            metrics.token_pin_count.labels(token=name, count=count.value).set(pool.pin_count is count)
 
     def _note(self, kind: NoteKind, subject: str, detail: dict[str, str | int]) -> None:
         async def write() -> None:

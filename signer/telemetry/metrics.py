@@ -171,6 +171,22 @@ class Metrics:
     worker_cpu_seconds: Annotated[
         Counter, Spec("signer_worker_cpu_seconds_total", "CPU time of a worker's processes, user and system.", _WORKER)
     ]
+    token_state: Annotated[
+        Gauge,
+        Spec(
+            "signer_token_state",
+            "1 for the state that a token is in, 0 for the others.",
+            (_TOKEN, ("state", "starting, ready, healing, pin-held, pin-locked, absent, foreign, paused")),
+        ),
+    ]
+    token_pin_count: Annotated[
+        Gauge,
+        Spec(
+            "signer_token_pin_count",
+            "1 for what the token tells of its PIN counter (CKF_USER_PIN_*), 0 for the others; all 0 while it is not known.",
+            (_TOKEN, ("count", "full, count-low, final-try, locked")),
+        ),
+    ]
     token_pin_state: Annotated[
         Gauge,
         Spec(

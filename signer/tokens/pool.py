@@ -23,14 +23,23 @@ from typing import Protocol
 import msgspec
 
 from signer.algorithms import SignatureAlgorithm
-from signer.errors import QueueFull, SignatureOutcomeUnknown, SignerError, TokenRefused, TokenRemoved, TokenTimedOut, TokenUnavailable
+from signer.errors import (
+    PinLocked,
+    QueueFull,
+    SignatureOutcomeUnknown,
+    SignerError,
+    TokenRefused,
+    TokenRemoved,
+    TokenTimedOut,
+    TokenUnavailable,
+)
 from signer.model import KeptKey
 from signer.tokens.fair import FairQueue
 from signer.tokens.jobs import FrameInHand, SignJob, TokenSignature
 from signer.tokens.places import TokenPlaces
 from signer.tokens.settings import TokenSettings
 from signer.tokens.standing import Pace, Standing, token_state
-from signer.tokens.wire import Ready, SignCall, SignItem
+from signer.tokens.wire import COUNT, PinCount, Ready, SignCall, SignItem
 from signer.workers.gathering import Gathering
 from signer.workers.process import WorkerLost, WorkerProcess
 from signer.workers.supervisor import Place, PlaceState
@@ -129,6 +138,16 @@ class TokenPool:
     def fault(self) -> SignerError | None:
         """Why a worker last failed to start, if one has not recovered since."""
         return self.workers.fault
+
+    @property
+    def pin_count(self) -> PinCount | None:
+        """The PIN's counter as the token told it last: when it was logged in to, or when its PIN was held. None: it has not yet."""
+        fault = self.fault
+        if isinstance(fault, PinLocked):
+            return PinCount.LOCKED
+        if fault is not None and COUNT in fault.metadata:
+            return PinCount(fault.metadata[COUNT])
+        return self.ready.pin_count if self.ready is not None else None
 
     @property
     def problem(self) -> str:

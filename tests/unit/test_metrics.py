@@ -11,6 +11,8 @@ from signer.errors import ConfigError
 from signer.telemetry.exposition import Page, expose
 from signer.telemetry.metrics import Metrics, PinState, reference, specs
 from signer.telemetry.settings import MetricsSettings
+from signer.tokens.standing import TokenState
+from signer.tokens.wire import PinCount
 from signer.workers.supervisor import PlaceState
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -100,3 +102,9 @@ def test_probes_are_answered_beside_the_metrics() -> None:
             assert answer.headers["Content-Type"].startswith("text/plain")
     finally:
         exposition.close()
+
+
+def test_the_page_names_the_states_of_tokens_and_their_pin_counters() -> None:
+    labels = {spec.name: dict(spec.labels) for _, _, spec in specs()}
+    assert labels["signer_token_state"]["state"].split(", ") == [state.value for state in TokenState]
+    assert labels["signer_token_pin_count"]["count"].split(", ") == [count.value for count in PinCount]
