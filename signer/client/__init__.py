@@ -33,6 +33,15 @@ from signer.client.retries import RetryPolicy
 from signer.client.time import TimeClient
 from signer.client.time_values import BatchEvidence, EvidenceProof, EvidenceRecord, ProvenTime, StampedImprint, TimestampAuthority
 from signer.client.tokens import TokenClient, TokenFault, TokenInfo
+from signer.client.validation import ValidationClient
+from signer.client.validation_values import (
+    AnchorInfo,
+    CertificateCheck,
+    DocumentVerdict,
+    SignatureVerdict,
+    SlotVerdict,
+    ValidatedDocument,
+)
 from signer.client.values import (
     CredentialInfo,
     DigestResult,
@@ -67,17 +76,20 @@ from signer.model import (
 from signer.records.problem import RecordProblem
 
 __all__ = [
+    "AnchorInfo",
     "Appearance",
     "AppearanceStyle",
     "BatchEvidence",
     "BroughtCertificate",
     "CadesOptions",
+    "CertificateCheck",
     "CredentialInfo",
     "DigestResult",
     "DocMdp",
     "Document",
     "DocumentBatch",
     "DocumentResult",
+    "DocumentVerdict",
     "EvidenceProof",
     "EvidenceRecord",
     "FieldLock",
@@ -104,9 +116,11 @@ __all__ = [
     "RetryPolicy",
     "Role",
     "SignatureInfo",
+    "SignatureVerdict",
     "SignedDigests",
     "SignerClient",
     "SignerError",
+    "SlotVerdict",
     "StampedImprint",
     "Subject",
     "Summary",
@@ -116,5 +130,7 @@ __all__ = [
     "TokenClient",
     "TokenFault",
     "TokenInfo",
+    "ValidatedDocument",
+    "ValidationClient",
     "XadesOptions",
 ]

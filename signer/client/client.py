@@ -22,6 +22,7 @@ from signer.client.retries import RetryPolicy
 from signer.client.time import TimeClient
 from signer.client.tokens import TokenClient
 from signer.client.unary import call_patiently
+from signer.client.validation import ValidationClient
 from signer.client.values import CredentialInfo, Document, DocumentResult, Plan, SignedDigests
 from signer.errors import InvalidArgument
 from signer.model import Appearance, CadesOptions, DocMdp, FieldLock, FieldPlacement, Level, Profile, RecordPlan, XadesOptions
@@ -48,6 +49,8 @@ class SignerClient:
         self.time = TimeClient(self._connection, self._policy)
         self.tokens = TokenClient(self._connection, self._policy)
         """Timestamps and evidence records."""
+        self.validation = ValidationClient(self._connection, self._policy)
+        """Signatures that others made, certificates before they sign, and whom the appliance believes."""
         self.images = ImageClient(self._connection, self._policy)
         """Signature images and seals; for operators."""
         self.keys = KeyClient(self._connection, self._policy)
