@@ -17,7 +17,7 @@ from signer.records.settings import RecordSettings
 from signer.revocation.settings import RevocationSettings
 from signer.telemetry.settings import LogSettings, MetricsSettings
 from signer.timestamp.settings import StampingSettings, TimestampSettings
-from signer.tokens.settings import CredentialSettings, TokenSettings
+from signer.tokens.settings import CredentialSettings, KeySettings, TokenSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Config:
     records: Annotated[RecordSettings, Field(description="Report cards as the Ministry's XML.")] = field(default_factory=RecordSettings)
     tokens: Annotated[tuple[TokenSettings, ...], Field(description="The PKCS#11 tokens.")] = ()
     credentials: Annotated[tuple[CredentialSettings, ...], Field(description="The keys callers may name.")] = ()
+    keys: Annotated[KeySettings, Field(description="How keys and certificates are looked after.")] = field(default_factory=KeySettings)
     clients: Annotated[tuple[ClientSettings, ...], Field(description="The school software that is let in.")] = ()
     trust: Annotated[TrustSettings, Field(description="The CAs.")] = field(default_factory=TrustSettings)
     timestamp: Annotated[

@@ -86,11 +86,6 @@ class CredentialStore:
         """Up to `limit` credentials by id."""
         return await self._read(select(table).where(*_conditions(wanted)).order_by(table.c.credential_id).limit(limit))
 
-    async def ids_on(self, token_name: str, limit: int) -> list[str]:
-        """Up to `limit` ids of what lives on a token or is wrapped by it, by id."""
-        query = select(table.c.credential_id).where(table.c.token_name == token_name).order_by(table.c.credential_id).limit(limit)
-        return list(await self._run(lambda connection: list(connection.execute(query).scalars())))
-
     async def count_ends(self, bounds: Sequence[datetime]) -> EndCounts:
         """How many certificates in use end when: those renewed already are left out. One query, whatever their number."""
         found: EndCounts = await self._run(partial(_count_ends, bounds=bounds))

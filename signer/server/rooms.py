@@ -11,7 +11,7 @@ import platform
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -86,7 +86,8 @@ def furnish(config: Config) -> Rooms:
     metrics.build_info.labels(version=__version__, python=platform.python_version()).set(1)
     journal = _journal(config, metrics)
     book = _book(config)
-    credentials = CredentialTable(config.credentials, Issuers(book.certificates))
+    expiry_warning = timedelta(days=config.keys.expiry_warning_days)
+    credentials = CredentialTable(config.credentials, Issuers(book.certificates), expiry_warning=expiry_warning)
     watch = Watch(journal, metrics, credentials)
     layouts = load_layouts(config.records.layouts_folder)
     documents = _documents(config, watch, layouts)

@@ -49,18 +49,20 @@ class Inventory:
 
 def take_inventory(session: Session) -> Inventory:
     """Reads all private keys and certificates once; linear in their number."""
-    certificates = _certificates_by_id(session)
+    certificates, public_keys = _certificates_by_id(session), _public_keys_by_id(session)
     handles: dict[bytes, list[PrivateKey]] = {}
     for handle in session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY}):
         handles.setdefault(bytes(handle[Attribute.ID]), []).append(handle)  # type: ignore[arg-type]
-    keys = {key_id: _describe(session, key_id, same_id, certificates.get(key_id, [])) for key_id, same_id in handles.items()}
+    keys = {
+        key_id: _describe(key_id, same_id, certificates.get(key_id, []), public_keys.get(key_id)) for key_id, same_id in handles.items()
+    }
     orphans = [_subject(der) for key_id, found in certificates.items() if key_id not in handles for der in found]
     return Inventory(keys, orphans)
 
 
-def _describe(session: Session, key_id: bytes, handles: list[PrivateKey], certificates: list[bytes]) -> HeldKey:
+def _describe(key_id: bytes, handles: list[PrivateKey], certificates: list[bytes], stored: PublicKey | None) -> HeldKey:
     handle = handles[0]
-    public_key = _public_key(session, key_id, certificates)
+    public_key = stored or _certified_key(certificates)
     found = FoundKey(
         key_id=key_id,
         label=str(handle.label or ""),
@@ -93,14 +95,22 @@ def _certificates_by_id(session: Session) -> dict[bytes, list[bytes]]:
     return found
 
 
-def _public_key(session: Session, key_id: bytes, certificates: list[bytes]) -> PublicKey | None:
-    """The public part, from the token's public key object, else from a certificate; None when neither is readable."""
-    try:
-        for stored in session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.ID: key_id}):
+def _public_keys_by_id(session: Session) -> dict[bytes, PublicKey]:
+    """Of the public key objects that can be read; one search for all of them."""
+    found: dict[bytes, PublicKey] = {}
+    for stored in session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY}):
+        try:
             if isinstance(stored, StoredPublicKey) and stored.key_type in _ENCODERS:
-                return _signing_key(load_der_public_key(_ENCODERS[stored.key_type](stored)))
-    except (PKCS11Error, ValueError, NotImplementedError, UnsupportedAlgorithm):
-        pass
+                key = _signing_key(load_der_public_key(_ENCODERS[stored.key_type](stored)))
+                if key is not None:
+                    found.setdefault(bytes(stored[Attribute.ID]), key)
+        except (PKCS11Error, ValueError, NotImplementedError, UnsupportedAlgorithm):
+            continue
+    return found
+
+
+def _certified_key(certificates: list[bytes]) -> PublicKey | None:
+    """The public key of the first certificate that can be read, for tokens that keep no public key objects."""
     for der in certificates:
         try:
             return _signing_key(x509.load_der_x509_certificate(der).public_key())

@@ -44,8 +44,8 @@ class TokenSettings:
         str,
         AfterValidator(_token_uri),
         Field(
-            description="PKCS#11 URI of the token (RFC 7512), as `p11tool --list-tokens` prints it: attributes token, serial, manufacturer, "
-            "model, slot-… and library-…, each matched exactly; pin-source may stand in place of pin; pin-value is refused."
+            description="PKCS#11 URI of the token (RFC 7512), as `p11tool --list-tokens` prints it: attributes token, serial, "
+            "manufacturer, model, slot-… and library-…, each matched exactly; pin-source may stand in place of pin; pin-value is refused."
         ),
     ] = ""
     processes: Annotated[
@@ -134,6 +134,20 @@ class TokenSettings:
         if self.softhsm_token_directory is None:
             return None
         return self.softhsm_copy_directory or self.softhsm_token_directory.with_name(self.softhsm_token_directory.name + ".copy")
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """`[keys]`: how keys and certificates are looked after."""
+
+    expiry_warning_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3650,
+            description="How long before its certificate ends a credential is shown as EXPIRES_SOON. A renewal takes days; May is busy.",
+        ),
+    ] = 90
 
 
 @dataclass(frozen=True, slots=True)

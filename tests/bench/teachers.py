@@ -80,7 +80,7 @@ def _standing_row(count: int, pairs: list[Pair], starts_s: list[float], fresh_mb
     return row_of_pairs(
         f"teachers-{count}",
         pairs,
-        target=Target(0.5),
+        target=Target(0.7),
         reference=f"{_FEW} of these teachers",
         rss_mb=used_mb,
         details={

@@ -84,7 +84,6 @@ async def test_pages_hold_each_row_once_in_order_whatever_is_asked_for(store: Cr
     assert found == names[1::2]
     assert [one.id for one in await store.page(CredentialFilter(person_id="p-t07"), 4)] == ["t07"]
     assert await store.page(CredentialFilter(state=ACTIVE), 4) == []
-    assert await store.ids_on("token", 100) == names
 
 
 async def test_ends_are_counted_by_class_and_only_of_what_is_in_use(store: CredentialStore) -> None:
