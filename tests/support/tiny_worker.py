@@ -27,6 +27,8 @@ def begin(channel: WorkerChannel, word: str) -> None:
         sys.exit(3)
     elif word == "die":
         os._exit(9)
+    elif word.startswith("looks "):
+        look_for_device(channel, int(word.removeprefix("looks ")))
     elif word == "silent":
         time.sleep(FOREVER_S)
     elif word == "wrong":
@@ -36,23 +38,37 @@ def begin(channel: WorkerChannel, word: str) -> None:
         time.sleep(FOREVER_S)
 
 
+def look_for_device(channel: WorkerChannel, times: int) -> None:
+    for _ in range(times):
+        channel.wait(TokenRemoved("not there yet", token="t"))
+        if not channel.is_quiet_for(0.3):
+            sys.exit(0)
+    channel.send(Kind.READY, 0, b"facts")
+
+
+def log_in_anew(channel: WorkerChannel, call_id: int, seconds: float) -> None:
+    channel.wait(TokenRemoved("logs in anew", token="t"))
+    time.sleep(seconds)
+    channel.send(Kind.READY, 0, b"facts")
+    channel.send(Kind.DONE, call_id)
+
+
 def answer(channel: WorkerChannel, call_id: int, word: str, argument: str) -> None:
     if word == "echo":
         channel.send(Kind.REPLY, call_id, argument.encode())
         channel.send(Kind.DONE, call_id)
     elif word == "fail":
         channel.fail(call_id, QueueFull("full", retry_after_s=2.0, token="t"))
-    elif word == "die":
-        os._exit(9)
+    elif word in {"die", "babble"}:
+        begin(channel, word)
     elif word == "hang":
         time.sleep(FOREVER_S)
     elif word == "fault":
         channel.fail(0, TokenRemoved("pulled", token="t"))
         channel.wait_for_close()
         sys.exit(3)
-    elif word == "babble":
-        os.write(channel._connection.fileno(), b"\xff" * 100)
-        time.sleep(FOREVER_S)
+    elif word == "renew":
+        log_in_anew(channel, call_id, float(argument))
     elif word == "stubborn":
         channel.send(Kind.DONE, call_id)
         while channel.receive() is not None:

@@ -116,6 +116,35 @@ async def test_a_worker_that_does_not_become_ready_says_why_and_leaves_nothing(s
     assert children() <= before
 
 
+async def test_a_worker_that_waits_for_its_device_has_its_start_up_time_again_each_time_it_says_so() -> None:
+    told: list[str] = []
+    worker = await WorkerProcess.start(spec("looks 3", start_s_max=0.7), lambda error: told.append(error.message))
+    assert told == ["not there yet"] * 3
+    assert await Heard(worker, b"echo 1").next() == b"1"
+    await worker.close()
+
+
+async def test_a_worker_that_logs_in_anew_is_not_taken_for_a_silent_one() -> None:
+    worker = await WorkerProcess.start(spec(silence_s_max=0.3))
+    call = Heard(worker, b"renew 1.5")
+    assert await call.next() is None
+    hung = Heard(worker, b"hang")
+    with pytest.raises(WorkerLost, match="timed-out"):
+        await hung.next()
+    await worker.close()
+
+
+async def test_a_place_whose_worker_waits_says_what_for_and_stops_at_once_when_told() -> None:
+    place = Served().place("looks 1000")
+    task = asyncio.create_task(place.run())
+    await until(lambda: place.state is PlaceState.WAITING, "a waiting place")
+    assert isinstance(place.fault, TokenRemoved)
+    began_s = time.monotonic()
+    await stopped(task)
+    assert time.monotonic() - began_s < 5
+    assert place.state is PlaceState.STOPPED
+
+
 async def test_a_worker_that_ignores_its_closing_is_killed_after_a_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_EXIT_GRACE_S", 0.5)
     worker = await WorkerProcess.start(spec())
@@ -185,6 +214,18 @@ async def test_a_worker_that_served_long_enough_is_replaced_after_the_first_paus
     place.backoff = Backoff(first_s=0.05, max_s=30.0, healthy_after_s=0.01)
     task = asyncio.create_task(place.run())
     await until(lambda: len(served.starts_s) >= 8, "eight starts without a growing pause")
+    await stopped(task)
+
+
+async def test_the_pauses_stay_short_while_the_trouble_is_young() -> None:
+    async def die(worker: WorkerProcess) -> None:
+        await Heard(worker, b"die").next()
+
+    served = Served(die)
+    place = served.place()
+    place.backoff = Backoff(first_s=0.05, max_s=30.0, brisk_max_s=0.1, brisk_s=60.0)
+    task = asyncio.create_task(place.run())
+    await until(lambda: len(served.starts_s) >= 8, "eight starts")
     await stopped(task)
 
 
