@@ -73,7 +73,8 @@ def new_item(lot: Lot, document: IncomingDocument) -> Item:
     """A document at the beginning of its path."""
     source = hashlib.sha256(document.content)
     key = SignatureKey(lot.request.school_id, lot.request.request_id, document.document_id)
-    return Item(document, key, source, fingerprint(lot.plan, document.placement, source.digest()))
+    name = document.name if lot.plan.signs_names else ""
+    return Item(document, key, source, fingerprint(lot.plan, document.placement, source.digest(), name))
 
 
 def still_going(items: Sequence[Item]) -> list[Item]:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta, timezone
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
@@ -17,6 +18,7 @@ from signer.model import (
     Credential,
     FieldPlacement,
     Level,
+    Packaging,
     PageRectangle,
     Profile,
     RecordPlan,
@@ -84,6 +86,11 @@ class ReadyPlan:
         return f"{self.profile.value}/{self.level.value}"
 
     @property
+    def signs_names(self) -> bool:
+        """Whether signatures name their documents: those that are files of their own, in XML."""
+        return isinstance(self.options, XadesOptions) and self.options.packaging is Packaging.DETACHED
+
+    @property
     def signer(self) -> Signer:
         """The credential, as it is now."""
         return Signer(self.credential.certificate, self.credential.chain, self.algorithm)
@@ -132,8 +139,10 @@ async def with_artwork(engine: Engine, request: Request, plan: ReadyPlan) -> Rea
     return replace(plan, artwork=await engine.appearances.prepare(wanted, plan.credential, request.school_id, moment))
 
 
-def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: bytes) -> bytes:
+def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: bytes, name: str = "") -> bytes:
     """What makes two requests of the same ids the same: content, credential and how it is signed. 32 bytes.
+
+    name: of the document, where the plan has it signed.
 
     The certificate is left out: a renewed one must not make a repeat of an old request look like other content. So are the image behind an
     image_id, and the time in a style's own wording: a visible signature is what was asked for.
@@ -150,6 +159,7 @@ def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: byte
         *_asked_restrictions(placement),
         *_asked_options(plan.options),
         *_asked_options(plan.record),
+        *((name,) if name else ()),
     )
     digest = hashlib.sha256(content_sha256)
     for part in parts:
@@ -158,6 +168,7 @@ def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: byte
     return digest.digest()
 
 
+@lru_cache(maxsize=64)
 def _asked_options(options: FormOptions | RecordPlan | None) -> tuple[str, ...]:
     if options is None:
         return ()

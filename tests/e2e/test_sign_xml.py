@@ -249,6 +249,10 @@ def test_any_file_is_signed_beside_itself_under_its_name(school: grpc.Channel, c
     named = sign_document(school, content, plan=plan, file_name="file.bin").content
     assert judges.xmlsec1(named, cas, tmp_path, content=("file.bin", content))
     assert not judges.xmlsec1(named, cas, tmp_path, content=("file.bin", content[1:]))
+    request_id = fresh_id()
+    sign_document(school, content, plan=plan, file_name="a", request_id=request_id)
+    with refused(RequestIdReused):
+        sign_document(school, content, plan=plan, file_name="b", request_id=request_id)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from signer.algorithms import SignatureAlgorithm
 from signer.errors import Cancelled, DeadlineExceeded, InternalError, RequestIdReused, ShuttingDown
 from signer.formats.insertions import Additions, Insertion
 from signer.journal.model import SignatureState, Stored
-from signer.model import Credential, FieldPlacement, Level, Profile
+from signer.model import CadesOptions, Credential, FieldPlacement, Level, Packaging, Profile, RecordPlan, Role, XadesOptions
 from signer.pipeline.forms.form import Signer
 from signer.pipeline.forms.pades import PadesPrepared
 from signer.pipeline.material import Finished, Parked, decode, encode, stored_material
@@ -46,6 +46,16 @@ def test_anything_that_changes_the_signature_changes_the_fingerprint() -> None:
         "reason": fingerprint(PLAN, replace(PLACEMENT, reason=""), CONTENT),
         "location": fingerprint(PLAN, replace(PLACEMENT, location=""), CONTENT),
         "reason and location exchanged": fingerprint(PLAN, replace(PLACEMENT, reason="location", location="reason"), CONTENT),
+        "cades": fingerprint(replace(PLAN, options=CadesOptions()), PLACEMENT, CONTENT),
+        "cades attached": fingerprint(replace(PLAN, options=CadesOptions(Packaging.ENVELOPING)), PLACEMENT, CONTENT),
+        "cades hinted": fingerprint(replace(PLAN, options=CadesOptions(content_type="a/b")), PLACEMENT, CONTENT),
+        "xades": fingerprint(replace(PLAN, options=XadesOptions()), PLACEMENT, CONTENT),
+        "xades of an element": fingerprint(replace(PLAN, options=XadesOptions(reference_id="a")), PLACEMENT, CONTENT),
+        "xades at a place": fingerprint(replace(PLAN, options=XadesOptions(placement_xpath="a")), PLACEMENT, CONTENT),
+        "a document's name": fingerprint(replace(PLAN, options=XadesOptions()), PLACEMENT, CONTENT, "name"),
+        "a role": fingerprint(replace(PLAN, record=RecordPlan(Role.PRINCIPAL)), PLACEMENT, CONTENT),
+        "another role": fingerprint(replace(PLAN, record=RecordPlan(Role.CLERK)), PLACEMENT, CONTENT),
+        "a class": fingerprint(replace(PLAN, record=RecordPlan(Role.CLERK, class_id="1A")), PLACEMENT, CONTENT),
         "a border moved": fingerprint(PLAN, replace(PLACEMENT, name="namer", reason="eason"), CONTENT),
     }
     for (one, left), (other, right) in combinations(variants.items(), 2):

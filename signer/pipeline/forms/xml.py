@@ -12,7 +12,7 @@ from signer.errors import InternalError, SignerError
 from signer.formats.insertions import Additions
 from signer.formats.xml.template import XmlProfile
 from signer.formats.xml.values import PreparedXml
-from signer.model import Packaging, XadesOptions
+from signer.model import XadesOptions
 from signer.pipeline.forms.form import Arrived, Preparation, Signer
 from signer.pipeline.forms.templates import Templates
 from signer.records.calendar import vietnamese_day
@@ -55,7 +55,7 @@ class XadesForm:
                 document=each.document.content,
                 options=options,
                 digest_algorithm=lot.plan.algorithm.digest,
-                name=each.document.name if options.packaging is Packaging.DETACHED else "",
+                name=each.document.name if lot.plan.signs_names else "",
             )
             for each in arrived
         ]
