@@ -219,7 +219,7 @@ class Role(Enum):
 
 
 class RecordSlot(Enum):
-    """The place in a record that a signature fills; the value is the Ministry's name of it."""
+    """The place in a record that a signature fills, in the order of signing; the value is the Ministry's name of it."""
 
     SUBJECT_TEACHER = "GVBM"
     HOMEROOM_TEACHER = "GVCN"

@@ -14,6 +14,8 @@ from enum import Enum
 
 from signer.errors import RecordNotLocked, RecordReplaced, RoleRefused
 from signer.model import Role
+from signer.records.calendar import VIETNAM
+from signer.records.problem import Finding, Wording, found
 
 
 class RecordState(Enum):
@@ -86,9 +88,15 @@ def state_at(state: RecordState, now: datetime, lock_time: datetime) -> RecordSt
     return TRANSITIONS.get((state, Event.LOCK_DATE_PASSED), state) if now >= lock_time else state
 
 
-def may_be_signed(state: RecordState) -> bool:
-    """Whether a slot of the record itself may still be signed; of its replacement when `CORRECTION_ALLOWED`."""
-    return state is RecordState.SIGNING
+def state_finding(state: RecordState, lock_time: datetime) -> Finding | None:
+    """Why no slot of the record itself may be signed in this state; None when one may. A correction that is allowed is of its replacement."""
+    if state is RecordState.SIGNING:
+        return None
+    if state in SUPERSEDED:
+        return found(Wording.SUPERSEDED)
+    if state is RecordState.LOCKED:
+        return found(Wording.LOCKED, day=f"{lock_time.astimezone(VIETNAM):%d/%m/%Y}")
+    return found(Wording.STATE_REFUSES, state=state.name)
 
 
 class Step(Enum):

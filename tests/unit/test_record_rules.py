@@ -26,10 +26,10 @@ from signer.records.states import (
     Event,
     RecordState,
     Taken,
-    may_be_signed,
     next_state,
     require_step,
     state_at,
+    state_finding,
 )
 
 LAYOUTS = load_layouts()
@@ -187,7 +187,17 @@ def test_past_its_lock_a_record_is_signed_no_more_whatever_happens(events: list[
     for event in events:
         state = TRANSITIONS.get((state, event), state)
         was_locked = was_locked or state is RecordState.LOCKED
-        assert not (was_locked and may_be_signed(state))
+        assert not was_locked or state_finding(state, regular_calendar(2025).lock_time) is not None
+
+
+def test_a_state_that_forbids_signing_says_why() -> None:
+    lock_time = regular_calendar(2025).lock_time
+    told = {state: state_finding(state, lock_time) for state in RecordState}
+    assert told[RecordState.SIGNING] is None
+    assert {state for state, finding in told.items() if finding and finding.problem is RecordProblem.SUPERSEDED} == SUPERSEDED
+    locked = told[RecordState.LOCKED]
+    assert locked is not None
+    assert "01/07/2026" in locked.vi
 
 
 def test_the_lock_date_passes_by_itself() -> None:
