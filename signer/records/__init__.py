@@ -1,8 +1,8 @@
 """Report cards (học bạ số): which signature a record takes, where, after which others, and what keeps it from being signed.
 
 The Ministry's XML guide (v1.0, primary) and the multi-level layout that followed it; the regulations' order of signatures, lock and
-correction. Layouts are data (`layouts/*.toml`, one file a version), read by `layout_files` alone; everything else is pure: a parsed record, a
-plan and a moment come in, findings or the signature to make go out (`examination`).
+correction. Layouts are data (`layouts/*.toml`, one file a version), read by `layout_files` alone; everything else is pure: a parsed record,
+a plan and a moment come in, findings or the signature to make go out (`examination`).
 
 Rules of the room:
 - nothing of a record but identifiers and states leaves it, and no finding repeats a pupil's data;
