@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any
 
@@ -11,8 +12,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from signer.errors import InvalidArgument, JournalDamaged
 from signer.journal.ledger import Ids, Ledger, ids_of, microseconds, rfc3339
-from signer.journal.material import unpack
 from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
+from signer.journal.shared import forget_runs, read_run, unpack_shared
 from signer.store.tables import counter, material, signature
 
 SERIAL_MAX = 2**63 - 1
@@ -24,9 +25,9 @@ StoredRow = tuple[bytes, str, int, bytes | None, int | None, bytes | None]
 """fingerprint, state, attempts, material's SHA-256, its encoding and content (None when there is none, or no more)."""
 
 
-def _unpacked(row: StoredRow) -> Stored:
+def _unpacked(row: StoredRow, resolve: Callable[[bytes], bytes | None]) -> Stored:
     fingerprint, state, attempts, digest, encoding, content = row
-    whole = b"" if encoding is None or content is None else unpack(encoding, content)
+    whole = b"" if encoding is None or content is None else unpack_shared(encoding, content, resolve)
     if content is not None and sha256(whole).digest() != digest:
         raise JournalDamaged("stored signature material is not what was settled: verify the journal")
     return Stored(fingerprint, _STATES[state], attempts, whole, digest or b"")
@@ -61,9 +62,12 @@ class LookUp(Job):
         super().__init__(loop)
         self.keys = keys
 
-    def read(self, connection: Connection, stored: Mapping[Ids, StoredRow]) -> dict[Ids, Stored]:  # noqa: ARG002
+    def read(self, connection: Connection, stored: Mapping[Ids, StoredRow]) -> dict[Ids, Stored]:
         """Its own part of what was read for all."""
-        return {ids: _unpacked(stored[ids]) for ids in self.keys if ids in stored} if stored else {}
+        if not stored:
+            return {}
+        resolve = cache(partial(read_run, connection))
+        return {ids: _unpacked(stored[ids], resolve) for ids in self.keys if ids in stored}
 
 
 class Read(Job):
@@ -239,6 +243,8 @@ class ForgetMaterial(Change):
             .limit(self.count)
         )
         deleted = connection.execute(delete(material).where(material.c.outcome.in_(old))).rowcount
+        if deleted < self.count:
+            forget_runs(connection, microseconds(self.before), parked)
         if deleted:
             ledger.note(NoteKind.MATERIAL_FORGOTTEN, "journal", {"before": rfc3339(self.before), "count": deleted})
         return deleted

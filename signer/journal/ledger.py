@@ -24,8 +24,8 @@ from typing import NamedTuple
 
 from signer.errors import InternalError, InvalidArgument, RequestIdReused, SignatureInProgress, SignatureSettled
 from signer.journal.entries import INTENT, NOTE, IntentEntry, NoteEntry, OutcomeEntry, chain_hash, encode, leaf_hash
-from signer.journal.material import pack
 from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, SignatureState
+from signer.journal.shared import pack_shared
 from signer.model import SignatureKey
 
 Ids = tuple[str, str, str]
@@ -92,10 +92,11 @@ class Ledger:
         self._before = before
         self._stranded = stranded
         self._at = rfc3339(now)
-        self._at_us = microseconds(now)
+        self.now_us = microseconds(now)
         self.entries: list[tuple[int, str, bytes, bytes, bytes]] = []
         self.changed: dict[Ids, Standing] = {}
         self.materials: list[tuple[int, int, int, bytes]] = []
+        self.runs: dict[bytes, bytes] = {}
         self.superseded: list[int] = []
 
     @property
@@ -179,7 +180,7 @@ class Ledger:
             standings.append(_check_outcome(self.standing(ids), outcome, repeated=ids in seen))
             seen.add(ids)
         for standing, outcome in zip(standings, outcomes, strict=True):
-            self._settle(standing, outcome.kind, outcome.material, outcome.signature_sha256, outcome.detail)
+            self._settle(standing, outcome.kind, outcome.material, outcome.signature_sha256, outcome.detail, shared=outcome.shared)
 
     def give_up(self, attempts: Iterable[tuple[Ids, int]], kind: OutcomeKind, detail: str) -> int:
         """Settle those of `attempts` that are still open; returns how many were."""
@@ -191,7 +192,16 @@ class Ledger:
                 count += 1
         return count
 
-    def _settle(self, standing: Standing, kind: OutcomeKind, material: bytes, signature_sha256: bytes, detail: str) -> Standing:
+    def _settle(
+        self,
+        standing: Standing,
+        kind: OutcomeKind,
+        material: bytes,
+        signature_sha256: bytes,
+        detail: str,
+        *,
+        shared: Sequence[bytes] = (),
+    ) -> Standing:
         follows = standing.open_intent if standing.open_intent is not None else standing.outcome
         material_sha256 = sha256(material).digest() if material else None
         index = self._append(
@@ -213,7 +223,9 @@ class Ledger:
         if standing.material_sha256 is not None and standing.outcome is not None:
             self.superseded.append(standing.outcome)
         if material:
-            self.materials.append((index, self._at_us, *pack(material)))
+            encoding, packed, runs = pack_shared(material, shared)
+            self.materials.append((index, self.now_us, encoding, packed))
+            self.runs |= runs
         settled = Standing(*standing[:4], _STATE_AFTER[kind], standing.attempts, None, index, material_sha256)
         self.changed[settled[:3]] = settled
         return settled

@@ -84,7 +84,7 @@ class Outcome:
 
     material: what a repeat needs to return (RELEASED) or complete (PARKED) the signature; opaque here, empty for the other kinds.
     signature_sha256: of the signature value, 32 bytes; empty when there is none. detail: why, for FAILED and UNKNOWN: an error's reason,
-    no document's content.
+    no document's content. shared: runs of bytes that this material may have in common with others', which are stored once.
     """
 
     key: SignatureKey
@@ -93,6 +93,7 @@ class Outcome:
     material: bytes = b""
     signature_sha256: bytes = b""
     detail: str = ""
+    shared: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from signer.journal.entries import CHAIN_START
 from signer.journal.jobs import StoredRow
 from signer.journal.ledger import Head, Ids, Ledger, Standing
 from signer.journal.model import SignatureState
+from signer.journal.shared import write_runs
 from signer.store.statements import ManyRows, inserting, upserting
 from signer.store.tables import journal_entry, material, signature
 
@@ -63,6 +64,7 @@ def write(connection: Connection, ledger: Ledger) -> None:
     if ledger.superseded:
         connection.execute(delete(material).where(material.c.outcome.in_(ledger.superseded)))
     _INSERT_MATERIALS.execute(connection, ledger.materials)
+    write_runs(connection, ledger.runs, ledger.now_us)
 
 
 def _of_wanted(query: Select[Any], count: int) -> Select[Any]:

@@ -35,7 +35,8 @@ async def _stamp_one(lot: Lot, item: Item) -> None:
 
     async def park() -> None:
         if not item.is_parked:
-            await lot.engine.ledger.settle([outcome(item.key, item.attempt, OutcomeKind.PARKED, parked, parked.signature)])
+            kept = outcome(item.key, item.attempt, OutcomeKind.PARKED, parked, parked.signature, shared=lot.shared)
+            await lot.engine.ledger.settle([kept])
             item.is_parked = True
 
     started_s = lot.request.clock_s()
@@ -61,7 +62,7 @@ async def raise_lot(lot: Lot, items: Sequence[Item]) -> list[Item]:
         return list(items)
     unparked = [item for item in items if not item.is_parked]
     if unparked:
-        await lot.engine.ledger.settle([_stamped(item) for item in unparked])
+        await lot.engine.ledger.settle([_stamped(lot, item) for item in unparked])
     await asyncio.gather(*[_raise_one(lot, item) for item in items])
     return still_going(items)
 
@@ -92,7 +93,7 @@ async def release_lot(lot: Lot, items: Sequence[Item]) -> None:
     if not items:
         return
     started_s = lot.request.clock_s()
-    await lot.engine.ledger.settle([_released(item) for item in items])
+    await lot.engine.ledger.settle([_released(lot, item) for item in items])
     settle_s = (lot.request.clock_s() - started_s) / len(items)
     for item in items:
         used = item.used
@@ -106,11 +107,11 @@ async def release_lot(lot: Lot, items: Sequence[Item]) -> None:
         item.result = SignedDocument(item.source.digest(), known(item.finished), times, replayed=used is None)
 
 
-def _released(item: Item) -> Outcome:
-    return outcome(item.key, item.attempt, OutcomeKind.RELEASED, known(item.finished), known(item.parked).signature)
+def _released(lot: Lot, item: Item) -> Outcome:
+    return outcome(item.key, item.attempt, OutcomeKind.RELEASED, known(item.finished), known(item.parked).signature, shared=lot.shared)
 
 
-def _stamped(item: Item) -> Outcome:
+def _stamped(lot: Lot, item: Item) -> Outcome:
     parked, stamp = known(item.parked), known(item.stamp)
     material = Stamped(parked, stamp.timestamp, stamp.gen_time)
-    return outcome(item.key, item.attempt, OutcomeKind.PARKED, material, parked.signature)
+    return outcome(item.key, item.attempt, OutcomeKind.PARKED, material, parked.signature, shared=lot.shared)

@@ -47,6 +47,11 @@ class Lot:
         return self.engine.keys[self.plan.credential.token_name]
 
     @property
+    def shared(self) -> tuple[bytes, ...]:
+        """What the material of all of them has in common."""
+        return () if self.plan.artwork is None else self.plan.artwork.streams
+
+    @property
     def form(self) -> Form[AnyPrepared]:
         """Of the plan's profile."""
         return FORMS[self.plan.profile]

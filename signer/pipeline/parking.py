@@ -27,9 +27,17 @@ def assemble(engine: Engine, parked: Parked, stamp: Stamp | None) -> Finished:
     )
 
 
-def outcome(key: SignatureKey, attempt: int, kind: OutcomeKind, material: Finished | Parked | Stamped, signature: bytes) -> Outcome:
-    """RELEASED or PARKED, with what a repeat needs."""
-    return Outcome(key, attempt, kind, encode(material), hashlib.sha256(signature).digest())
+def outcome(
+    key: SignatureKey,
+    attempt: int,
+    kind: OutcomeKind,
+    material: Finished | Parked | Stamped,
+    signature: bytes,
+    *,
+    shared: tuple[bytes, ...] = (),
+) -> Outcome:
+    """RELEASED or PARKED, with what a repeat needs. shared: what other signatures' material holds as well."""
+    return Outcome(key, attempt, kind, encode(material), hashlib.sha256(signature).digest(), shared=shared)
 
 
 async def complete(engine: Engine, key: SignatureKey, attempt: int, parked: Parked, stamp: Stamp) -> Finished:

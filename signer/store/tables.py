@@ -3,6 +3,7 @@
 - `journal_entry`: append-only. `entry_index` is dense from 0; `body` is the canonical entry; `leaf_hash` and `chain_hash` are SHA-256.
 - `signature`: what each `SignatureKey` has come to: one row a key, so one released signature a key.
 - `material`: what is needed to return or complete a signature, by the index of the outcome that brought it; deleted after retention.
+- `shared_run`: bytes that much material has in common, such as a visible signature's font and image, by SHA-256.
 - `counter`: numbers that are handed out once, for good.
 - `credential`: the keys that the appliance generated, each with its certificate; wrapped ones with their encrypted private key. Rows stay
   for good, without the key once it is destroyed.
@@ -71,6 +72,14 @@ material = Table(
 )
 
 material_age_index = Index("material_stored_at", material.c.stored_at_us)
+
+shared_run = Table(
+    "shared_run",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("needed_at_us", BigInteger, nullable=False),  # microseconds since 1970, UTC; to the hour
+    Column("content", LargeBinary, nullable=False),
+)
 
 counter = Table(
     "counter",

@@ -78,6 +78,11 @@ class Artwork:
     stands_in_corner: bool
     may_shrink: bool
 
+    @property
+    def streams(self) -> tuple[bytes, ...]:
+        """What it puts into every document as it is."""
+        return tuple(part.stream for part in (self.form, *self.parts) if part.stream)
+
     def objects(self, first: int, width: float, height: float) -> list[tuple[int, bytes]]:
         """Number and value of every object, for a rectangle of that size; the form has the number `first`.
 

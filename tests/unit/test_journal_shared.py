@@ -1,0 +1,108 @@
+"""What much material has in common is stored once, comes back to the byte, and goes with the last that needs it."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signer.errors import JournalDamaged
+from signer.journal import Journal, Outcome, OutcomeKind
+from signer.journal.shared import RUN_BYTES_MIN, SHARED, pack_shared, unpack_shared
+from tests.unit.test_journal import SIGNATURE, intent, key
+
+FONT = random.Random(1).randbytes(4000)  # noqa: S311  # the same each time
+IMAGE = random.Random(2).randbytes(9000)  # noqa: S311
+NOW = datetime(2026, 5, 29, 22, 0, tzinfo=UTC)
+
+
+def material(number: int) -> bytes:
+    return b"%06d" % number + FONT + bytes(3000) + IMAGE + b"end of %d" % number
+
+
+def outcome(document_id: str, number: int, kind: OutcomeKind = OutcomeKind.RELEASED) -> Outcome:
+    return Outcome(key(document_id), 1, kind, material(number), SIGNATURE, shared=(IMAGE, FONT, b"too short"))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def started(path: Path, clock: Clock) -> Journal:
+    journal = Journal(f"sqlite:///{path}", clock=clock)
+    await journal.start()
+    return journal
+
+
+def count(path: Path, table: str) -> tuple[int, int]:
+    """Rows, and bytes of content."""
+    with sqlite3.connect(path) as connection:
+        rows, size = connection.execute(f"SELECT count(*), coalesce(sum(length(content)), 0) FROM {table}").fetchone()  # noqa: S608
+    return rows, size
+
+
+CHUNKS = st.binary(max_size=40)
+RUNS = st.lists(st.binary(min_size=RUN_BYTES_MIN, max_size=RUN_BYTES_MIN + 300), max_size=4)
+
+
+@given(RUNS, st.lists(CHUNKS, min_size=5, max_size=5), st.randoms(use_true_random=False), st.booleans())
+def test_whatever_is_shared_comes_back_to_the_byte(runs: list[bytes], chunks: list[bytes], order: random.Random, with_zeros: bool) -> None:
+    used = [run for run in runs if order.random() < 0.8]
+    whole = b"".join(piece for pair in zip(chunks, [*used, *[b""] * 5], strict=False) for piece in pair) + bytes(2000 * with_zeros)
+    encoding, packed, named = pack_shared(whole, runs)
+    assert unpack_shared(encoding, packed, named.get) == whole
+    assert (encoding == SHARED) == bool(named)
+
+
+async def test_a_class_keeps_its_artwork_once(tmp_path: Path) -> None:
+    path, clock = tmp_path / "journal.db", Clock()
+    journal = await started(path, clock)
+    names = [f"pupil-{number}" for number in range(60)]
+    await journal.intend([intent(key(name)) for name in names])
+    await journal.settle([outcome(name, number) for number, name in enumerate(names)])
+    await journal.stop()
+    assert count(path, "shared_run") == (2, len(FONT) + len(IMAGE))
+    assert count(path, "material")[1] < 60 * 200
+    again = await started(path, clock)
+    stored = await again.look_up([key(name) for name in names])
+    assert [stored[key(name)].material for name in names] == [material(number) for number in range(60)]
+    await again.stop()
+
+
+async def test_what_is_shared_goes_with_the_last_material_that_needs_it(tmp_path: Path) -> None:
+    path, clock = tmp_path / "journal.db", Clock()
+    journal = await started(path, clock)
+    await journal.intend([intent(key(name)) for name in ("old", "parked", "new")])
+    await journal.settle([outcome("old", 1), outcome("parked", 2, OutcomeKind.PARKED)])
+    clock.now = NOW + timedelta(days=30)
+    await journal.settle([outcome("new", 3)])
+    assert await journal.forget_material(NOW + timedelta(days=1)) == 1
+    assert (await journal.look_up([key("parked"), key("new")]))[key("parked")].material == material(2)
+    assert await journal.forget_material(NOW + timedelta(days=40)) == 1
+    assert (await journal.look_up([key("parked")]))[key("parked")].material == material(2), "parked material is kept, and what it needs"
+    await journal.settle([outcome("parked", 4)])
+    assert await journal.forget_material(NOW + timedelta(days=40)) == 1
+    assert count(path, "shared_run")[0] == 0
+    await journal.stop()
+
+
+async def test_material_without_its_shared_part_is_never_returned(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = await started(path, Clock())
+    await journal.intend([intent(key("a"))])
+    await journal.settle([outcome("a", 1)])
+    for spoil in ("UPDATE shared_run SET content = zeroblob(length(content))", "DELETE FROM shared_run"):
+        with sqlite3.connect(path) as connection:
+            connection.execute(spoil)
+        with pytest.raises(JournalDamaged):
+            await journal.look_up([key("a")])
+    await journal.stop()
