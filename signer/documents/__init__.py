@@ -6,6 +6,7 @@ compromised document worker cannot choose what is signed beyond an update to the
 
 Rules of the room:
 - A document that costs too much, or kills its worker twice, fails alone; its neighbours go to the next worker.
+- A worker in which half of the memory stays taken leaves, and another begins: what a document leaves behind fails none after it.
 - Only values of `wire` cross the socket, decoded by schema.
 - What visible signatures show is made in the daemon, once a plan (`appearances`), and crosses with each frame of documents; a worker
   places it and draws nothing.

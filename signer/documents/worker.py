@@ -53,11 +53,16 @@ _encode = msgspec.msgpack.Encoder().encode
 _PAGE_BYTES = resource.getpagesize()
 
 
-def limit_memory(bytes_max: int) -> None:
-    """Caps the address space at what is mapped now plus bytes_max; beyond it allocation raises MemoryError."""
-    mapped_bytes = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * _PAGE_BYTES
+def limit_memory(bytes_max: int) -> int:
+    """Caps the address space at what is mapped now plus bytes_max; beyond it allocation raises MemoryError. Returns what is mapped now."""
+    mapped_bytes = _mapped_bytes()
     resource.setrlimit(resource.RLIMIT_AS, (mapped_bytes + bytes_max, mapped_bytes + bytes_max))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return mapped_bytes
+
+
+def _mapped_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * _PAGE_BYTES
 
 
 def answer(call: Call, artwork: Artwork | None = None, layouts: tuple[Layout, ...] = ()) -> Reply:  # noqa: PLR0911  # one a kind
@@ -136,13 +141,16 @@ def _extend(call: ExtendCall) -> ExtendedReply:
 
 
 def run(channel: WorkerChannel) -> None:
-    """Serves until the daemon lets go."""
+    """Serves until the daemon lets go, or until half of the memory is held by what earlier documents left behind.
+
+    libxml2 keeps every name that it has read: whoever sends ever new ones would take the memory of the documents after theirs.
+    """
     frame = channel.receive()
     if frame is None:
         return
     start = msgspec.msgpack.decode(frame.body, type=Start)
     configure_logs(start.log_level, process=f"document:{start.name}")
-    limit_memory(start.memory_bytes_max)
+    mapped_bytes_max = limit_memory(start.memory_bytes_max) + start.memory_bytes_max // 2
     channel.send(Kind.READY, 0)
     while (frame := channel.receive()) is not None:
         calls = _decode_calls(frame.body)
@@ -150,6 +158,8 @@ def run(channel: WorkerChannel) -> None:
         for call in first:
             channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call, calls.artwork, start.layouts)))
         channel.finish(frame.call_id, _encode(_reply(last, calls.artwork, start.layouts)))
+        if _mapped_bytes() > mapped_bytes_max:
+            return
 
 
 def _reply(call: Call, artwork: Artwork | None, layouts: tuple[Layout, ...]) -> Reply | RefusedReply:

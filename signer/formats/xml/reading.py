@@ -42,6 +42,7 @@ _LIMITS: Final = frozenset(
     {etree.ErrorTypes.ERR_RESOURCE_LIMIT, etree.ErrorTypes.ERR_COMMENT_NOT_FINISHED, etree.ErrorTypes.ERR_NAME_TOO_LONG}
 )
 PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, collect_ids=False)
+_NO_MEMORY: Final = "reading the XML takes more memory than one document may use; send it in parts"
 _CROWDED: Final = etree.XPath(f"boolean(//*[@*[{ATTRIBUTES_MAX + 1}]])", smart_strings=False)
 _TOO_BIG: Final = re.compile(r"too (?:big|long)|depth")
 
@@ -112,7 +113,7 @@ def _parse(content: bytes) -> Element:
     except etree.XMLSyntaxError as error:
         raise _refusal(error) from error
     except MemoryError as error:
-        raise DocumentTooCostly("reading the XML takes more memory than one document may use; send it in parts") from error
+        raise DocumentTooCostly(_NO_MEMORY) from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise DocumentUnsupported("the XML has a document type; send it without one")
     if content.count(b"xmlns") > NAMESPACES_MAX:
@@ -133,6 +134,8 @@ def _check_namespaces(root: Element) -> None:
 def _refusal(error: etree.XMLSyntaxError) -> DocumentError:
     """The parser's message may quote the document, so only its kind and its line are told."""
     code: int = error.code  # type: ignore[attr-defined]  # lxml's stubs lack it
+    if code == etree.ErrorTypes.ERR_NO_MEMORY:
+        return DocumentTooCostly(_NO_MEMORY)
     if code in _LIMITS and _TOO_BIG.search(error.msg or ""):
         return DocumentTooCostly(
             "the XML is nested too deeply, or a text, name or comment in it is too long; export it again from its source"
