@@ -89,7 +89,7 @@ def state_at(state: RecordState, now: datetime, lock_time: datetime) -> RecordSt
 
 
 def state_finding(state: RecordState, lock_time: datetime) -> Finding | None:
-    """Why no slot of the record itself may be signed in this state; None when one may. An allowed correction is signed in its replacement."""
+    """Why no slot of the record may be signed in this state; None when one may. An allowed correction is signed in its replacement."""
     if state is RecordState.SIGNING:
         return None
     if state in SUPERSEDED:
