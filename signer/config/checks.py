@@ -6,6 +6,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,6 +26,10 @@ from signer.timestamp.clock.settings import GuardKind, split_server
 from signer.timestamp.settings import StampingSettings, TimestampSettings, TsaSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings
 from signer.tokens.uri import TokenUri
+from signer.trust.admit import warnings
+from signer.trust.anchor import TrustPurpose
+from signer.trust.book import TrustBook
+from signer.trust.files import read_anchors
 
 SectionsFound: TypeAlias = dict[str, Any]
 """Section name → its settings, for the sections that are well-formed by themselves."""
@@ -48,6 +53,7 @@ def advise(config: Config) -> list[Problem]:
         *_advise_timestamp_http(config),
         *_advise_clock(config),
         *_advise_files(config),
+        *_advise_trust(config),
     ]
 
 
@@ -162,7 +168,20 @@ def _check_records(records: RecordSettings) -> Iterator[Problem]:
 
 def _check_trust(trust: TrustSettings) -> Iterator[Problem]:
     for index, path in enumerate(trust.ca_files):
-        yield from _file(f"trust.ca_files[{index}]", path, "correct the path")
+        missing = list(_file(f"trust.ca_files[{index}]", path, "correct the path"))
+        yield from missing or _check_anchors(f"trust.ca_files[{index}]", path)
+    if trust.folder is not None and trust.folder.exists() and not trust.folder.is_dir():
+        yield Problem("trust.folder", f"not a folder: {trust.folder}")
+    elif trust.folder is not None:
+        for path in sorted(trust.folder.glob("*.pem")):
+            yield from _check_anchors("trust.folder", path)
+
+
+def _check_anchors(key: str, path: Path) -> Iterator[Problem]:
+    try:
+        read_anchors(path)
+    except ConfigError as error:
+        yield Problem(key, error.message)
 
 
 def _check_timestamp(timestamp: TimestampSettings | None, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
@@ -319,6 +338,16 @@ def _advise_clock(config: Config) -> Iterator[Problem]:
         host, _port = split_server(server)
         if host == "localhost" or host.startswith("127.") or host == "::1":
             yield Problem("timestamp.clock.servers", f"'{server}' is this machine: it follows the clock it is to check")
+
+
+def _advise_trust(config: Config) -> Iterator[Problem]:
+    book = TrustBook(config.trust.ca_files, config.trust.folder)
+    if config.credentials and not book.roots(TrustPurpose.SIGNING):
+        yield Problem("trust", "no CA is believed for signing: nobody vouches for the signers' certificates; see `signer trust add --help`")
+    now = datetime.now(UTC)
+    for anchor in book.anchors:
+        for warning in warnings(anchor.certificate, now):
+            yield Problem("trust", f"{anchor.subject}: {warning}")
 
 
 def _advise_files(config: Config) -> Iterator[Problem]:

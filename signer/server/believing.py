@@ -29,17 +29,21 @@ class Believing:
     def tell(self) -> None:
         """Tells every room."""
         engine, book = self._engine, self.book
-        engine.archive = replace(engine.require_archive(), trust=self.trust(TrustPurpose.VALIDATION))
+        engine.archive = replace(engine.require_archive(), trust=self.archive_trust())
         if engine.signers is not None:
             engine.signers.forget()
         engine.credentials.complete_chains(Issuers(book.certificates))
         if engine.kept is not None:
             engine.kept.forget_all()
 
-    def trust(self, purpose: TrustPurpose) -> Trust:
-        """Whom signers are believed under for a purpose, and timestamps."""
+    def archive_trust(self) -> Trust:
+        """For documents that are raised to a level: others', and those signed here."""
+        return self.trust(TrustPurpose.VALIDATION, TrustPurpose.SIGNING)
+
+    def trust(self, *purposes: TrustPurpose) -> Trust:
+        """Whom signers are believed under for any of these purposes, and timestamps."""
         return Trust(
-            signing=self.book.roots(purpose),
+            signing=tuple(dict.fromkeys(root for purpose in purposes for root in self.book.roots(purpose))),
             timestamping=self.book.roots(TrustPurpose.TIMESTAMP),
             intermediates=self.book.intermediates,
             allow_sha1=self._allow_sha1,

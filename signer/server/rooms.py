@@ -111,7 +111,7 @@ def furnish(config: Config) -> Rooms:
     web = HttpWeb(config.revocation)
     believing = Believing(book, engine, allow_sha1=config.revocation.allow_sha1)
     status = StatusSource(config.revocation, web, metrics, engine.utc_now)
-    engine.archive = ArchiveDoors(documents, status, believing.trust(TrustPurpose.VALIDATION))
+    engine.archive = ArchiveDoors(documents, status, believing.archive_trust())
     signers = engine.signers = SignerCheck(
         status,
         lambda: believing.trust(TrustPurpose.SIGNING),

@@ -1,10 +1,11 @@
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from signer.config import advise, load
 from signer.errors import ConfigError
-from tests.support import looks
+from tests.support import looks, pki
 
 SERVER = """
 [server]
@@ -207,3 +208,23 @@ def test_a_school_has_one_code(file: Path) -> None:
     assert "records.schools[school-1].id: is given 2 times" in problems(file, SERVER + twice)
     file.write_text(SERVER + '[[records.schools]]\nid = "school-1"\ncode = "79000001"\n')
     assert [load(file).records.code_of(school) for school in ("school-1", "79000009")] == ["79000001", "79000009"]
+
+
+def test_whom_signers_are_believed_under_is_looked_at(file: Path) -> None:
+    ending = pki.issue("CA G1 (DEMO)", pki.rsa_key(180), is_ca=True, not_after=datetime.now(UTC) + timedelta(days=900))
+    (file.parent / "g1.pem").write_bytes(b"Purposes: signing\n" + ending.pem)
+    file.write_text(SERVER + token("main") + credential("seal") + '[trust]\nca_files = ["g1.pem"]\n')
+    assert [problem.text for problem in advise(load(file)) if "B-LTA" in problem.text]
+    file.write_text(SERVER + token("main") + credential("seal"))
+    assert [problem.text for problem in advise(load(file)) if "no CA is believed for signing" in problem.text]
+
+
+@pytest.mark.parametrize(
+    ("trust", "words"),
+    [('ca_files = ["server.pem"]', "holds no PEM certificate"), ('folder = "tokens"', "x.pem"), ('folder = "server.pem"', "not a folder")],
+)
+def test_what_is_no_ca_is_refused_where_it_is_named(file: Path, trust: str, words: str) -> None:
+    (file.parent / "tokens" / "x.pem").write_bytes(b"x")
+    file.write_text(f"{SERVER}[trust]\n{trust}\n")
+    with pytest.raises(ConfigError, match=words):
+        load(file)

@@ -9,6 +9,7 @@ from signer.config import Config, advise, load
 from signer.errors import ConfigError
 from signer.secrets import PinReference
 from signer.telemetry.settings import LogLevel
+from tests.support import pki
 
 ROOT = Path(__file__).resolve().parents[2]
 FINGERPRINT_WANTED = "expected 64 hex digits (colons allowed), as `openssl x509 -noout -fingerprint -sha256` prints"
@@ -46,7 +47,11 @@ credential = "seal"
 policy_oid = "1.3.6.1.4.1.99999.1"
 clock = { guard = "unguarded" }
 """
-WHOLE = SERVER + TOKEN + CREDENTIAL + CLIENT
+TRUST = """
+[trust]
+ca_files = ["trust/g2.pem"]
+"""
+WHOLE = SERVER + TRUST + TOKEN + CREDENTIAL + CLIENT
 
 
 @pytest.fixture
@@ -54,8 +59,9 @@ def folder(tmp_path: Path) -> Path:
     """A configuration folder with the files that configurations here name."""
     (tmp_path / "tls").mkdir()
     (tmp_path / "trust").mkdir()
-    for name in ("tls/server.pem", "tls/server.key", "tls/clients-ca.pem", "trust/g2.pem", "module.so"):
+    for name in ("tls/server.pem", "tls/server.key", "tls/clients-ca.pem", "module.so"):
         (tmp_path / name).touch(0o600)
+    (tmp_path / "trust/g2.pem").write_bytes(pki.root().pem)
     return tmp_path
 
 
