@@ -107,13 +107,15 @@ class TokenPlaces:
             self._known = Identity()
             await self.close()
         held = [place for place in self.places if place.state is PlaceState.HELD or place.spec.name not in self._tasks]
+        if not held:
+            return
         self._refusal = None
         if self._caution is not PinCaution.LOCKED:
             self._caution = PinCaution.LOCKED if allow_final_try else PinCaution.FINAL_TRY
         self._renew_specs()
         for place in held:
             place.state, place.fault = PlaceState.STARTING, None
-        if self.pause_reason is not None or not held:
+        if self.pause_reason is not None:
             return
         self._start(held)
         while all(place.state is PlaceState.STARTING for place in held):
