@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from signer.errors import JournalUnavailable
 from signer.model import Finding
@@ -22,6 +22,7 @@ _PIN_PAGES = {
     PinState.SOURCE_UNREADABLE: "SignerPinSourceUnreadable",
 }
 _SHOWN_MAX = 20
+_SOON = timedelta(days=30)
 
 
 async def check_rooms(rooms: Rooms, now: datetime) -> list[Finding]:
@@ -29,6 +30,7 @@ async def check_rooms(rooms: Rooms, now: datetime) -> list[Finding]:
     return [
         *[finding for pool in rooms.pools.values() for finding in _token(pool)],
         *_credentials(rooms, now),
+        *await _kept(rooms, now),
         _document_workers(rooms),
         *_clock(rooms),
         *_authorities(rooms),
@@ -70,6 +72,20 @@ def _credentials(rooms: Rooms, now: datetime) -> Iterator[Finding]:
         yield warn("certificates", f"{told - _SHOWN_MAX} more findings", "`signer credentials` lists them all", "SignerCertificateEnds")
     if not told:
         yield ok("certificates", f"{len(credentials)} credentials can sign, and none ends soon")
+
+
+async def _kept(rooms: Rooms, now: datetime) -> list[Finding]:
+    """Certificates of the key store, counted: there may be thousands."""
+    if rooms.engine.kept is None:
+        return []
+    try:
+        ended, soon, *_later = (await rooms.engine.kept.store.count_ends([now, now + _SOON])).counts
+    except JournalUnavailable:  # which is a finding of its own
+        return []
+    if not ended and not soon:
+        return []
+    said = f"{ended} certificates of the key store have ended, {soon} more end within {_SOON.days} days"
+    return [warn("certificates", said, "`signer keys renew` renews them in bulk", "SignerCertificateEnds")]
 
 
 def _document_workers(rooms: Rooms) -> Finding:
