@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from signer.cli.daemon_config import daemon_config_option
 from signer.cli.exits import ExitCode, epilog
 from signer.cli.language import Text, language_option, say
 from signer.cli.output import is_json, json_option, note, print_json
@@ -22,15 +23,7 @@ def config() -> None:
 
 
 @config.command(epilog=epilog(ExitCode.OK) + "\n  1    the configuration is refused")
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path),
-    default=Path("/etc/signer/signer.toml"),
-    show_default=True,
-    metavar="FILE",
-    help="The configuration file.",
-)
+@daemon_config_option("The configuration file.")
 @json_option
 @language_option
 def check(config_path: Path) -> None:

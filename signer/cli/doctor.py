@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from signer.cli.connection import Given, connection_options_beside_config, given
+from signer.cli.daemon_config import daemon_config_option
 from signer.cli.exits import ExitCode
 from signer.cli.language import Text, language_option, say
 from signer.cli.output import cell, is_json, json_option, print_json, print_table
@@ -31,15 +32,7 @@ _LOOK_AT_LOG = "`systemctl status signer`, `journalctl -u signer -n 50`"
 
 
 @click.command(epilog=_EXITS)
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path),
-    default=Path("/etc/signer/signer.toml"),
-    show_default=True,
-    metavar="FILE",
-    help="The daemon's configuration file.",
-)
+@daemon_config_option("The daemon's configuration file.")
 @connection_options_beside_config
 @json_option
 @language_option

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from signer.cli.daemon_config import daemon_config_option
 from signer.cli.exits import ExitCode, epilog
 from signer.cli.language import Text, language_option, say
 from signer.cli.output import clean, is_json, json_option, note, print_json, print_table
@@ -55,15 +56,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def _where(command: _Command) -> _Command:
     """--config and --folder."""
-    config = click.option(
-        "--config",
-        "config_path",
-        type=click.Path(path_type=Path),
-        default=Path("/etc/signer/signer.toml"),
-        show_default=True,
-        metavar="FILE",
-        help="The daemon's configuration; its [trust] section is used.",
-    )
+    config = daemon_config_option("The daemon's configuration; its [trust] section is used.")
     folder = click.option(
         "--folder",
         type=click.Path(file_okay=False, path_type=Path),
