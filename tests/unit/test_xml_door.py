@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from signer.errors import DocumentDamaged, DocumentEmpty, DocumentError, Documen
 from signer.formats.xml.examine import examine
 from signer.formats.xml.reading import ATTRIBUTES_MAX, MARKUP_MAX, NAMESPACES_MAX, read
 from signer.model import RecordSlot
+from signer.validation.xml import SIGNATURES_MAX
+from signer.validation.xml_signature import CERTIFICATES_MAX, REFERENCES_MAX
 from tests.support import xmls
 
 LAUGHS = b"<!DOCTYPE a [<!ENTITY a0 'lol'>" + b"".join(b"<!ENTITY a%d '%s'>" % (n, b"&a%d;" % (n - 1) * 10) for n in range(1, 12))
@@ -94,3 +97,16 @@ def test_messages_hold_nothing_of_the_document(wrap: Callable[[str], str]) -> No
     with pytest.raises(DocumentDamaged) as refused:
         read(wrap("Nguyễn Văn An").encode())
     assert "Nguyễn" not in refused.value.message
+
+
+def test_the_bounds_that_are_told_are_those_that_are_kept() -> None:
+    told = (Path(__file__).parents[2] / "docs/xml.md").read_text(encoding="utf-8")
+    bounds = {
+        "tags or attributes": MARKUP_MAX,
+        "attributes on an element": ATTRIBUTES_MAX,
+        "namespace declarations in scope": NAMESPACES_MAX,
+        "signatures": SIGNATURES_MAX,
+        "references": REFERENCES_MAX,
+        "certificates each": CERTIFICATES_MAX,
+    }
+    assert [what for what, bound in bounds.items() if f"{bound:,} {what}" not in told] == []
