@@ -90,8 +90,12 @@ def _wanted_key(spec: admin_keys_pb2.KeySpec, field: str) -> WantedKey:
         raise InvalidArgument(f"{field}.key_kind {spec.key_kind} is not one of this contract", field=f"{field}.key_kind")
     if spec.key_storage not in _STORAGES:
         raise InvalidArgument(f"{field}.key_storage {spec.key_storage} is not one of this contract", field=f"{field}.key_storage")
-    if spec.activation == credential_pb2.ACTIVATION_MODE_SAD:
-        raise NotServedYet("ACTIVATION_MODE_SAD is part of the contract, but not served by this release", field=f"{field}.activation")
+    is_by_sad = spec.activation == credential_pb2.ACTIVATION_MODE_SAD or (spec.person_id and not spec.activation)
+    if is_by_sad:
+        raise NotServedYet(
+            f"{field}.activation: a person's key is activated by SAD unless ACTIVATION_MODE_NONE is said; SADs are not served yet",
+            field=f"{field}.activation",
+        )
     return WantedKey(
         credential_id=convert.identifier(spec.credential_id, f"{field}.credential_id"),
         school_id=convert.identifier(spec.school_id, f"{field}.school_id") if spec.school_id else "",

@@ -10,8 +10,6 @@ in under the same lock and leaves on the same faults as they do (`worker`).
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -26,12 +24,13 @@ from signer.errors import SignerError, TokenRefused, TokenSignatureWrong
 from signer.formats.certificate_request import assemble_request, request_info
 from signer.model import KeptKey, KeyStorage
 from signer.telemetry.logs import configure_logs, get_logger
-from signer.tokens.faults import Broken, FaultClass, classify, translate
+from signer.tokens.faults import FaultClass, classify, translate
 from signer.tokens.kept_keys import KeptKeys
 from signer.tokens.key_wire import DestroyKey, KeyAnswer, KeyCall, KeyOrder, KeyReply, MakeKey, RequestCertificate
 from signer.tokens.login import Login
 from signer.tokens.making import make_pair, subject_public_key_info
 from signer.tokens.mechanisms import RECIPES
+from signer.tokens.program import run_program
 from signer.tokens.wire import Start
 from signer.tokens.wrapping import Wrapping
 from signer.workers.frames import Kind, WorkerChannel
@@ -53,16 +52,16 @@ class KeyMaker:
         self._wrapping: Wrapping | None = None
 
     def work_off(self, place: int, order: KeyOrder) -> KeyAnswer:
-        """One answer. What concerns this order alone is told in it; everything else raises Broken."""
+        """One answer. What concerns this order alone is told in it; what ends the worker is raised as PKCS11Error."""
         try:
             return self._work_off(place, order)
         except SignerError as error:
             return KeyAnswer(place, reason=error.reason.value, message=error.message)
         except PKCS11Error as error:
-            reach, translated = classify(error).reach, translate(error, self._name)
-            if reach is FaultClass.REQUEST:
-                return KeyAnswer(place, reason=translated.reason.value, message=translated.message)
-            raise Broken(translated, reach) from error
+            if classify(error).reach is not FaultClass.REQUEST:
+                raise
+            refused = translate(error, self._name)
+            return KeyAnswer(place, reason=refused.reason.value, message=refused.message)
 
     def _work_off(self, place: int, order: KeyOrder) -> KeyAnswer:
         match order:
@@ -146,11 +145,13 @@ def run(channel: WorkerChannel) -> int:
         channel.fail(0, error if isinstance(error, SignerError) else translate(error, start.name))
         return _EXIT_FAULT
     try:
-        channel.send(Kind.READY, 0, b"")
-        _serve(channel, KeyMaker(login))
-    except Broken as broken:
-        _log.warning("token fault", token=start.name, reason=broken.error.reason.value, message=broken.error.message)
-        channel.fail(0, broken.error)
+        maker = KeyMaker(login)
+        channel.send(Kind.READY, 0)
+        _serve(channel, maker)
+    except (SignerError, PKCS11Error) as failed:
+        error = failed if isinstance(failed, SignerError) else translate(failed, start.name)
+        _log.warning("token fault", token=start.name, reason=error.reason.value, message=error.message)
+        channel.fail(0, error)
         channel.wait_for_close()
         return _EXIT_FAULT
     finally:
@@ -165,16 +166,5 @@ def _serve(channel: WorkerChannel, maker: KeyMaker) -> None:
         channel.send(Kind.DONE, frame.call_id)
 
 
-def main() -> None:
-    """Entry point; leaves by os._exit because vendor modules crash in exit handlers."""
-    try:
-        code = run(WorkerChannel.from_fd(int(sys.argv[1])))
-    except BrokenPipeError:  # the daemon is gone, and with it whoever would want to hear more
-        code = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 if __name__ == "__main__":
-    main()
+    run_program(run)

@@ -14,8 +14,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from time import monotonic
 
 import msgspec
@@ -26,6 +24,7 @@ from signer.telemetry.logs import configure_logs, get_logger
 from signer.tokens.crew import Crew
 from signer.tokens.faults import Broken, FaultClass, classify, translate
 from signer.tokens.login import Login
+from signer.tokens.program import run_program
 from signer.tokens.wire import Start
 from signer.workers.frames import Kind, WorkerChannel
 
@@ -109,16 +108,5 @@ class Patience:
             raise DaemonGone
 
 
-def main() -> None:
-    """Entry point; leaves by os._exit because vendor modules crash in exit handlers."""
-    try:
-        code = run(WorkerChannel.from_fd(int(sys.argv[1])))
-    except BrokenPipeError:  # the daemon is gone, and with it whoever would want to hear more
-        code = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 if __name__ == "__main__":
-    main()
+    run_program(run)
