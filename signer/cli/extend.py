@@ -9,24 +9,14 @@ from pathlib import Path
 import click
 
 from signer.cli.connection import connection_options, given
-from signer.cli.exits import ExitCode, epilog
 from signer.cli.language import language_option
 from signer.cli.output import json_option
+from signer.cli.run_options import RUN_CODES, run_options
 
 _LEVELS = ("b-t", "b-lt", "b-lta")
-_EPILOG = epilog(
-    ExitCode.OK,
-    ExitCode.SOME_FAILED,
-    ExitCode.USAGE,
-    ExitCode.UNREACHABLE,
-    ExitCode.REFUSED,
-    ExitCode.INCOMPLETE,
-    ExitCode.DAEMON_FAILED,
-    ExitCode.INTERRUPTED,
-)
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=RUN_CODES)
 @click.argument("source", type=click.Path(exists=True, path_type=Path), metavar="FILE_OR_FOLDER")
 @click.option("--school", envvar="SIGNER_SCHOOL", metavar="ID", help="The school in whose name it is done.")
 @click.option(
@@ -36,16 +26,7 @@ _EPILOG = epilog(
     show_default=True,
     help="b-t adds a timestamp where there is none, b-lt what verifies it years later, b-lta a timestamp over all that.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="PATH", help="Where raised files go. Default: the source's name with -archived."
-)
-@click.option(
-    "--request-id", default="", metavar="ID", help="Names the request. Default: a new one, kept in the output folder to continue."
-)
-@click.option("--fresh", is_flag=True, help="Begin a new request, and replace outputs of an earlier one.")
-@click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=1), default=3600.0, show_default=True, metavar="SECONDS", help="When to give up."
-)
+@run_options("raised", "archived")
 @connection_options
 @json_option
 @language_option

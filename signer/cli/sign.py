@@ -11,9 +11,9 @@ import click
 from click.core import ParameterSource
 
 from signer.cli.connection import Given, connection_options, given
-from signer.cli.exits import ExitCode, epilog
 from signer.cli.language import language_option
 from signer.cli.output import json_option
+from signer.cli.run_options import RUN_CODES, run_options
 from signer.cli.sign_forms import Form, form_options
 from signer.cli.sign_restricting import Restrictions, restricting_options
 from signer.cli.sign_visible import Asked, appearance, as_text, visible_options
@@ -27,19 +27,9 @@ _LEVELS = ("b-b", "b-t", "b-lt", "b-lta")
 _SHORTAGES = ("fail", "park")
 _PROFILES = ("pades", "cades", "xades", "ministry-xml")
 _PLAN = ("school", "credential", "profile", "level", "algorithm", "field", "name", "reason", "location")
-_EPILOG = epilog(
-    ExitCode.OK,
-    ExitCode.SOME_FAILED,
-    ExitCode.USAGE,
-    ExitCode.UNREACHABLE,
-    ExitCode.REFUSED,
-    ExitCode.INCOMPLETE,
-    ExitCode.DAEMON_FAILED,
-    ExitCode.INTERRUPTED,
-)
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=RUN_CODES)
 @click.argument("source", type=click.Path(exists=True, path_type=Path), metavar="FILE_OR_FOLDER")
 @click.option("--school", envvar="SIGNER_SCHOOL", metavar="ID", help="The school in whose name is signed.")
 @click.option("--credential", envvar="SIGNER_CREDENTIAL", metavar="ID", help="Whose key signs; `signer credentials` lists them.")
@@ -72,16 +62,7 @@ _EPILOG = epilog(
     help="When no timestamp can be had: wait, then fail; or park, to be fetched by the same command later.",
 )
 @click.option("--evidence", "evidence", is_flag=True, help="Also prove all signed files with one timestamp (RFC 4998): NAME.er for each.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="PATH", help="Where signed files go. Default: the source's name with -signed."
-)
-@click.option(
-    "--request-id", default="", metavar="ID", help="Names the request. Default: a new one, kept in the output folder to continue."
-)
-@click.option("--fresh", is_flag=True, help="Begin a new request, and replace outputs of an earlier one.")
-@click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=1), default=3600.0, show_default=True, metavar="SECONDS", help="When to give up."
-)
+@run_options("signed", "signed")
 @connection_options
 @json_option
 @language_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,6 +81,19 @@ def test_a_class_shows_its_teacher_and_a_repeat_gives_the_same_bytes(channel: gr
     left, upper, right, lower = ImageChops.difference(one, other).getbbox() or (0, 0, 0, 0)
     assert (left >= 319, upper >= one.height - 161, right <= 501, lower <= one.height - 89) == (True,) * 4
     assert lower > upper
+
+
+def test_the_journal_keeps_what_a_class_shows_once(channel: grpc.Channel, world: World) -> None:
+    documents = {f"pupil-{number}": pdfs.report_card(number, pages=PAGES) for number in range(8)}
+    carried, kept = [], []
+    for asked in (look(lines=["Phạm Thị Một Lần"]), plan("gvcn", field_name="GVCN")):
+        signed = sign_batch(channel, documents, plan=asked).signed()
+        carried.append(min(len(signed[name]) - len(document) for name, document in documents.items()))
+        with sqlite3.connect(f"file:{world.folder}/visible.db?mode=ro", uri=True) as connection:
+            sizes = connection.execute("SELECT length(content) FROM material ORDER BY outcome DESC LIMIT 8").fetchall()
+        kept.append(max(size for (size,) in sizes))
+    assert carried[0] - carried[1] > 5000, "the files carry it all"
+    assert kept[0] - kept[1] < 3000
 
 
 def test_batches_side_by_side_each_show_their_own(channel: grpc.Channel, tmp_path: Path) -> None:
