@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from lxml import etree
 from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
 
 from signer.algorithms import SignatureAlgorithm
@@ -45,6 +46,7 @@ _OTHER_CERTIFICATE: Final = Finding(
 )
 _NO_TIME: Final = Finding(AdESIndeterminate.SIG_CONSTRAINTS_FAILURE, "the signature does not sign its signing time, as a record's must")
 _BAD_TIMESTAMP: Final = "its timestamp is not valid or not trusted, so it proves no time"
+_COMMENTS: Final = "comments stand in what is signed: the signature does not cover them, and a reader that stops at one sees another text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class _Seen:
     covered: Coverage
     own: tuple[Finding, ...]
     signer: bytes
+    has_comments: bool
 
 
 class XmlVerifier:
@@ -114,7 +117,8 @@ class XmlVerifier:
         covered = coverage(parts, references)
         if is_expected and covered is Coverage.PARTIAL:
             covered = Coverage.DOCUMENT
-        return self._report(_Seen(name, parts, said, covered, tuple(own), signer))
+        has_comments = any(each.element is not None and next(each.element.iter(etree.Comment), None) is not None for each in references)
+        return self._report(_Seen(name, parts, said, covered, tuple(own), signer, has_comments))
 
     def _count_work(self, parts: SignatureParts) -> None:
         self._work_bytes += len(self.document.content) * len(parts.references)
@@ -130,8 +134,8 @@ class XmlVerifier:
         found = _gravest_first([*seen.own, *standing.findings])
         fields = dict(standing.facts)
         fields["problems"] = tuple(each.problem for each in found)
-        if seen.said.timestamps and proven is None:
-            fields["problems"] += (_BAD_TIMESTAMP,)
+        fields["problems"] += (_BAD_TIMESTAMP,) if seen.said.timestamps and proven is None else ()
+        fields["problems"] += (_COMMENTS,) if seen.has_comments else ()
         fields["indication"] = found[0].indication if found else Indication.TOTAL_PASSED
         fields["sub_indication"] = found[0].sub_indication.standard_name if found else ""
         fields["intact"] = seen.covered is not Coverage.UNKNOWN

@@ -346,6 +346,12 @@ def test_unsigned_xades_properties_are_not_believed() -> None:
     assert verdict(only(verify_record(changed(plain, b"</Signature>", added)))) == FORMAT
 
 
+def test_a_comment_put_into_signed_text_is_told() -> None:
+    found = only(verify(changed(ENVELOPED, b"DEMO", b"DE<!-- -->MO")))
+    assert verdict(found) == PASSED
+    assert any("comments" in each for each in found.problems)
+
+
 def test_more_signatures_than_any_document_has_are_refused() -> None:
     signature = b'<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"/>'
     with pytest.raises(DocumentTooCostly):
