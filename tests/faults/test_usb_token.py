@@ -150,6 +150,22 @@ def test_a_card_that_was_replaced_for_good_is_accepted_by_an_operator(desk: Desk
     assert desk.card.uses().key_uses.total() == 0
 
 
+@pytest.mark.parametrize("plan", [USB, SEAL], ids=["pin-once", "pin-always"])
+def test_a_card_swapped_in_a_moment_while_nothing_is_signed_gets_no_pin_from_the_next_class(
+    plan: Plan, desk: Desk, cards: dict[str, bytes]
+) -> None:
+    few = dict(list(cards.items())[:2])
+    assert sign_until_done(desk.rig.channel, few, "before", plan).lost == 0
+    desk.card.pull()
+    desk.stranger.insert()
+    with desk.rig.channel() as channel:
+        first = sign_batch(channel, few, "swapped", plan, timeout_s=4)
+    assert set(first.reasons.values()) == {"TOKEN_REMOVED"}
+    desk.stranger.pull()
+    desk.card.insert()
+    assert sign_until_done(desk.rig.channel, few, "swapped", plan).lost == 0
+
+
 def test_a_pulled_card_is_missed_although_nothing_is_signed(desk: Desk) -> None:
     desk.card.pull()
     desk.wait_for("ABSENT")
