@@ -9,7 +9,7 @@ from signer.model import SlotRequest, XmlReference
 from signer.records.layout import Layout, LayoutReference, LayoutSlot
 from signer.records.layout_checks import xpath
 from signer.records.problem import Finding, Wording, found
-from signer.records.reading import SIGNATURE_TAG, Element, Record, elements, text_of
+from signer.records.reading import SIGNATURE_TAG, Element, Record, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def target_of(record: Record, layout: Layout, place: FoundSlot) -> Target | Find
 def _signed_element(record: Record, layout: Layout, place: FoundSlot, reference: LayoutReference) -> Element | Finding:
     slot = place.slot.slot.value
     variables = {"subject": place.subject_id} if "$subject" in reference.element else {}
-    fitting = elements(xpath(reference.element)(record.root, **variables))
+    fitting = record.find(reference.element, **variables)
     if len(fitting) != 1:
         wording = Wording.ELEMENT_TWICE if fitting else Wording.ELEMENT_MISSING
         return found(wording, reference.element, layout=layout.id, slot=slot)

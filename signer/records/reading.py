@@ -33,7 +33,8 @@ class Record:
 
     def find(self, expression: str, **variables: str) -> list[Element]:
         """The elements that a layout's XPath finds."""
-        return elements(xpath(expression)(self.root, **variables))
+        result = xpath(expression)(self.root, **variables)
+        return [each for each in result if isinstance(each, Element)] if isinstance(result, list) else []
 
     def path(self, element: Element) -> str:
         """Its absolute XPath, with positions and without values."""
@@ -49,11 +50,6 @@ class Record:
     def signatures(self) -> list[Element]:
         """Every XML signature, wherever it stands."""
         return list(self.root.iter(SIGNATURE_TAG))
-
-
-def elements(result: object) -> list[Element]:
-    """The elements in an XPath's result."""
-    return [each for each in result if isinstance(each, Element)] if isinstance(result, list) else []
 
 
 def text_of(element: Element) -> str:
