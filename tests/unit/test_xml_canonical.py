@@ -19,6 +19,8 @@ from signer.formats.xml.names import DS, ENVELOPED_SIGNATURE, XADES, Canonicaliz
 from signer.formats.xml.reading import read
 from signer.formats.xml.template import XmlProfile
 from signer.model import SlotRequest, XmlReference
+from signer.validation.report import Indication
+from signer.validation.xml import verify_xml
 from tests.support import xmls
 from tests.support.c14n import by_the_book
 
@@ -134,3 +136,20 @@ def test_xml_base_above_is_refused_with_c14n_1_1_and_inherited_with_1_0() -> Non
 def test_a_relative_namespace_is_refused_because_it_has_no_canonical_form() -> None:
     with pytest.raises(DocumentUnsupported, match="relative"):
         canonicalize(read(b'<a xmlns="b"/>').root, Canonicalization.C14N_10)
+
+
+@laws
+@given(documents(), st.sampled_from(Canonicalization), st.sampled_from(("#data", "")))
+def test_a_signature_inside_what_it_signs_stands(document: bytes, method: Canonicalization, uri: str) -> None:
+    signed = xmls.enveloped(document, place="/*/*/*[1]", uri=uri, method=method)
+    report = verify_xml(signed, xmls.TRUST, xmls.LATER)
+    assert [each.indication for each in report.signatures] == [Indication.TOTAL_PASSED]
+    tampered = signed.replace(b"<slots/>", b"<slots>x</slots>")
+    assert verify_xml(tampered, xmls.TRUST, xmls.LATER).signatures[0].intact is bool(uri)
+
+
+@laws
+@given(documents(), st.sampled_from(Canonicalization))
+def test_a_document_inside_its_signature_stands(document: bytes, method: Canonicalization) -> None:
+    report = verify_xml(xmls.enveloping(document, method=method), xmls.TRUST, xmls.LATER)
+    assert report.indication is Indication.TOTAL_PASSED
