@@ -22,6 +22,8 @@ from signer.errors import (
     InvalidArgument,
     RoleRefused,
 )
+from signer.journal.entries import decode
+from signer.store import open_engine
 from signer.trust.known import known_cas
 from signer.v1 import (
     admin_operations_pb2,
@@ -248,6 +250,28 @@ def test_an_operator_believes_a_ca_without_a_restart(archive_cas: Archive, folde
         admin.RemoveTrustAnchor(admin_operations_pb2.RemoveTrustAnchorRequest(anchor_id=added.anchor_id), timeout=TIMEOUT_S)
         assert only(validate(channel, document)).sub_indication == V.SUB_INDICATION_NO_CERTIFICATE_CHAIN_FOUND
         assert list(folder.iterdir()) == []
+    until(lambda: len(noted(archive_cas, "trust-changed")) == 2, "both changes in the journal")
+    assert [(each["change"], each["client"]) for each in noted(archive_cas, "trust-changed")] == [
+        ("added", "operator"),
+        ("removed", "operator"),
+    ]
+
+
+def test_a_signature_let_through_without_status_is_journalled(archive_cas: Archive, folder_daemon: tuple[Running, Path]) -> None:
+    running, _folder = folder_daemon
+    archive_cas.silence()
+    with archive_cas.world.channel(running.port) as channel:
+        sign_document(channel, CARD, plan=plan("seal", common_pb2.LEVEL_B_B), request_id=fresh_id())
+    archive_cas.serve()
+    until(lambda: noted(archive_cas, "status-unknown"), "the note in the journal")
+    assert "nobody could tell" in noted(archive_cas, "status-unknown")[0]["message"]
+
+
+def noted(archive: Archive, kind: str) -> list[dict[str, Any]]:
+    """Notes of a kind in the journal of the daemon with a folder."""
+    with open_engine(f"sqlite:///{archive.world.folder / 'trusting.db'}", must_exist=True).connect() as connection:
+        entries = [decode(row[0]) for row in connection.exec_driver_sql("SELECT body FROM journal_entry")]
+    return [entry["detail"] for entry in entries if entry.get("note") == kind]
 
 
 def test_what_the_command_line_adds_is_believed_within_seconds(archive_cas: Archive, folder_daemon: tuple[Running, Path]) -> None:
