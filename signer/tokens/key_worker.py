@@ -15,12 +15,11 @@ from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pkcs11 import Attribute, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
 from signer.algorithms import DEFAULT_BY_FAMILY, KeyKind, SignatureAlgorithm
-from signer.errors import SignerError, TokenRefused, TokenSignatureWrong
+from signer.errors import InternalError, SignerError, TokenSignatureWrong
 from signer.formats.certificate_request import assemble_request, request_info
 from signer.model import KeptKey, KeyStorage
 from signer.telemetry.logs import configure_logs, get_logger
@@ -95,6 +94,8 @@ class KeyMaker:
 
     def _request(self, kept: KeptKey, subject: bytes) -> bytes:
         key = self._kept.held(kept)
+        if key.public_key is None:
+            raise InternalError("a key of the store came without its public key")
         if not subject:
             return b""
         algorithm = _REQUEST_ALGORITHMS[kept.kind]
@@ -104,7 +105,7 @@ class KeyMaker:
         raw = key.handle.sign(recipe.shape_input(digest), mechanism=recipe.mechanism, mechanism_param=recipe.parameter)
         try:
             signature = recipe.shape_output(raw)
-            recipe.verify(_verifying(key.public_key), signature, digest)
+            recipe.verify(key.public_key, signature, digest)
         except (InvalidSignature, ValueError) as error:
             raise TokenSignatureWrong(
                 f"token {self._name}: the new key of credential {kept.credential_id} made a request that does not verify", token=self._name
@@ -126,12 +127,6 @@ def _kept(order: MakeKey, public: Any) -> KeptKey:
     return KeptKey(order.credential_id, order.school_id, order.person_id, order.storage, order.kind, order.key_id, spki)
 
 
-def _verifying(key: object) -> Any:
-    if not isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)):
-        raise TokenRefused("a kept key has no public key")
-    return key
-
-
 def run(channel: WorkerChannel) -> int:
     """The program: exit code 0 when the daemon let go, 3 when the token failed."""
     frame = channel.receive()
@@ -148,10 +143,10 @@ def run(channel: WorkerChannel) -> int:
         maker = KeyMaker(login)
         channel.send(Kind.READY, 0)
         _serve(channel, maker)
-    except (SignerError, PKCS11Error) as failed:
-        error = failed if isinstance(failed, SignerError) else translate(failed, start.name)
-        _log.warning("token fault", token=start.name, reason=error.reason.value, message=error.message)
-        channel.fail(0, error)
+    except (SignerError, PKCS11Error) as raised:
+        fault = raised if isinstance(raised, SignerError) else translate(raised, start.name)
+        _log.warning("token fault", token=start.name, reason=fault.reason.value, message=fault.message)
+        channel.fail(0, fault)
         channel.wait_for_close()
         return _EXIT_FAULT
     finally:
