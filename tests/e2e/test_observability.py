@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.daemon import World, running_daemon
 from tests.support.dashboards import Panel, panels
 from tests.support.prometheus import Prometheus, prometheus
 from tests.support.season import Season, season
@@ -59,3 +61,14 @@ def test_the_forecast_is_what_is_left_over_the_rate(busy: tuple[Season, Promethe
     ((_labels, finish_s),) = watching.query("instance:signer_backlog_finish:timestamp_seconds")
     assert abs(error_s) < 60
     assert finish_s > time.time()
+
+
+def test_a_pin_that_was_refused_raises_the_alarm_within_seconds(new_world: Callable[[], World], tmp_path: Path) -> None:
+    """From a real token's refusal to what an operator is sent."""
+    world = new_world()
+    world.token.pin_file.write_text("not-the-pin-of-this-token", encoding="utf-8")
+    with (
+        running_daemon(world.config(token={"processes": 1}, documents={"processes": 1})) as running,
+        prometheus(tmp_path / "prometheus", f"127.0.0.1:{running.metrics_port()}") as watching,
+    ):
+        until(lambda: watching.alerts_firing() == {"SignerPinHeld"}, "the alarm, and no other")

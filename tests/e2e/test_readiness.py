@@ -11,7 +11,8 @@ from collections.abc import Callable
 import grpc
 import pytest
 
-from tests.support.calls import metric, operations_call
+from signer import __version__
+from tests.support.calls import metric, operations_call, reason_of_call, sign_digests
 from tests.support.daemon import Running, World, running_daemon
 from tests.support.waiting import until
 
@@ -88,6 +89,25 @@ def test_a_draining_daemon_is_live_but_not_ready_and_takes_work_again_when_told(
         operations_call(operator, "SetDraining", enabled=False)
         until(lambda: status(running, "/readyz") == 200, "work to be taken again")
         assert operations_call(operator, "ListTokens").tokens
+
+
+def test_an_operator_is_told_what_the_daemon_is_doing(school: grpc.Channel, operator: grpc.Channel) -> None:
+    sign_digests(school, {"d": bytes(32)})
+    until(lambda: operations_call(operator, "GetStatus").document_workers_ready == 2, "both document workers")
+    told = operations_call(operator, "GetStatus")
+    assert (told.version, told.ready, told.draining) == (__version__, True, False)
+    assert told.rpcs == 1, "this very one"
+    assert told.journal_entries > 2
+    (forecast,) = told.forecasts
+    assert (forecast.token_name, forecast.waiting) == ("school-token", 0)
+    assert 0 < told.reload_time.ToSeconds() <= told.start_time.ToSeconds(), "what it started with is in force"
+
+
+def test_who_is_no_operator_may_not_look_after_the_daemon(school: grpc.Channel) -> None:
+    for method in ("GetStatus", "Diagnose", "ReloadConfiguration", "SetDraining"):
+        with pytest.raises(grpc.RpcError) as refused:
+            operations_call(school, method)
+        assert reason_of_call(refused.value) == "ROLE_REFUSED"
 
 
 def test_a_slow_prober_keeps_nobody_waiting(daemon: Running) -> None:
