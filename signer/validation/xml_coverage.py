@@ -16,11 +16,10 @@ from signer.model import SlotRequest
 from signer.validation.report import Coverage
 from signer.validation.xml_references import CoveredReference, Standing
 from signer.validation.xml_signature import SignatureParts
+from signer.validation.xml_statements import SIGNATURE_PROPERTIES, SIGNATURE_PROPERTY
 
-_PROPERTIES: Final = frozenset({f"{{{DS}}}SignatureProperties", f"{{{XADES}}}QualifyingProperties"})
-_STATEMENTS: Final = frozenset(
-    {f"{{{DS}}}SignatureProperties", f"{{{DS}}}SignatureProperty", f"{{{XADES}}}SignedProperties", f"{{{DS}}}KeyInfo"}
-)
+_PROPERTIES: Final = frozenset({*SIGNATURE_PROPERTIES, f"{{{XADES}}}QualifyingProperties"})
+_STATEMENTS: Final = frozenset({*SIGNATURE_PROPERTIES, *SIGNATURE_PROPERTY, f"{{{XADES}}}SignedProperties", f"{{{DS}}}KeyInfo"})
 
 
 def coverage(signature: SignatureParts, references: Sequence[CoveredReference]) -> Coverage:

@@ -27,7 +27,9 @@ _XADES: Final = f"{{{XADES}}}"
 _SIGNED: Final = f"{_XADES}SignedSignatureProperties/"
 _CERTIFICATES: Final = (f"{_SIGNED}{_XADES}SigningCertificateV2/{_XADES}Cert", f"{_SIGNED}{_XADES}SigningCertificate/{_XADES}Cert")
 _TIMESTAMP: Final = f"{_XADES}UnsignedProperties/{_XADES}UnsignedSignatureProperties/{_XADES}SignatureTimeStamp"
-_PROPERTY: Final = f"{_DS}SignatureProperties/{_DS}SignatureProperty"
+SIGNATURE_PROPERTIES: Final = (f"{_DS}SignatureProperties", "SignatureProperties")
+SIGNATURE_PROPERTY: Final = (f"{_DS}SignatureProperty", "SignatureProperty")
+"""In no namespace as well: much signing software in Vietnam writes them under xmlns=""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def read_statements(signature: SignatureParts, references: Sequence[CoveredRefer
     qualifying = [found for each in signature.objects for found in each.iterchildren(f"{_XADES}QualifyingProperties")]
     if qualifying:
         return _read_xades(signature, references, qualifying)
-    times = [time for each in signature.objects for found in each.iterfind(_PROPERTY) for time in _signing_times(found)]
+    times = [time for each in signature.objects for time in _signing_times(each)]
     signed = [time for time in times if any(is_within(time, each) for each in _own(signature, references))]
     if len(signed) != 1:
         return Statements()
@@ -74,8 +76,10 @@ def _own(signature: SignatureParts, references: Sequence[CoveredReference]) -> I
             yield each.element
 
 
-def _signing_times(signature_property: Element) -> Iterator[Element]:
-    return signature_property.iterchildren("{*}SigningTime")
+def _signing_times(signature_object: Element) -> Iterator[Element]:
+    for properties in signature_object.iterchildren(*SIGNATURE_PROPERTIES):
+        for each in properties.iterchildren(*SIGNATURE_PROPERTY):
+            yield from each.iterchildren("{*}SigningTime")
 
 
 def _read_xades(signature: SignatureParts, references: Sequence[CoveredReference], qualifying: list[Element]) -> Statements:

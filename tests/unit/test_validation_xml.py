@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from functools import partial
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from lxml import etree
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import DocumentTooCostly, InvalidArgument
@@ -20,6 +22,7 @@ from signer.validation.report import Coverage, DocumentReport, Indication, Signa
 from signer.validation.trust import TrustAnchors
 from signer.validation.xml import SIGNATURES_MAX, verify_xml
 from tests.support import pdfs, pki, xmls
+from tests.support.c14n import by_the_book
 
 SLOT = RecordSlot.PRINCIPAL
 RECORD = xmls.in_slot(xmls.record(), SLOT)
@@ -68,6 +71,49 @@ def test_a_record_s_signature_passes_in_its_slot() -> None:
         (RecordSlot.PRINCIPAL, True, True),
         (RecordSlot.SEAL, False, False),
     ]
+
+
+OTHERS = (
+    '<Signature xmlns="http://www.w3.org/2000/09/xmldsig#" Id="sigid"><SignedInfo>'
+    '<CanonicalizationMethod Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315" />'
+    '<SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" />{}{}</SignedInfo>'
+    "<SignatureValue>\n{}</SignatureValue>"
+    "<KeyInfo><X509Data><X509SubjectName>CN=x</X509SubjectName><X509Certificate>{}</X509Certificate><X509Certificate>{}</X509Certificate>"
+    '</X509Data></KeyInfo><Object Id="SigningTime"><SignatureProperties xmlns=""><SignatureProperty Target="#sigid">'
+    '<SigningTime xmlns="http://example.org/#signatureProperties">2026-05-29T15:00:00Z</SigningTime></SignatureProperty>'
+    "</SignatureProperties></Object></Signature>"
+)
+OTHERS_REFERENCE = (
+    '<Reference URI="{}"><Transforms><Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature" /></Transforms>'
+    '<DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256" /><DigestValue>{}</DigestValue></Reference>'
+)
+
+
+def signed_by_other_software() -> bytes:
+    """As .NET's SignedXml makes it, with the properties in no namespace and the Object referenced."""
+    before, after = xmls.record().split(b"<CBQL/>")
+    by = xmls.signer()
+
+    def filled(digests: tuple[str, str], value: str) -> etree._Element:
+        references = [OTHERS_REFERENCE.format(uri, digest) for uri, digest in zip(("#data", "#SigningTime"), digests, strict=True)]
+        certificates = [base64.b64encode(each).decode() for each in (by.issued.der, pki.authority().der)]
+        text = OTHERS.format(*references, value, *certificates).encode()
+        return etree.fromstring(before + b"<CBQL>" + text + b"</CBQL>" + after)
+
+    def digest(root: etree._Element, tag: str) -> str:
+        octets = by_the_book(next(root.iter(tag)), Canonicalization.C14N_10)
+        return base64.b64encode(hashlib.sha256(octets).digest()).decode()
+
+    digests = tuple(digest(filled(("", ""), ""), tag) for tag in ("DU_LIEU_HOC_BA", "{http://www.w3.org/2000/09/xmldsig#}Object"))
+    signed_info = next(filled((digests[0], digests[1]), "").iter("{http://www.w3.org/2000/09/xmldsig#}SignedInfo"))
+    value = base64.encodebytes(by.sign(by_the_book(signed_info, Canonicalization.C14N_10))).decode()
+    return etree.tostring(filled((digests[0], digests[1]), value))
+
+
+def test_other_software_s_signature_in_the_same_slot_passes_too() -> None:
+    found = only(verify_record(signed_by_other_software()))
+    assert (verdict(found), found.profile, found.coverage) == (PASSED, Profile.MINISTRY_XML, Coverage.DOCUMENT)
+    assert found.claimed_time == xmls.SIGNED_AT
 
 
 def test_every_signature_of_a_record_passes_after_the_third() -> None:
