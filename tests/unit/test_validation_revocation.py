@@ -15,7 +15,7 @@ from signer.validation.document import Verified, verify_document
 from signer.validation.report import DocumentReport, Indication, RevocationReport, RevocationStatus, SignatureReport
 from signer.validation.revocation import Key, KnownStatus, questions, settle
 from signer.validation.trust import TrustAnchors
-from tests.support import cas, cms, pdfs, pki
+from tests.support import cas, cms, pdfs, pki, xmls
 
 ROOT = pki.root()
 TRUST = TrustAnchors((ROOT.der,), (ROOT.der,), (pki.authority().der,))
@@ -170,3 +170,11 @@ def test_a_document_timestamp_proves_the_time_of_what_it_covers() -> None:
     signature, stamp = verify_document(sealed, TRUST, AFTER_EXPIRY).settled(AFTER_EXPIRY).signatures
     assert (verdict(signature), signature.proven_time) == (PASSED, SIGNED_AT.astimezone(UTC))
     assert verdict(stamp) == PASSED
+
+
+def test_the_same_holds_for_xml() -> None:
+    by = xmls.signer()
+    for stamp, expected in ((None, "REVOKED_NO_POE"), (STAMP, "")):
+        document = xmls.enveloped(b"<a><b>10</b></a>", by, stamp=stamp)
+        assert verdict(judged(document, {})) == PASSED
+        assert judged(document, {by.issued: revoked_at(SIGNED_AT + timedelta(days=1))}).sub_indication == expected
