@@ -29,7 +29,7 @@ CONTENT = b"c" * 32
 NOW = datetime(2026, 5, 30, 8, 0, tzinfo=UTC)
 FINISHED = Finished(Additions(b"appended"), NOW, NOW, "1f", SignatureAlgorithm.RSA_PKCS1_SHA256, b"s" * 32)
 SIGNER = Signer(b"certificate", (b"issuer",), SignatureAlgorithm.ECDSA_SHA256)
-PARKED = Parked(PadesPrepared(b"update", 10, 20, b"attributes"), SIGNER, b"signature", NOW, "1f")
+PARKED = Parked(PadesPrepared(b"attributes", b"update", 10, 20), SIGNER, b"signature", NOW, "1f")
 WITHIN = Finished(Additions(b"", (Insertion(7, b"<Signature/>"),)), NOW, None, "1f", SignatureAlgorithm.ECDSA_SHA512, b"s" * 32)
 
 

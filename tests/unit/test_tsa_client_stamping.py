@@ -179,7 +179,7 @@ async def test_a_caller_that_leaves_ends_the_wait(journal: Journal, leave: Calla
 def parked_material(contents_bytes: int = 8000) -> Parked:
     template = CmsTemplate.build(pki.tsa().der, (), RSA)
     update = b"12 0 obj << /Contents <" + b"0" * (2 * contents_bytes) + b">/ByteRange [0 1 2 3] >> endobj"
-    prepared = PadesPrepared(update, update.index(b"<0") + 1, 2 * contents_bytes, template.signed_attributes(bytes(32)))
+    prepared = PadesPrepared(template.signed_attributes(bytes(32)), update, update.index(b"<0") + 1, 2 * contents_bytes)
     return Parked(prepared, Signer(pki.tsa().der, (), RSA), signature=SIGNATURE, signing_time=NOW, certificate_serial="5a01")
 
 

@@ -7,11 +7,10 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from signer.errors import InvalidArgument, SignerError
 from signer.formats.insertions import Additions, Insertion
 from signer.model import SOURCE_DIGEST, CadesOptions, Packaging
+from signer.pipeline.forms.cms import CmsPrepared
 from signer.pipeline.forms.form import Arrived, Preparation, Signer
 from signer.pipeline.forms.templates import Templates
 
@@ -23,20 +22,10 @@ _LARGE_BYTES = 1024 * 1024
 _DEFAULTS = CadesOptions()
 
 
-class CadesPrepared(msgspec.Struct, frozen=True, array_like=True, tag="cades"):
+class CadesPrepared(CmsPrepared, frozen=True, array_like=True, tag="cades"):
     """content_bytes: of the document that stands inside; None when detached."""
 
-    signed_attributes: bytes
     content_bytes: int | None
-
-    @property
-    def to_be_signed(self) -> bytes:
-        """The signed attributes, which hold the document's digest."""
-        return self.signed_attributes
-
-    def stamped_bytes(self, signature: bytes) -> bytes:
-        """The signature value (EN 319 122-1 5.3)."""
-        return signature
 
     def additions(self, templates: Templates, signer: Signer, signature: bytes, timestamp: bytes | None) -> Additions:
         """The CMS, before and after the document or alone."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from signer.documents.wire import PrepareCall, PreparedReply
 from signer.errors import SignerError
 from signer.formats.cms.template import CmsTemplate
 from signer.formats.insertions import Additions
 from signer.formats.pades.update import PreparedUpdate, byte_range_digest, check, splice
 from signer.model import Level
+from signer.pipeline.forms.cms import CmsPrepared
 from signer.pipeline.forms.form import Arrived, Preparation, Signer
 from signer.pipeline.forms.record_gate import refusals
 from signer.pipeline.forms.templates import Templates
@@ -22,22 +21,12 @@ if TYPE_CHECKING:
     from signer.pipeline.lot import Lot
 
 
-class PadesPrepared(msgspec.Struct, frozen=True, array_like=True, tag="pades"):
+class PadesPrepared(CmsPrepared, frozen=True, array_like=True, tag="pades"):
     """update: with its hole still empty (`formats.pades.update.PreparedUpdate`)."""
 
     update: bytes
     contents_offset: int
     contents_digits: int
-    signed_attributes: bytes
-
-    @property
-    def to_be_signed(self) -> bytes:
-        """The signed attributes, which hold the byte range's digest."""
-        return self.signed_attributes
-
-    def stamped_bytes(self, signature: bytes) -> bytes:
-        """The signature value (EN 319 122-1 5.3)."""
-        return signature
 
     def additions(self, templates: Templates, signer: Signer, signature: bytes, timestamp: bytes | None) -> Additions:
         """The update with its CMS; InternalError when that does not fit the room kept for it."""
@@ -87,5 +76,5 @@ def _checked(
     except SignerError as error:
         return error
     attributes = template.signed_attributes(byte_range_digest(arrived.source, content, update, lot.plan.algorithm.digest))
-    prepared = PadesPrepared(update.update, update.contents_offset, update.contents_digits, attributes)
+    prepared = PadesPrepared(attributes, update.update, update.contents_offset, update.contents_digits)
     return Preparation(prepared, reply.document_s)
