@@ -2,7 +2,7 @@
 
 Up: journal (nothing may be signed without it) → document workers → token workers → metrics, clock → gRPC, which answers as soon as every
 token and time source had a moment (what is absent heals later) → timestamps over HTTP. Down, on SIGTERM or SIGINT: both doors close, each
-drained (`timestamp_http`, `listener`) → every journalled intent gets its outcome → workers finalise → journal.
+drained (`timestamp_http`, `listener`) → every journalled intent gets its outcome → workers finalise → journal. On SIGHUP: `reloading`.
 """
 
 from __future__ import annotations

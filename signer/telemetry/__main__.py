@@ -2,7 +2,7 @@
 
 import sys
 
-from signer.telemetry.metrics import reference
+from signer.telemetry.reference import reference
 
 if __name__ == "__main__":
     sys.stdout.write(reference())

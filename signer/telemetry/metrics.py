@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import Enum, IntEnum
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, get_args, get_type_hints
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+
+from signer.telemetry.spec import Spec, build
 
 _RPC_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
 _STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -60,16 +62,6 @@ class PinState(IntEnum):
     HELD = 1
     LOCKED = 2
     SOURCE_UNREADABLE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What a metric is called and means. labels: name → its possible values, in words."""
-
-    name: str
-    text: str
-    labels: tuple[tuple[str, str], ...] = ()
-    buckets: tuple[float, ...] = ()
 
 
 _AGE_SECONDS = (60, 600, 3600, 6 * 3600, 86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 31 * 86_400)
@@ -443,7 +435,7 @@ class Metrics:
         """A new holder whose metrics are registered on `registry`, with the process' own figures beside them."""
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        return cls(**{name: _build(kind, spec, registry) for name, kind, spec in specs()})
+        return cls(**{name: build(kind, spec, registry) for name, kind, spec in specs()})
 
 
 def specs() -> Iterator[tuple[str, type, Spec]]:
@@ -452,29 +444,3 @@ def specs() -> Iterator[tuple[str, type, Spec]]:
     for each in fields(Metrics):
         kind, spec = get_args(hints[each.name])
         yield each.name, kind, spec
-
-
-def _build(kind: type, spec: Spec, registry: CollectorRegistry) -> Any:
-    labels = [name for name, _ in spec.labels]
-    extra = {"buckets": spec.buckets} if spec.buckets else {}
-    return kind(spec.name, spec.text, labels, registry=registry, **extra)
-
-
-_HEAD = """# Metrics
-
-Prometheus text format at `http://<[metrics] listen>/metrics`. Made from the code: `python -m signer.telemetry > docs/metrics.md`.
-Labels never hold a pupil, a teacher, a document or anything a caller sent. Beside these stand `process_*` and `python_info` of the daemon.
-
-| metric | kind | labels | meaning |
-|---|---|---|---|
-"""
-
-
-def reference() -> str:
-    """docs/metrics.md."""
-    return _HEAD + "".join(_row(kind, spec) for _, kind, spec in specs())
-
-
-def _row(kind: type, spec: Spec) -> str:
-    labels = "<br>".join(f"`{name}`: {values}" for name, values in spec.labels)
-    return f"| `{spec.name}` | {kind.__name__.lower()} | {labels} | {spec.text} |\n"

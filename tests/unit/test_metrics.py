@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from signer.errors import ConfigError
 from signer.telemetry.exposition import Page, expose
-from signer.telemetry.metrics import Metrics, PinState, reference, specs
+from signer.telemetry.metrics import Metrics, PinState, specs
+from signer.telemetry.reference import reference
 from signer.telemetry.settings import MetricsSettings
 from signer.tokens.standing import TokenState
 from signer.tokens.wire import PinCount
