@@ -7,7 +7,7 @@ from signer.telemetry.spec import Spec
 
 _HEAD = """# Metrics
 
-Prometheus text format at `http://<[metrics] listen>/metrics`, OpenMetrics with exemplars (`rpc_id`, as in the access log) to those who ask for it.
+Prometheus text format at `http://<[metrics] listen>/metrics`, OpenMetrics with exemplars (`rpc_id` of the access log) for whoever asks.
 Rules, alerts and dashboards: [deploy/observability](../deploy/observability/README.md). Made from the code: `python -m signer.telemetry`.
 Labels never hold a pupil, a teacher, a document or anything a caller sent. Beside these stand `process_*` and `python_info` of the daemon.
 
