@@ -140,8 +140,9 @@ class KeyLife:
     async def destroy(self, client_id: str, credential: Credential, approval_id: str) -> Credential:
         """Destroys the key for good: no signature is begun with it any more once this has changed the row.
 
-        A wrapped key is gone with its row's content; what a worker still has unwrapped goes with the worker, and is not asked for. Of one
-        in the token the objects are destroyed next; if that fails, its error is raised, and a repeat goes on there.
+        A wrapped key is gone with its row's content; what a worker still has unwrapped goes with the worker, and is not asked for. (A copy
+        of the database from before still has it, and is of use with the token alone.) Of one in the token the objects are destroyed next;
+        if that fails, its error is raised, and a repeat goes on there.
         """
         kept = require_kept(credential)
         changed = credential

@@ -1,0 +1,46 @@
+"""Certificate requests: what is asked for is in them, whatever the words, and what an attribute can't hold is refused by name."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signer.algorithms import SignatureAlgorithm
+from signer.errors import InvalidArgument
+from signer.formats.certificate_request import Subject, assemble_request, encode_name, request_info
+from tests.support import pki
+
+words = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=60).filter(lambda text: text.strip())
+
+
+def made(subject: Subject, algorithm: SignatureAlgorithm) -> x509.CertificateSigningRequest:
+    key = pki.key_for(algorithm)
+    info = request_info(encode_name(subject), key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    digest = hashlib.new(algorithm.digest.value, info).digest()
+    return x509.load_der_x509_csr(assemble_request(info, algorithm, pki.sign(key, algorithm, digest)))
+
+
+@pytest.mark.parametrize("algorithm", [each for each in SignatureAlgorithm if "pss" not in each.value])
+def test_a_request_verifies_with_its_own_key(algorithm: SignatureAlgorithm) -> None:
+    assert made(Subject("Nguyễn Thị Ánh"), algorithm).is_signature_valid
+
+
+@settings(max_examples=50)
+@given(words, st.lists(words, max_size=4))
+def test_any_name_comes_out_as_it_went_in_and_in_order(name: str, units: list[str]) -> None:
+    asked = made(Subject(name, organizational_units=units, user_id="MST:0100000000"), SignatureAlgorithm.ECDSA_SHA256).subject
+    assert [each.value for each in asked.get_attributes_for_oid(NameOID.COMMON_NAME)] == [name]
+    assert [each.value for each in asked.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)] == units
+    assert [each.value for each in asked.get_attributes_for_oid(NameOID.COUNTRY_NAME)] == ["VN"]
+
+
+@pytest.mark.parametrize("subject", [Subject(""), Subject("  "), Subject("a", country="VNM"), Subject("x" * 65)])
+def test_what_an_attribute_cannot_hold_is_refused(subject: Subject) -> None:
+    with pytest.raises(InvalidArgument, match="subject"):
+        encode_name(subject)
