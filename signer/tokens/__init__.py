@@ -1,8 +1,9 @@
 """PKCS#11 tokens: the processes that hold them, the queue in front of them, and what can go wrong with them.
 
 PKCS#11 v3.0 (OASIS). One pool per configured token; each of its workers is a process of its own that loads the module, logs in once and
-signs digests (`worker`). The daemon's side (`pool`) never loads a module. Keys are made and destroyed by a process beside them (`key_worker`,
-from the daemon's side `workshop`), which is there only while it has work. A token is named by label, serial or PKCS#11 URI (`uri`, RFC 7512).
+signs digests (`worker`). The daemon's side (`pool`) never loads a module. Keys are made and destroyed by a process beside them
+(`key_worker`, from the daemon's side `workshop`), which is there only while it has work. A token is named by label, serial or PKCS#11 URI
+(`uri`, RFC 7512).
 
 Rules of the room:
 - `CKR_*` become our errors in `faults` and nowhere else; its table also says what heals each (docs/faults.md).
