@@ -68,7 +68,10 @@ _Key = tuple[bytes, tuple[bytes, ...]]
 
 
 class SignerCheck:
-    """Owned by the event loop. trust: whom signers are believed under, now. on_unknown: told of a credential let through, and why."""
+    """Owned by the event loop. trust: whom signers are believed under, now.
+
+    on_unknown: told once of a credential that is let through from now on, and why, until its CAs can tell again.
+    """
 
     def __init__(
         self,
@@ -163,8 +166,10 @@ class SignerCheck:
         except DeadlineExceeded:
             why = CertificateStatusUnavailable(f"no CA told within {_PATIENCE_S:g} s whether a certificate is revoked", retry_after_s=5.0)
             verdict = Verdict(CertificateVerdict.UNKNOWN, problem=why)
+        before = self._known.get(key)
         self._remember(key, verdict)
-        if verdict.problem is not None and self.may_sign(verdict, is_long_term=False):
+        is_news = before is None or before.verdict.outcome is not CertificateVerdict.UNKNOWN
+        if is_news and verdict.problem is not None and self.may_sign(verdict, is_long_term=False):
             self._on_unknown(credential.id, verdict.problem.message)
         return verdict
 

@@ -11,7 +11,7 @@ class UnknownStatus(Enum):
     """What becomes of signatures at levels b-b and b-t while nobody can tell whether the signer's certificate is revoked."""
 
     ALLOW = "allow"
-    """They are made; each is counted, the first of a window logged and journalled."""
+    """They are made; each is counted, and each silence of the CAs logged and journalled once."""
     REFUSE = "refuse"
     """CERTIFICATE_STATUS_UNAVAILABLE."""
 

@@ -163,6 +163,12 @@ async def test_a_ca_that_is_away_is_asked_again_behind_the_documents_backs(shelf
         await until_true(lambda: bench.count("signer_certificate_checks_total", outcome="good"), "the CA's answer")
         await bench.sign(signer, is_long_term=True)
         assert bench.count("signer_signed_without_status_total") == 2
+        shelf.status = 503
+        for seconds in (5000, 6000):
+            bench.clock[0] = timedelta(seconds=seconds)
+            await bench.sign(signer)
+            await until_true(lambda: not bench.check._asking, "the CA's silence")
+        assert len(bench.told) == 2, "each silence is told once, however often it is met"
 
 
 async def test_a_deadline_ends_the_waiting_and_not_the_asking(shelf: Shelf) -> None:
