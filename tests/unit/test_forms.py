@@ -237,6 +237,9 @@ async def test_evidence_covers_the_file_as_it_was_released_also_on_a_repeat(name
 LIES: dict[str, Callable[[Any], Any]] = {
     "a place beyond the document": lambda _found: {"place": Place(10_000)},
     "a place inside a text": lambda _found: {"place": Place(XML.index(MARK) + 3)},
+    "another element": lambda found: {"references": (msgspec.structs.replace(found.references[0], uri="#other"),)},
+    "more than was asked for": lambda found: {"references": (*found.references, *found.references)},
+    "another canonicalisation": lambda _found: {"canonicalization": "http://www.w3.org/2001/10/xml-exc-c14n#"},
     "no reference": lambda _found: {"references": ()},
     "an id that is markup": lambda _found: {"id": 'S-"><x/>'},
     "an unknown canonicalisation": lambda _found: {"canonicalization": "urn:none"},

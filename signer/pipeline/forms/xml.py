@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import msgspec
 
 from signer.documents.wire import ExaminedXmlReply, ExamineXmlCall, FindSlotCall
 from signer.errors import InternalError, SignerError
 from signer.formats.insertions import Additions
+from signer.formats.xml.identity import object_id
 from signer.formats.xml.template import XmlProfile
-from signer.formats.xml.values import PreparedXml
-from signer.model import XadesOptions
+from signer.formats.xml.values import Examined, PreparedXml
+from signer.model import Packaging, XadesOptions
 from signer.pipeline.forms.form import Arrived, Preparation, Signer
 from signer.pipeline.forms.templates import Templates
 from signer.records.calendar import vietnamese_day
@@ -60,7 +62,8 @@ class XadesForm:
             for each in arrived
         ]
         replies = await lot.engine.require_xml().examine_xml(calls)
-        return [_built(lot, each, reply, XmlProfile.XADES) for each, reply in zip(arrived, replies, strict=True)]
+        asked_for = [_as_asked(call, reply) for call, reply in zip(calls, replies, strict=True)]
+        return [_built(lot, each, reply, XmlProfile.XADES) for each, reply in zip(arrived, asked_for, strict=True)]
 
 
 class MinistryForm:
@@ -77,6 +80,26 @@ class MinistryForm:
         calls = [FindSlotCall(document=each.document.content, expectation=expectation, trust=trust, now=now) for each in arrived]
         replies = await lot.engine.require_xml().examine_xml(calls)
         return [_built(lot, each, reply, XmlProfile.MINISTRY) for each, reply in zip(arrived, replies, strict=True)]
+
+
+def _as_asked(call: ExamineXmlCall, reply: ExaminedXmlReply | SignerError) -> ExaminedXmlReply | SignerError:
+    """The reply, if it references what was asked for and nothing else."""
+    if isinstance(reply, SignerError):
+        return reply
+    uris = [reference.uri for reference in reply.examined.references]
+    if uris == [_uri(call, reply.examined)] and reply.examined.canonicalization == call.options.canonicalization:
+        return reply
+    return InternalError("a document worker's answer references something else than was asked for; the document was not signed")
+
+
+def _uri(call: ExamineXmlCall, examined: Examined) -> str:
+    match call.options.packaging:
+        case Packaging.ENVELOPED:
+            return f"#{call.options.reference_id}" if call.options.reference_id else ""
+        case Packaging.ENVELOPING:
+            return f"#{object_id(examined.id)}"
+        case Packaging.DETACHED:
+            return quote(call.name)
 
 
 def _built(
