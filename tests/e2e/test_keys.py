@@ -336,8 +336,9 @@ def test_keys_outlive_the_daemon_and_are_read_when_they_are_needed(new_world: Ca
             assert sign_digests(school, DIGESTS, credential_id=f"t{number}").results[0].status.code == 0
 
 
-def test_more_keys_than_a_session_holds_sign_in_turns(new_world: Callable[[], World]) -> None:
-    with office(new_world(), token={"kept_keys_max": 2, "processes": 1}) as desk:
+@pytest.mark.parametrize("sessions", [1, 3])
+def test_more_keys_than_a_session_holds_sign_in_turns(sessions: int, new_world: Callable[[], World]) -> None:
+    with office(new_world(), token={"kept_keys_max": 2, "processes": 1, "sessions": sessions}) as desk:
         desk.enrol(*(spec(f"t{number}") for number in range(5)))
         for _round in range(3):
             for number in range(5):
