@@ -176,7 +176,7 @@ async def test_what_a_client_asks_for_at_once_travels_together_and_clients_take_
 async def test_more_than_a_worker_holds_comes_back_by_portions_so_that_the_token_always_has_something_to_sign(here: Here) -> None:
     await here.timestamper.stamp_request(ASKED, in_s(20))
     await asyncio.gather(*(here.timestamper.stamp_request(ASKED, in_s(20)) for _ in range(40)))
-    assert here.token.lots == [1, 16, 16, 8]
+    assert here.token.lots == [1, 32, 8]
     assert [entry["kind"] for entry in await here.entries()].count("released") == 41
 
 
