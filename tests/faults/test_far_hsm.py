@@ -56,8 +56,7 @@ def beside(rig: Rig, shim: Shim, hsm: FarHsm) -> Iterator[Beside]:
     made.wait_for("READY")
     shim.delay(Door.SIGN, SIGN_S)
     yield made
-    if rig.running is not None:
-        rig.running.stop()
+    made.close()
 
 
 def test_an_hsm_that_is_restarted_while_a_class_is_signed_costs_nothing_but_time(

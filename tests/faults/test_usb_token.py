@@ -89,8 +89,7 @@ def desk(rig: Rig, ports: list[int], tmp_path: Path) -> Iterator[Desk]:
         yield made
         assert made.is_replaced or not (stranger.uses().key_uses or stranger.uses().pins)
     finally:
-        if rig.running is not None:
-            rig.running.stop()
+        made.close()
         card.end()
         stranger.end()
 
@@ -142,8 +141,7 @@ def test_a_card_that_was_replaced_for_good_is_accepted_by_an_operator(desk: Desk
     desk.card.pull()
     desk.stranger.insert()
     desk.wait_for("FOREIGN")
-    with desk.operator() as client:
-        assert client.tokens.release_pin("usb").state == "READY"
+    assert desk.operator.tokens.release_pin("usb").state == "READY"
     few = dict(list(cards.items())[:2])
     assert sign_until_done(desk.rig.channel, few, "replaced", USB).lost == 0
     assert desk.stranger.uses().key_uses.total() == len(few)
@@ -204,8 +202,7 @@ def test_a_wrong_pin_source_costs_one_try_and_is_mended_without_a_restart(desk: 
     assert desk.card.uses().pins["wrong"] == 1
     desk.pin_file.write_text(PIN, encoding="ascii")
     mended_s = time.monotonic()
-    with desk.operator() as client:
-        assert client.tokens.release_pin("usb").state == "READY"
+    assert desk.operator.tokens.release_pin("usb").state == "READY"
     heal_s = time.monotonic() - mended_s
     delivery = sign_until_done(desk.rig.channel, cards, "held-again", USB)
     books = desk.settle(record, "the PIN source is wrong", Struck(delivery, first, other, heal_s))
@@ -218,15 +215,14 @@ def test_a_blocked_pin_is_told_and_not_tried_before_an_operator_says_so(desk: De
     desk.kill_worker()
     desk.wait_for("PIN_LOCKED")
     assert desk.token().pin_state == "LOCKED"
-    with desk.operator() as client, pytest.raises(PinLocked):
-        client.tokens.release_pin("usb")
+    with pytest.raises(PinLocked):
+        desk.operator.tokens.release_pin("usb")
     assert desk.card.uses().pins == before
     desk.card.leave_tries(1)
-    with desk.operator() as client, pytest.raises(PinHeld, match="allow-final-try"):
-        client.tokens.release_pin("usb")
+    with pytest.raises(PinHeld, match="allow-final-try"):
+        desk.operator.tokens.release_pin("usb")
     assert desk.card.uses().pins == before
-    with desk.operator() as client:
-        assert client.tokens.release_pin("usb", allow_final_try=True).state == "READY"
+    assert desk.operator.tokens.release_pin("usb", allow_final_try=True).state == "READY"
     delivery = sign_until_done(desk.rig.channel, cards, "unblocked", USB)
     with desk.rig.channel() as channel:
         other = sign_batch(channel, cards, "unblocked-other", OTHER)
@@ -246,15 +242,14 @@ def test_a_key_that_wants_the_pin_before_each_signature_gets_it(desk: Desk, card
 def test_a_paused_card_may_be_taken_away_and_its_class_goes_on_when_it_is_resumed(desk: Desk, cards: dict[str, bytes]) -> None:
     with batch_under_way(desk.rig, cards, "paused", USB, timeout_s=60) as running:
         wait_until(lambda: len(running.results) >= 1, "a signature")
-        with desk.operator() as client:
-            paused = client.tokens.pause("usb", "reader moved")
-            assert (paused.state, paused.sessions_open) == ("PAUSED", 0)
-            assert "reader moved" in paused.message
-            signed = len(running.results)
-            desk.card.pull()
-            desk.card.insert()
-            time.sleep(1)
-            assert len(running.results) <= signed + 1
-            client.tokens.resume("usb")
+        paused = desk.operator.tokens.pause("usb", "reader moved")
+        assert (paused.state, paused.sessions_open) == ("PAUSED", 0)
+        assert "reader moved" in paused.message
+        used = desk.card.uses().key_uses.total()
+        desk.card.pull()
+        desk.card.insert()
+        time.sleep(1)
+        assert desk.card.uses().key_uses.total() == used < len(cards)
+        desk.operator.tokens.resume("usb")
     assert running.end is not None
     assert len(running.end.signed) == len(cards)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -111,18 +112,22 @@ class Beside:
     key_uses: Callable[[], Counter[bytes]]
     pin_tries: Callable[[], int] = lambda: 0
 
-    @contextmanager
-    def operator(self) -> Iterator[SignerClient]:
+    @cached_property
+    def operator(self) -> SignerClient:
+        """One connection, for all that is asked while waiting; `close` ends it."""
         assert self.rig.running is not None
         pki = self.rig.world.pki
-        with SignerClient(
-            f"localhost:{self.rig.running.port}", ca=pki / "tls-ca.crt", certificate=pki / "operator.crt", key=pki / "operator.key"
-        ) as client:
-            yield client
+        address, certificate, key = f"localhost:{self.rig.running.port}", pki / "operator.crt", pki / "operator.key"
+        return SignerClient(address, ca=pki / "tls-ca.crt", certificate=certificate, key=key)
+
+    def close(self) -> None:
+        """Ends the daemon, too."""
+        self.operator.close()
+        if self.rig.running is not None:
+            self.rig.running.stop()
 
     def token(self) -> TokenInfo:
-        with self.operator() as client:
-            return client.tokens.get(self.name)
+        return self.operator.tokens.get(self.name)
 
     def wait_for(self, state: str) -> float:
         """How long it took, in seconds."""
