@@ -47,7 +47,7 @@ class KeyMaker:
     def __init__(self, login: Login) -> None:
         self._session = login.token.open(rw=True)
         self._name = login.start.name
-        self._kept = KeptKeys(self._session, self._name, login.start.kept_keys_max)
+        self._kept = KeptKeys(self._session, self._name, limit=login.start.kept_keys_max, idle_s=login.start.kept_key_idle_s)
         self._wrapping: Wrapping | None = None
 
     def work_off(self, place: int, order: KeyOrder) -> KeyAnswer:

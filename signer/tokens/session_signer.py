@@ -62,16 +62,18 @@ class SessionSigner:
         return SignAnswer(item.job_id, signature, perf_counter() - started_s)
 
     def touch(self) -> None:
-        """Uses the session for nothing, so that the token does not give it up; raises Broken."""
+        """Uses the session for nothing, so that the token does not give it up, and lets go of keys not needed; raises Broken."""
         try:
             self._session.generate_random(_TOUCH_BITS)
+            self._kept.give_up_idle()
         except PKCS11Error as error:
             self._heal(error)
 
     def _take(self, session: Session, keys: dict[bytes, HeldKey]) -> None:
         self._session = session
         self._keys = keys
-        self._kept = KeptKeys(session, self._login.start.name, self._login.start.kept_keys_max)
+        start = self._login.start
+        self._kept = KeptKeys(session, start.name, limit=start.kept_keys_max, idle_s=start.kept_key_idle_s)
 
     def _heal(self, error: PKCS11Error) -> SignerError:
         """What to answer, once this session is fit for the next item; Broken when that is not in its power.

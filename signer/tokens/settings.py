@@ -69,6 +69,15 @@ class TokenSettings:
             "token allows of session objects.",
         ),
     ] = 256
+    kept_key_idle_s: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=86_400,
+            description="How long a session holds a wrapped key unwrapped that nobody signs with; looked at with each signature and every "
+            "keep_alive_s.",
+        ),
+    ] = 60.0
     pin_caution: Annotated[
         PinCaution,
         Field(

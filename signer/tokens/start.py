@@ -34,6 +34,7 @@ def worker_spec(
         pin=str(settings.pin_reference),
         sessions=settings.sessions,
         kept_keys_max=settings.kept_keys_max,
+        kept_key_idle_s=settings.kept_key_idle_s,
         lock_path=str(lock_path),
         softhsm_token_directory=str(settings.softhsm_token_directory or ""),
         safe_copy_directory=str(settings.softhsm_copy or ""),

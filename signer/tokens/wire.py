@@ -49,7 +49,8 @@ class Identity(msgspec.Struct, frozen=True, array_like=True):
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """START: which token, and where the PIN is to be found. Holds no secret.
 
-    label, serial, uri: the token must match each that is not empty. kept_keys_max: keys of the store that a session holds at once.
+    label, serial, uri: the token must match each that is not empty. kept_keys_max: keys of the store that a session holds at once;
+    kept_key_idle_s: and how long unused.
     lock_path: file locked while a process initialises and logs in. softhsm_token_directory, safe_copy_directory: empty for other modules.
     known: what it was known by when it was last ready. keep_alive_s: an idle session is used this often, 0 for never. look_s: pause between
     two looks for a token that is not there; 0: the worker leaves at once.
@@ -63,6 +64,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     pin: str
     sessions: int
     kept_keys_max: int
+    kept_key_idle_s: float
     lock_path: str
     softhsm_token_directory: str
     safe_copy_directory: str

@@ -23,6 +23,7 @@ def spec_of(world: World, *, environment: Mapping[str, str] | None = None, **cha
         "pin": f"file:{token.pin_file}",
         "sessions": 1,
         "kept_keys_max": 4,
+        "kept_key_idle_s": 60.0,
         "lock_path": str(world.folder / "start.lock"),
         "softhsm_token_directory": str(token.tokens_directory),
         "safe_copy_directory": str(token.tokens_directory) + ".copy",
