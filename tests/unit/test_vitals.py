@@ -19,8 +19,12 @@ def test_a_process_is_seen_with_what_it_used() -> None:
 def test_a_name_with_spaces_and_brackets_does_not_shift_the_figures(tmp_path: Path) -> None:
     """proc(5): the command's name stands in brackets and may hold any character."""
     odd = tmp_path / "a) R 1 (b"
-    odd.symlink_to("/bin/sleep")
-    with subprocess.Popen([odd, "60"]) as process:
+    odd.symlink_to("/bin/cat")
+    with subprocess.Popen([odd], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        os.write(process.stdin.fileno(), b"up")
+        os.read(process.stdout.fileno(), 2)  # so it has begun: between fork and exec it is still us, or nothing yet
         figures = process_figures(process.pid)
         process.kill()
     assert figures is not None
