@@ -6,6 +6,7 @@ exactly what `request_info` gives.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,10 @@ from signer.formats.cms.identifiers import SIGNATURE_IDENTIFIERS
 
 _VERSION_1 = 0
 _DEFAULT_COUNTRY = "VN"
+_COUNTRY = re.compile("[A-Za-z]{2}")
+_COMMON_NAME_MAX = 64
+_PRINTABLE_STRING = 0x13
+_IA5_STRING = 0x16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +45,33 @@ class Subject:
 def encode_name(subject: Subject) -> bytes:
     """The Name, DER: UTF8String but for the country (PrintableString) and the e-mail address (IA5String), outermost attribute first.
 
-    Raises InvalidArgument for a value that an attribute can't hold (RFC 5280 appendix A's upper bounds).
+    Raises InvalidArgument for a value that an attribute can't hold: a country is two letters, a common name at most 64 characters (RFC 5280
+    appendix A.1). Written here because the library counts bytes, of which a Vietnamese letter has up to three.
     """
-    parts = [
-        (NameOID.COUNTRY_NAME, subject.country or _DEFAULT_COUNTRY),
-        (NameOID.LOCALITY_NAME, subject.locality),
-        (NameOID.ORGANIZATION_NAME, subject.organization),
-        *((NameOID.ORGANIZATIONAL_UNIT_NAME, unit) for unit in subject.organizational_units),
-        (NameOID.COMMON_NAME, subject.common_name),
-        (NameOID.USER_ID, subject.user_id),
-        (NameOID.EMAIL_ADDRESS, subject.email),
-    ]
     if not subject.common_name.strip():
         raise InvalidArgument("subject.common_name is required", field="subject.common_name")
-    try:
-        return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts if value]).public_bytes()
-    except ValueError as error:
-        raise InvalidArgument(f"subject can't be encoded: {error}", field="subject") from error
+    if len(subject.common_name) > _COMMON_NAME_MAX:
+        raise InvalidArgument(f"subject.common_name is longer than {_COMMON_NAME_MAX} characters", field="subject.common_name")
+    country = subject.country or _DEFAULT_COUNTRY
+    if not _COUNTRY.fullmatch(country):
+        raise InvalidArgument("subject.country must be two letters, such as VN", field="subject.country")
+    parts = [
+        (NameOID.COUNTRY_NAME, der.tlv(_PRINTABLE_STRING, country.encode())),
+        *_utf8(NameOID.LOCALITY_NAME, subject.locality),
+        *_utf8(NameOID.ORGANIZATION_NAME, subject.organization),
+        *_utf8(NameOID.ORGANIZATIONAL_UNIT_NAME, *subject.organizational_units),
+        *_utf8(NameOID.COMMON_NAME, subject.common_name),
+        *_utf8(NameOID.USER_ID, subject.user_id),
+    ]
+    if subject.email:
+        if not subject.email.isascii():
+            raise InvalidArgument("subject.email can hold ASCII characters only", field="subject.email")
+        parts.append((NameOID.EMAIL_ADDRESS, der.tlv(_IA5_STRING, subject.email.encode())))
+    return der.sequence(*[der.set_of(der.sequence(der.oid(oid.dotted_string), value)) for oid, value in parts])
+
+
+def _utf8(oid: x509.ObjectIdentifier, *values: str) -> list[tuple[x509.ObjectIdentifier, bytes]]:
+    return [(oid, der.utf8_string(value)) for value in values if value]
 
 
 def request_info(subject: bytes, public_key: bytes) -> bytes:

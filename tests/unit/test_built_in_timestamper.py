@@ -214,10 +214,10 @@ async def test_what_the_token_says_reaches_the_caller_and_a_signature_hears_that
 ) -> None:
     here.token.script = [error] * 10
     with pytest.raises(type(error)):
-        await here.timestamper.stamp_request(ASKED, in_s(20))
+        await here.timestamper.stamp_request(ASKED, in_s(1))
     here.token.script = [error] * 10
     with pytest.raises(TimestampUnavailable) as unavailable:
-        await here.timestamper.stamp(ASKED.imprint, ASKED.digest_algorithm, in_s(20))
+        await here.timestamper.stamp(ASKED.imprint, ASKED.digest_algorithm, in_s(1))
     assert (unavailable.value.retry_after_s, unavailable.value.metadata["cause"]) == (error.retry_after_s, error.reason.value)
 
 
