@@ -54,9 +54,9 @@ ADVICE: dict[Reason, Advice] = {
         Text("export a fresh copy and sign it in the right order", "xuất bản mới và ký lại theo đúng thứ tự"),
     ),
     _R.DOCUMENT_UNSUPPORTED: _advice(
-        "a kind of PDF that can't be signed safely",
-        "loại PDF không thể ký an toàn",
-        Text("export it as a plain PDF", "xuất lại thành PDF thường"),
+        "a kind of document that can't be signed safely",
+        "loại tài liệu không thể ký an toàn",
+        Text("export it as a plain PDF or XML file", "xuất lại thành tệp PDF hoặc XML thông thường"),
     ),
     _R.DOCUMENT_TOO_LARGE: _advice(
         "larger than the appliance allows",
@@ -64,9 +64,9 @@ ADVICE: dict[Reason, Advice] = {
         Text("make the file smaller, or ask the operator for a higher limit", "giảm dung lượng tệp, hoặc đề nghị nâng giới hạn"),
     ),
     _R.DOCUMENT_TOO_COSTLY: _advice(
-        "the PDF takes too much time or memory",
-        "tệp PDF tốn quá nhiều thời gian hoặc bộ nhớ để xử lý",
-        Text("export it as a simpler PDF", "xuất lại thành PDF đơn giản hơn"),
+        "the document takes too much time or memory",
+        "tài liệu tốn quá nhiều thời gian hoặc bộ nhớ để xử lý",
+        Text("export it in a simpler form", "xuất lại ở dạng đơn giản hơn"),
     ),
     _R.DOCUMENT_DIGEST_MISMATCH: _advice("the file was damaged on its way", "tệp bị sai lệch khi truyền", _AGAIN),
     _R.DOCUMENT_UNSIGNED: _advice(
