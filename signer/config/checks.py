@@ -341,7 +341,11 @@ def _advise_clock(config: Config) -> Iterator[Problem]:
 
 
 def _advise_trust(config: Config) -> Iterator[Problem]:
-    book = TrustBook(config.trust.ca_files, config.trust.folder)
+    try:
+        book = TrustBook(config.trust.ca_files, config.trust.folder)
+    except ConfigError as error:  # the files may have changed since they were checked
+        yield Problem("trust", error.message)
+        return
     if config.credentials and not book.roots(TrustPurpose.SIGNING):
         yield Problem("trust", "no CA is believed for signing: nobody vouches for the signers' certificates; see `signer trust add --help`")
     now = datetime.now(UTC)

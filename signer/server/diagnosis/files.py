@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from signer.model import Finding
 from signer.secrets import PinSource
 from signer.server.diagnosis.findings import fail, ok, warn
 from signer.server.tls import TlsIdentity
+from signer.trust.book import TrustBook
 
 _SOON = timedelta(days=30)
 _OTHERS = 0o077
@@ -153,7 +154,11 @@ def _room(folder: Path) -> Finding:
 
 
 def _authorities(config: Config, now: datetime) -> Iterator[Finding]:
-    found = [certificate for file in config.trust.ca_files for certificate in _certificates(file)]
+    try:
+        found = TrustBook(config.trust.ca_files, config.trust.folder).certificates
+    except ConfigError as error:
+        yield fail("trust", error.message, "put the file right")
+        return
     ending = [certificate for certificate in found if certificate.not_valid_after_utc - now < _SOON]
     for certificate in ending:
         name = f"the CA {certificate.subject.rfc4514_string()} of [trust]"
@@ -162,13 +167,6 @@ def _authorities(config: Config, now: datetime) -> Iterator[Finding]:
         yield warn("trust", "no CA is configured: chains can't be completed, nothing can be archived or verified", "set trust.ca_files")
     elif not ending:
         yield ok("trust", f"{len(found)} CA certificates, none of which ends within {_SOON.days} days")
-
-
-def _certificates(file: Path) -> Iterable[x509.Certificate]:
-    try:
-        return x509.load_pem_x509_certificates(file.read_bytes())
-    except (OSError, ValueError):
-        return ()
 
 
 _CHECKS: tuple[Callable[[Config, datetime], Iterator[Finding]], ...] = (

@@ -1,0 +1,59 @@
+"""What the configuration and its files tell, where nothing runs: files that changed since the daemon read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from signer.config import Config, advise, load
+from signer.model import Finding, Severity
+from signer.server.diagnosis import check_files
+from tests.support import pki
+
+SERVER = """
+[server]
+tls_certificate = "server.pem"
+tls_private_key = "server.key"
+tls_client_ca = "ca.pem"
+[trust]
+folder = "trust"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("server.pem", "server.key", "ca.pem"):
+        (tmp_path / name).touch(0o600)
+    (tmp_path / "trust").mkdir()
+    return tmp_path
+
+
+def loaded(folder: Path, more: str = "") -> Config:
+    (folder / "signer.toml").write_text(SERVER + more, encoding="utf-8")
+    return load(folder / "signer.toml")
+
+
+def found(config: Config, check: str) -> list[Finding]:
+    return [finding for finding in check_files(config, datetime.now(UTC)) if finding.check == check]
+
+
+def test_a_ca_file_that_was_spoiled_since_is_a_finding_and_ends_no_check(folder: Path) -> None:
+    config = loaded(folder)
+    (folder / "trust" / "added.pem").write_bytes(b"no certificate")
+    assert [problem.key for problem in advise(config) if "added.pem" in problem.text] == ["trust"]
+    (finding,) = found(config, "trust")
+    assert finding.severity is Severity.FAIL
+    assert "added.pem" in finding.message
+    assert finding.remedy
+
+
+def test_a_ca_that_was_added_to_the_trust_folder_is_looked_at_like_a_configured_one(folder: Path) -> None:
+    config = loaded(folder)
+    assert ["no CA is configured" in finding.message for finding in found(config, "trust")] == [True]
+    added = folder / "trust" / "added.pem"
+    added.write_bytes(pki.issue("CA (DEMO)", pki.rsa_key(181), is_ca=True, not_after=datetime.now(UTC) + timedelta(days=900)).pem)
+    assert [finding.severity for finding in found(config, "trust")] == [Severity.OK]
+    added.write_bytes(pki.issue("CA (DEMO)", pki.rsa_key(181), is_ca=True, not_after=datetime.now(UTC) + timedelta(days=9)).pem)
+    assert ["CN=CA (DEMO)" in finding.message for finding in found(config, "trust")] == [True]
