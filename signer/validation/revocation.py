@@ -4,7 +4,8 @@ Pure: `questions` says which certificates' status decides, somebody finds it out
 to ask), and `settle` says what follows:
 - revoked after the time proven for the signature: nothing; it was good when it was made;
 - revoked otherwise: REVOKED_NO_POE, or REVOKED_CA_NO_POE for a CA above the signer;
-- a timestamp whose authority, or a CA above it, is revoked proves nothing, so its signature falls back to what is left without it;
+- a timestamp, its own or a document timestamp over it, whose authority, or a CA above it, is revoked proves nothing, so a signature falls
+  back to what is left without it;
 - a CA that names where its status is told, and does not tell: TRY_LATER, if CAs were asked at all. Offline, or where nothing is named, the
   signature passes, and its report says that revocation is unknown.
 """
@@ -70,16 +71,34 @@ def questions(report: DocumentReport) -> dict[Key, tuple[Question, datetime]]:
 
 def settle(report: DocumentReport, known: Mapping[Key, KnownStatus], at: datetime) -> DocumentReport:
     """The report with what is known of each certificate. at: the moment verified at."""
-    return replace(report, signatures=tuple(_settle(signature, known, at) for signature in report.signatures))
+    seals = (each for each in report.signatures if each.kind is SignatureKind.DOCUMENT_TIMESTAMP)
+    unproven = frozenset(seal.best_time for seal in seals if seal.best_time is not None and _is_revoked(seal.certificates, known))
+    view = _View(known, unproven, at)
+    return replace(report, signatures=tuple(_settle(signature, view) for signature in report.signatures))
 
 
-def _settle(signature: SignatureReport, known: Mapping[Key, KnownStatus], at: datetime) -> SignatureReport:
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What all signatures of a document are settled by. unproven: the times of document timestamps whose authorities are revoked."""
+
+    known: Mapping[Key, KnownStatus]
+    unproven: frozenset[datetime]
+    at: datetime
+
+    def proves_nothing(self, signature: SignatureReport) -> bool:
+        """Whether an authority that is revoked proved its time."""
+        if signature.kind is not SignatureKind.SIGNATURE or signature.proven_time is None:
+            return False
+        own = signature.timestamp
+        return _is_revoked(own.certificates, self.known) if own is not None and own.valid else signature.proven_time in self.unproven
+
+
+def _settle(signature: SignatureReport, view: _View) -> SignatureReport:
     if not signature.certificates:
         return signature
-    stamp = signature.timestamp
-    if signature.kind is SignatureKind.SIGNATURE and stamp is not None and stamp.valid and _fault(stamp.certificates, known) is not None:
-        signature = _without_timestamp(signature, at)
-    told = _told(signature.certificates, known)
+    if view.proves_nothing(signature):
+        signature = _without_timestamp(signature, view.at)
+    told = _told(signature.certificates, view.known)
     worst = max(told, key=lambda each: _GRAVITY[each.report.status], default=KnownStatus(RevocationReport(_R.NOT_NEEDED)))
     signature = replace(signature, revocation=worst.report)
     if worst.report.status is _R.REVOKED:
@@ -102,7 +121,7 @@ def _revoked(signature: SignatureReport, report: RevocationReport, *, is_ca: boo
 
 
 def _without_timestamp(signature: SignatureReport, at: datetime) -> SignatureReport:
-    """The timestamp's authority is revoked: the signature has what it has without it."""
+    """The authority that proved its time is revoked: the signature has what it has without that timestamp."""
     stamp = signature.timestamp
     signature = replace(
         signature,
@@ -111,7 +130,7 @@ def _without_timestamp(signature: SignatureReport, at: datetime) -> SignatureRep
         best_time=at,
         level=Level.B_B if signature.level else None,
     )
-    signature = _with_problem(signature, "the certificate of its timestamp's authority is revoked, so it proves no time")
+    signature = _with_problem(signature, "the certificate of the authority that stamped its time is revoked, so no time is proven")
     leaf = load(signature.certificates[0])
     if leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
         return signature
@@ -131,8 +150,9 @@ def _with_problem(signature: SignatureReport, problem: str) -> SignatureReport:
     return replace(signature, problems=(*signature.problems, problem))
 
 
-def _fault(chain: tuple[bytes, ...], known: Mapping[Key, KnownStatus]) -> KnownStatus | None:
-    return next((each for each in _told(chain, known) if each.report.status is _R.REVOKED), None)
+def _is_revoked(chain: tuple[bytes, ...], known: Mapping[Key, KnownStatus]) -> bool:
+    """The certificate, or a CA above it."""
+    return any(each.report.status is _R.REVOKED for each in _told(chain, known))
 
 
 def _told(chain: tuple[bytes, ...], known: Mapping[Key, KnownStatus]) -> list[KnownStatus]:

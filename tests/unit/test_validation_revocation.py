@@ -172,6 +172,19 @@ def test_a_document_timestamp_proves_the_time_of_what_it_covers() -> None:
     assert verdict(stamp) == PASSED
 
 
+def test_a_document_timestamp_of_a_revoked_authority_proves_nothing_for_what_it_covers() -> None:
+    sealed = sealed_at(PLAIN, SIGNED_AT)
+    verified = verify_document(sealed, TRUST, NOW)
+    for issued, expected in ((None, PASSED), (pki.tsa(), (Indication.INDETERMINATE, "REVOKED_NO_POE"))):
+        statuses = {TEACHER.x509: revoked_at(SIGNED_AT + timedelta(days=1))}
+        if issued is not None:
+            statuses[issued.x509] = revoked_at(SIGNED_AT - timedelta(days=1))
+        known = {key: statuses.get(question.certificate, GOOD) for key, (question, _moment) in questions(verified.report).items()}
+        signature, stamp = settle(verified.report, known, NOW).signatures
+        assert verdict(signature) == expected
+        assert (signature.proven_time is None, verdict(stamp) == PASSED) == (issued is not None, issued is None)
+
+
 def test_the_same_holds_for_xml() -> None:
     by = xmls.signer()
     for stamp, expected in ((None, "REVOKED_NO_POE"), (STAMP, "")):
