@@ -57,3 +57,18 @@ def test_a_ca_that_was_added_to_the_trust_folder_is_looked_at_like_a_configured_
     assert [finding.severity for finding in found(config, "trust")] == [Severity.OK]
     added.write_bytes(pki.issue("CA (DEMO)", pki.rsa_key(181), is_ca=True, not_after=datetime.now(UTC) + timedelta(days=9)).pem)
     assert ["CN=CA (DEMO)" in finding.message for finding in found(config, "trust")] == [True]
+
+
+def test_a_pin_that_the_uri_names_is_looked_at_like_any_other(folder: Path) -> None:
+    """RFC 7512 section 2.3: pin-source."""
+    (folder / "module.so").touch()
+    pin = folder / "pin"
+    pin.write_bytes(b"123456")
+    pin.chmod(0o644)
+    uri = f"pkcs11:token=x?pin-source=file:{pin}"
+    config = loaded(folder, f'[[tokens]]\nname = "main"\nmodule = "module.so"\nuri = "{uri}"\n')
+    (finding,) = found(config, "pin")
+    assert finding.severity is Severity.FAIL
+    assert f"chmod 600 {pin}" in finding.message
+    pin.chmod(0o600)
+    assert [finding.severity for finding in found(config, "pin")] == [Severity.OK]

@@ -63,12 +63,13 @@ def _ending(check: str, what: str, not_after: datetime, now: datetime, page: str
 def _pins(config: Config, _now: datetime) -> Iterator[Finding]:
     """Whether this user could read them. They are not read: that is for token workers alone."""
     for token in config.tokens:
-        if token.pin is None or token.pin.source is not PinSource.FILE:
+        pin = token.pin_reference
+        if pin.source is not PinSource.FILE:
             yield ok("pin", f"token {token.name}: its PIN is not in a file: only the daemon's workers see where it comes from")
             continue
-        problem = _unreadable(Path(token.pin.name))
+        problem = _unreadable(Path(pin.name))
         if problem:
-            yield fail("pin", f"token {token.name}: {token.pin}: {problem}", "put the file right", "SignerPinSourceUnreadable")
+            yield fail("pin", f"token {token.name}: {pin}: {problem}", "put the file right", "SignerPinSourceUnreadable")
         else:
             yield ok("pin", f"token {token.name}: the file of its PIN can be read by this user alone (it was not read)")
 
