@@ -50,7 +50,6 @@ class KeptKeys:
 
     def held(self, kept: KeptKey) -> HeldKey:
         """The key, ready to sign. TokenRefused when this one can't be used; PKCS11Error as the token answers."""
-        self.give_up_idle()
         found = self._in_hand.get(kept)
         if found is None:
             while len(self._in_hand) >= self._limit:
@@ -64,6 +63,11 @@ class KeptKeys:
         """Destroys those that nobody needed for `idle_s`."""
         since_s = self._clock_s() - self._idle_s
         while self._in_hand and next(iter(self._in_hand.values())).used_s <= since_s:
+            self._give_up_oldest()
+
+    def give_up_all(self) -> None:
+        """Destroys those in hand."""
+        while self._in_hand:
             self._give_up_oldest()
 
     def _hold(self, kept: KeptKey) -> HeldKey:

@@ -14,12 +14,11 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
 from pkcs11 import Attribute, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
 from signer.algorithms import DEFAULT_BY_FAMILY, KeyKind, SignatureAlgorithm
-from signer.errors import InternalError, SignerError, TokenSignatureWrong
+from signer.errors import SignerError
 from signer.formats.certificate_request import assemble_request, request_info
 from signer.model import KeptKey, KeyStorage
 from signer.telemetry.logs import configure_logs, get_logger
@@ -28,8 +27,8 @@ from signer.tokens.kept_keys import KeptKeys
 from signer.tokens.key_wire import DestroyKey, KeyAnswer, KeyCall, KeyOrder, KeyReply, MakeKey, RequestCertificate
 from signer.tokens.login import Login
 from signer.tokens.making import make_pair, subject_public_key_info
-from signer.tokens.mechanisms import RECIPES
 from signer.tokens.program import run_program
+from signer.tokens.session_signer import sign_verified
 from signer.tokens.wire import Start
 from signer.tokens.wrapping import Wrapping
 from signer.workers.frames import Kind, WorkerChannel
@@ -45,6 +44,7 @@ class KeyMaker:
     """Works orders off on one session that may write."""
 
     def __init__(self, login: Login) -> None:
+        self._login = login
         self._session = login.token.open(rw=True)
         self._name = login.start.name
         self._kept = KeptKeys(self._session, self._name, limit=login.start.kept_keys_max, idle_s=login.start.kept_key_idle_s)
@@ -94,22 +94,12 @@ class KeyMaker:
 
     def _request(self, kept: KeptKey, subject: bytes) -> bytes:
         key = self._kept.held(kept)
-        if key.public_key is None:
-            raise InternalError("a key of the store came without its public key")
         if not subject:
             return b""
         algorithm = _REQUEST_ALGORITHMS[kept.kind]
-        recipe = RECIPES[algorithm]
         info = request_info(subject, kept.public_key)
         digest = hashlib.new(algorithm.digest.value, info).digest()
-        raw = key.handle.sign(recipe.shape_input(digest), mechanism=recipe.mechanism, mechanism_param=recipe.parameter)
-        try:
-            signature = recipe.shape_output(raw)
-            recipe.verify(key.public_key, signature, digest)
-        except (InvalidSignature, ValueError) as error:
-            raise TokenSignatureWrong(
-                f"token {self._name}: the new key of credential {kept.credential_id} made a request that does not verify", token=self._name
-            ) from error
+        signature = sign_verified(key, algorithm, digest, pin=self._login.pin, token_name=self._name)
         return assemble_request(info, algorithm, signature)
 
     def _destroy(self, kept: KeptKey) -> None:

@@ -52,7 +52,8 @@ class SessionSigner:
         """One signature, verified. Its own and the session's faults are answered; others raise Broken. kept: its key, if of the store."""
         started_s = perf_counter()
         try:
-            signature = self._sign_verified(self._key(item, kept), item.algorithm, item.digest)
+            key = self._key(item, kept)
+            signature = sign_verified(key, item.algorithm, item.digest, pin=self._login.pin, token_name=self._login.start.name)
         except SignerError as error:
             return refusal(item, error)
         except PKCS11Error as error:
@@ -96,35 +97,25 @@ class SessionSigner:
         return translated
 
     def _leave(self) -> None:
-        """Closes the session, unless it is the one that logged in: the library would log out, and with it every other session."""
-        if self._session is not self._login.session:
-            with contextlib.suppress(PKCS11Error):
+        """Closes the session, unless it is the one that logged in: the library would log out, and with it every other session.
+
+        Keys that were unwrapped on that one are destroyed: it lives on, and nobody would know of them any more.
+        """
+        with contextlib.suppress(PKCS11Error):
+            if self._session is self._login.session:
+                self._kept.give_up_all()
+            else:
                 self._session.close()
 
     def _key(self, item: SignItem, kept: KeptKey | None) -> HeldKey:
         name = self._login.start.name
+        self._kept.give_up_idle()
         key = self._kept.held(kept) if kept is not None else self._on_this_session(item.key_id)
         if key is None:
             raise TokenRefused(f"token {name}: the key {item.key_id.hex()} is no longer there; see `signer credentials`", token=name)
         if item.algorithm.family is not key.found.family:
             raise TokenRefused(f"token {name}: a {item.algorithm.value} signature needs another kind of key", token=name)
         return key
-
-    def _sign_verified(self, key: HeldKey, algorithm: SignatureAlgorithm, digest: bytes) -> bytes:
-        name = self._login.start.name
-        if key.public_key is None:
-            raise TokenRefused(f"token {name}: no public key to check signatures with", token=name)
-        recipe = RECIPES[algorithm]
-        pin = {"pin": self._login.pin.reveal()} if key.always_authenticate else {}
-        raw = key.handle.sign(recipe.shape_input(digest), mechanism=recipe.mechanism, mechanism_param=recipe.parameter, **pin)
-        try:
-            signature = recipe.shape_output(raw)
-            recipe.verify(key.public_key, signature, digest)
-        except (InvalidSignature, ValueError) as error:
-            raise TokenSignatureWrong(
-                f"token {name} returned a signature that does not verify; it was withheld. Take the token out of use.", token=name
-            ) from error
-        return signature
 
     def _on_this_session(self, key_id: bytes) -> HeldKey | None:
         """A key of the inventory with this session's handle of it; None when there is no such key."""
@@ -139,6 +130,26 @@ class SessionSigner:
             return None
         self._keys[key_id] = replace(key, handle=handles[0])
         return self._keys[key_id]
+
+
+def sign_verified(key: HeldKey, algorithm: SignatureAlgorithm, digest: bytes, *, pin: Secret, token_name: str) -> bytes:
+    """The signature of a digest, checked before anybody sees it. pin: for keys that want it each time (CKA_ALWAYS_AUTHENTICATE).
+
+    Raises TokenRefused (the key was not used), TokenSignatureWrong (it was, and what came is withheld), PKCS11Error as the token answers.
+    """
+    if key.public_key is None:
+        raise TokenRefused(f"token {token_name}: no public key to check signatures with", token=token_name)
+    recipe = RECIPES[algorithm]
+    login = {"pin": pin.reveal()} if key.always_authenticate else {}
+    raw = key.handle.sign(recipe.shape_input(digest), mechanism=recipe.mechanism, mechanism_param=recipe.parameter, **login)
+    try:
+        signature = recipe.shape_output(raw)
+        recipe.verify(key.public_key, signature, digest)
+    except (InvalidSignature, ValueError) as error:
+        raise TokenSignatureWrong(
+            f"token {token_name} returned a signature that does not verify; it was withheld. Take the token out of use.", token=token_name
+        ) from error
+    return signature
 
 
 def refusal(item: SignItem, error: SignerError) -> SignAnswer:

@@ -27,7 +27,7 @@ class KeyWorkshop:
     """One token's. Calls wait for one another. `close` once.
 
     spec: how to start its worker, as things are now. admit: raises why the token must be left alone now (its PIN was refused, it is
-    paused). on_fault: told why a login failed.
+    paused). on_fault: told why a login or an order failed: some keys want the PIN each time.
     """
 
     def __init__(
@@ -58,11 +58,15 @@ class KeyWorkshop:
             listener = _Answers(self.token_name, len(orders))
             try:
                 worker.open_call(_encode(KeyCall(list(orders))), listener)
-                return await asyncio.shield(listener.future)
+                answers = await asyncio.shield(listener.future)
             except WorkerLost as loss:
                 raise loss.error or _lost(self.token_name) from loss
             finally:
                 self._leaving = asyncio.get_running_loop().call_later(_IDLE_S, self._let_go)
+            for failed in answers:
+                if isinstance(failed, SignerError):
+                    self._on_fault(failed)
+            return answers
 
     async def close(self) -> None:
         """Lets the worker finish, finalise and leave."""
