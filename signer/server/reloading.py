@@ -1,7 +1,8 @@
 """Reading the configuration anew, on SIGHUP or ReloadConfiguration: all of what can change while streams are open, or nothing.
 
 1. The file and every file it names are read and checked. One fault, and the old configuration stays as it was.
-2. What can change at once is changed: the doors' TLS certificates, keys and client CAs, `[[clients]]`. Open connections go on.
+2. What can change at once is changed: the doors' TLS certificates, keys and client CAs, `[[clients]]`. Open connections go on. The
+   timestamps' HTTP door goes on with TLS or without it, as it was opened.
 3. A token that is held only because its PIN's source could not be read reads it again; that spends no try.
 4. What else differs needs a restart, and is named. CA files of `[trust]` are looked after by `believing`, without being told.
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from signer.access.callers import CallerTable
 from signer.config import Config, load
@@ -23,9 +24,11 @@ from signer.errors import ConfigError
 from signer.server.tls import TlsIdentity
 from signer.telemetry.logs import get_logger
 from signer.telemetry.metrics import Metrics
+from signer.timestamp.settings import TimestampHttpSettings
 
 _log = get_logger(__name__)
-_LIVE = ("clients", "server.tls_", "timestamp.http.tls_")
+_Door = TypeVar("_Door", ServerSettings, TimestampHttpSettings)
+_TLS_KEYS = ("tls_certificate", "tls_private_key", "tls_client_ca")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +99,10 @@ class Reloading:
                     self._metrics.config_reload_successful.set(0)
                     _log.error("configuration refused", message=error.message)
                 raise
-            changed = changed_keys(self.config, wanted)
-            live = tuple(key for key in changed if key.startswith(_LIVE))
-            told = Reloaded(live, tuple(key for key in changed if key not in live))
+            merged = _merged(self.config, wanted)
+            told = Reloaded(tuple(changed_keys(self.config, merged)), tuple(changed_keys(merged, wanted)))
             if not dry_run:
-                self._take(wanted, puts, told)
+                self._take(merged, puts, told)
             return told
 
     def _prepare(self) -> tuple[Config, list[Callable[[], None]]]:
@@ -109,10 +111,10 @@ class Reloading:
         wanted = load(self._source)
         return wanted, [door.prepare(wanted) for door in self._doors]
 
-    def _take(self, wanted: Config, puts: list[Callable[[], None]], told: Reloaded) -> None:
+    def _take(self, merged: Config, puts: list[Callable[[], None]], told: Reloaded) -> None:
         for put in puts:
             put()
-        self.config = replace(self.config, clients=wanted.clients, server=_with_tls_of(self.config.server, wanted.server))
+        self.config = merged
         self._note_success()
         _log.warning("configuration reloaded", changed_keys=told.changed_keys, restart_keys=told.restart_keys)
         for action in self._afterwards:
@@ -124,6 +126,15 @@ class Reloading:
         self._metrics.config_reload_seconds.set_to_current_time()
 
 
-def _with_tls_of(settings: ServerSettings, wanted: ServerSettings) -> ServerSettings:
-    names = ("tls_certificate", "tls_private_key", "tls_client_ca")
-    return replace(settings, **{name: getattr(wanted, name) for name in names})
+def _merged(old: Config, wanted: Config) -> Config:
+    """What is in force once `wanted` is taken: the old configuration, with what can change at once."""
+    timestamp = old.timestamp
+    if timestamp is not None and timestamp.http is not None and wanted.timestamp is not None and wanted.timestamp.http is not None:
+        speaks_tls = timestamp.http.tls_certificate is not None and wanted.timestamp.http.tls_certificate is not None
+        if speaks_tls:  # plain HTTP stays plain until a restart, and TLS stays TLS
+            timestamp = replace(timestamp, http=_with_tls_of(timestamp.http, wanted.timestamp.http))
+    return replace(old, clients=wanted.clients, server=_with_tls_of(old.server, wanted.server), timestamp=timestamp)
+
+
+def _with_tls_of(settings: _Door, wanted: _Door) -> _Door:
+    return replace(settings, **{name: getattr(wanted, name) for name in _TLS_KEYS})
