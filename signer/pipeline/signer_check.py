@@ -5,9 +5,9 @@
  c. status   neither it nor a CA above it is revoked: OCSP first, CRL second
 
 What was found holds for every document until an answer is to be asked for anew (`[revocation] cache_s_max`, and the answers' own validity).
-"Revoked" is never remembered. Where nobody can tell, levels above B-T are refused; below, `[revocation] unknown_status` decides: what it
-lets through is counted, logged and journalled, and the CAs are asked again behind the documents' backs, so that no class waits for a CA
-that is away.
+"Revoked" is never remembered, and ends what was remembered. Where nobody can tell, levels above B-T are refused; below, `[revocation]
+unknown_status` decides: what it lets through is counted, logged and journalled, and the CAs are asked again behind the documents' backs, so
+that no class waits for a CA that is away.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from signer.documents.wire import Trust
 from signer.errors import (
@@ -127,6 +128,7 @@ class SignerCheck:
         except DeadlineExceeded:
             raise
         except CertificateRevoked as revoked:
+            self._forget_revoked(certificate, revoked.metadata["serial"])
             verdict = Verdict(CertificateVerdict.REVOKED, path, problem=revoked)
         except CertificateStatusUnavailable as unknown:
             verdict = Verdict(CertificateVerdict.UNKNOWN, path, problem=unknown)
@@ -184,6 +186,12 @@ class SignerCheck:
         while len(self._known) > self._settings.cache_entries_max:
             del self._known[next(iter(self._known))]
 
+    def _forget_revoked(self, certificate: x509.Certificate, serial: str) -> None:
+        """Verdicts about the certificate, and those that rest on the revoked one, which may be a CA above it."""
+        own = certificate.public_bytes(Encoding.DER)
+        for key in [key for key, known in self._known.items() if key[0] == own or _rests_on(known.verdict, serial)]:
+            del self._known[key]
+
     def _path(self, certificate: x509.Certificate, others: Sequence[bytes]) -> Path:
         trust = self._trust()
         if not trust.signing:
@@ -196,6 +204,10 @@ class SignerCheck:
             raise CertificateUnusable(
                 f"the signer's certificate chains to no CA that is believed for signing; compare `signer trust check`: {error.message}"
             ) from error
+
+
+def _rests_on(verdict: Verdict, serial: str) -> bool:
+    return verdict.path is not None and any(question.serial == serial for question in verdict.path.questions)
 
 
 def _require_valid(certificate: x509.Certificate, now: datetime) -> None:

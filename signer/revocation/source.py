@@ -92,6 +92,7 @@ class StatusSource:
             except CertificateRevoked as revoked:
                 revoked.metadata["source"] = f"{kind.value}:{url}"
                 self._count(kind, _REVOKED)
+                self._forget(question)
                 raise
             except (AnswerRefused, FetchFailed, _LeftAlone) as failed:
                 said.append(f"{kind.value} {url}: {failed.text}")
@@ -106,6 +107,12 @@ class StatusSource:
             retry_after_s=_RETRY_AFTER_S if said else None,
             serial=question.serial,
         )
+
+    def _forget(self, question: Question) -> None:
+        """It is revoked by now: no older answer counts any more."""
+        self._answers.forget(question.key)
+        for url in question.crl_urls:
+            self._crls.forget((url, question.key[1]))
 
     async def _ask_ocsp(self, url: str, question: Question) -> Answer:
         self._require_not_left_alone(AnswerKind.OCSP, (url, *question.key))
@@ -204,6 +211,10 @@ class _Memory(Generic[_T]):
             del self._entries[key]
             return None
         return value
+
+    def forget(self, key: Hashable) -> None:
+        """Whatever is remembered."""
+        self._entries.pop(key, None)
 
     def values(self, now: datetime) -> list[_T]:
         """All that is remembered."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509.ocsp import OCSPCertStatus
 from prometheus_client import CollectorRegistry
 
 from signer.errors import CertificateRevoked, CertificateStatusUnavailable, DeadlineExceeded
@@ -55,8 +56,8 @@ class Asking:
     registry: CollectorRegistry
     clock: list[timedelta]
 
-    async def ask(self, certificate: pki.Issued, within_s: float = 60.0) -> Any:
-        return await self.source.answer(about(certificate), asyncio.get_running_loop().time() + within_s)
+    async def ask(self, certificate: pki.Issued, within_s: float = 60.0, *, fresh: bool = False) -> Any:
+        return await self.source.answer(about(certificate), asyncio.get_running_loop().time() + within_s, fresh=fresh)
 
     def count(self, **labels: str) -> float:
         return self.registry.get_sample_value("signer_revocation_questions_total", labels) or 0.0
@@ -183,6 +184,20 @@ async def test_revoked_meanwhile_is_noticed_when_the_answer_is_forgotten(respond
         responder.start((), (teacher.x509,))
         assert await one.ask(teacher)
         one.clock[0] = timedelta(seconds=61)
+        with pytest.raises(CertificateRevoked):
+            await one.ask(teacher)
+
+
+async def test_a_fresh_question_that_learns_of_a_revocation_ends_what_was_remembered(shelf: Shelf) -> None:
+    """The old CRL as well: it would say "good" again as soon as OCSP is down."""
+    teacher = issued(shelf.url(OCSP), shelf.url(CRL))
+    async with asking(pause_s=0) as one:
+        assert (await one.ask(teacher)).kind is AnswerKind.CRL
+        shelf.files[OCSP] = cas.ocsp_answer(teacher.x509, pki.authority(), status=OCSPCertStatus.REVOKED)
+        shelf.files[CRL] = cas.crl(pki.authority(), (teacher.x509.serial_number,))
+        with pytest.raises(CertificateRevoked):
+            await one.ask(teacher, fresh=True)
+        del shelf.files[OCSP]
         with pytest.raises(CertificateRevoked):
             await one.ask(teacher)
 

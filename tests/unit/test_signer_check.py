@@ -239,6 +239,28 @@ async def test_a_fresh_look_asks_the_ca_whatever_is_remembered(shelf: Shelf) -> 
         assert (await bench.check.judge(signer.x509, (), deadline_s, fresh=True)).outcome is CertificateVerdict.REVOKED
 
 
+async def test_a_fresh_look_that_learns_of_a_revocation_ends_the_window(shelf: Shelf) -> None:
+    """Of the signer, and of everybody below a CA that was revoked; a colleague's verdict stays."""
+    authority = pki.issue("CA (DEMO)", pki.rsa_key(101), pki.root(), is_ca=True, extensions=cas.places("", shelf.url(ROOT_CRL)))
+    shelf.files[ROOT_CRL] = cas.crl(pki.root())
+    signer, colleague = teacher(shelf, authority), teacher(shelf, authority)
+    async with checking(trust(pki.root(), intermediates=(authority,))) as bench:
+        for each in (signer, colleague):
+            await bench.sign(each)
+        deadline_s = asyncio.get_running_loop().time() + 60
+        shelf.files[CRL] = cas.crl(authority, (signer.x509.serial_number,))
+        assert (await bench.check.judge(signer.x509, (), deadline_s, fresh=True)).outcome is CertificateVerdict.REVOKED
+        with pytest.raises(CertificateRevoked):
+            await bench.sign(signer)
+        asked = len(shelf.asked)
+        await bench.sign(colleague)
+        assert len(shelf.asked) == asked
+        shelf.files[ROOT_CRL] = cas.crl(pki.root(), (authority.x509.serial_number,))
+        assert (await bench.check.judge(colleague.x509, (), deadline_s, fresh=True)).outcome is CertificateVerdict.REVOKED
+        with pytest.raises(CertificateRevoked):
+            await bench.sign(colleague)
+
+
 async def test_other_cas_believed_end_the_window(shelf: Shelf) -> None:
     signer = teacher(shelf)
     async with checking(trust(pki.root())) as bench:
