@@ -9,6 +9,7 @@ half before and half after the key is used), `tries N`. Key uses and PIN tries a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
@@ -175,38 +176,70 @@ class Card:
 
 
 class Slot:
-    """The card's place in a reader: a connection to vpcd while it is inserted, none while it is pulled."""
+    """The card's place in a reader: a connection to vpcd while it is inserted, none while it is pulled.
+
+    A card that was just put in has no power and answers nothing, and a reader's driver that finds it so says once that there is no card
+    (libccid: an inactive card where an active one was left). So pcscd never misses a swap between two of its looks, however quick. vpcd
+    would: it takes the next card's connection in the same look that ends the last one's. Here the card therefore hangs up until it was
+    looked for once.
+    """
 
     def __init__(self, card: Card, port: int) -> None:
         self._card = card
         self._port = port
+        self._lock = threading.Lock()
         self._connection: socket.socket | None = None
 
     def insert(self) -> None:
-        """Power comes with the first command."""
-        self._connection = socket.create_connection(("127.0.0.1", self._port), timeout=10)
-        self._connection.settimeout(None)
-        threading.Thread(target=self._obey, args=(self._connection,), daemon=True).start()
+        """Power comes with the first command that finds it."""
+        connection = self._connection = self._connect()
+        threading.Thread(target=self._stay, args=(connection,), daemon=True).start()
 
     def pull(self) -> None:
         """At once, also in the middle of a signature."""
-        connection, self._connection = self._connection, None
+        with self._lock:
+            connection, self._connection = self._connection, None
         if connection is not None:
-            connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
+            _hang_up(connection)
+
+    def _stay(self, connection: socket.socket | None) -> None:
+        self._card.reset()
+        was_looked_for = False
+        with contextlib.suppress(OSError):
+            while connection is not None and not was_looked_for:
+                was_looked_for = _receive(connection) == _ATR_WANTED
+                connection = self._reconnect(connection)
+            if connection is not None:
+                self._obey(connection)
 
     def _obey(self, connection: socket.socket) -> None:
-        self._card.reset()
-        try:
-            while message := _receive(connection):
-                if message in (_POWER_OFF, _POWER_ON, _RESET):
-                    self._card.reset()
-                elif message == _ATR_WANTED:
-                    _send(connection, _ATR)
-                else:
-                    _send(connection, self._card.answer(message))
-        except OSError:
-            return
+        while message := _receive(connection):
+            if message in (_POWER_OFF, _POWER_ON, _RESET):
+                self._card.reset()
+            elif message == _ATR_WANTED:
+                _send(connection, _ATR)
+            else:
+                _send(connection, self._card.answer(message))
+
+    def _reconnect(self, connection: socket.socket) -> socket.socket | None:
+        """None when the card was pulled meanwhile."""
+        with self._lock:
+            if self._connection is not connection:
+                return None
+            _hang_up(connection)
+            self._connection = self._connect()
+            return self._connection
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self._port), timeout=10)
+        connection.settimeout(None)
+        return connection
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # vpcd may have been quicker
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
 
 
 def _receive(connection: socket.socket) -> bytes:
