@@ -249,7 +249,7 @@ class _Frame:
         self._pool.feed_soon()
 
     def lost(self, loss: WorkerLost, *, is_oldest: bool) -> None:
-        self._pool.take_back(list(self._jobs), loss, was_in_work=is_oldest)
+        self._pool.take_back(list(self._jobs), loss, was_in_work=is_oldest and loss.error is None)
 
 
 def _of_kind(call: Call, answer: Reply) -> Reply | SignerError:

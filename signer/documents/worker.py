@@ -38,7 +38,7 @@ from signer.documents.wire import (
     VerifyCall,
 )
 from signer.documents.xml import examine_xml
-from signer.errors import DocumentTooCostly, SignerError
+from signer.errors import DocumentTooCostly, SignerError, WorkerUnavailable
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.extend import ValidationData, extend
 from signer.formats.pades.fast.fallback import FallbackReason
@@ -159,6 +159,9 @@ def run(channel: WorkerChannel) -> None:
             channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call, calls.artwork, start.layouts)))
         channel.finish(frame.call_id, _encode(_reply(last, calls.artwork, start.layouts)))
         if _mapped_bytes() > mapped_bytes_max:
+            # Said, not only done: the daemon then knows that what it has sent meanwhile was not begun.
+            channel.fail(0, WorkerUnavailable("half of the memory stays taken; another process begins"))
+            channel.wait_for_close()
             return
 
 

@@ -38,3 +38,16 @@ async def test_documents_are_examined_after_others_have_filled_the_workers_memor
                 assert [type(each) for each in replies] == [ExaminedXmlReply, ExaminedXmlReply]
     finally:
         await pool.close()
+
+
+@pytest.mark.skipif(not FULL, reason="waits for several workers' starts: make faults")
+async def test_a_document_that_waits_behind_a_worker_that_leaves_is_not_blamed_for_it() -> None:
+    """Two workers, two frames in the hands of each: a document is often the next one when a worker leaves, and may be so twice."""
+    pool = DocumentPool(DocumentSettings(memory_mib_max=MEMORY_MIB), processes=2, log_level="error")
+    await pool.start()
+    try:
+        async with asyncio.timeout(240):
+            replies = await pool.examine_xml([call(with_names_of_its_own(number)) for number in range(3 * DOCUMENTS)])
+        assert {type(each) for each in replies} == {ExaminedXmlReply}
+    finally:
+        await pool.close()
