@@ -24,6 +24,7 @@ SHARED: Final = 3
 """The encoding of material without its runs, beside those of `material`."""
 RUN_BYTES_MIN: Final = 512
 _RUNS_MAX: Final = 255
+_LOOKED_FOR_BYTES: Final = 64
 _HEAD: Final = struct.Struct(">BB")  # encoding of the rest, number of runs
 _RUN: Final = struct.Struct(">II32s")  # where it stands in the whole, its length, its SHA-256
 _EXACT_US: Final = timedelta(hours=1) // timedelta(microseconds=1)
@@ -31,7 +32,7 @@ _EXACT_US: Final = timedelta(hours=1) // timedelta(microseconds=1)
 
 def pack_shared(content: bytes, runs: Sequence[bytes]) -> tuple[int, bytes, dict[bytes, bytes]]:
     """Encoding and bytes to store, and the runs that they name, by hash."""
-    found = sorted((start, run) for run in runs if len(run) >= RUN_BYTES_MIN and (start := content.find(run)) >= 0)
+    found = sorted((start, run) for run in runs if len(run) >= RUN_BYTES_MIN and (start := _place(content, run)) >= 0)
     named: dict[bytes, bytes] = {}
     heads: list[bytes] = []
     rest: list[bytes] = []
@@ -48,6 +49,14 @@ def pack_shared(content: bytes, runs: Sequence[bytes]) -> tuple[int, bytes, dict
         return *pack(content), named
     encoding, packed = pack(b"".join([*rest, content[at:]]))
     return SHARED, b"".join([_HEAD.pack(encoding, len(heads)), *heads, packed]), named
+
+
+def _place(content: bytes, run: bytes) -> int:
+    """`content.find(run)`, which would prepare the whole of what it looks for, each time: 0.1 ms for 60 KB."""
+    start = content.find(run[:_LOOKED_FOR_BYTES])
+    while start >= 0 and not content.startswith(run, start):
+        start = content.find(run[:_LOOKED_FOR_BYTES], start + 1)
+    return start
 
 
 def unpack_shared(encoding: int, content: bytes, resolve: Callable[[bytes], bytes | None]) -> bytes:
