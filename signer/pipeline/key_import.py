@@ -17,8 +17,9 @@ from signer.errors import CertificateExpired, CertificateUnusable, InvalidArgume
 from signer.journal import CredentialChange, NoteKind
 from signer.model import Credential, CredentialState, KeptCredential
 from signer.pipeline.key_life import KeyLife
-from signer.tokens.certificates import public_key_of, usage_problems
+from signer.tokens.certificates import public_key_of
 from signer.tokens.chains import Issuers
+from signer.validation.usage import unfit_for_documents
 
 _TAKES_ONE = {CredentialState.AWAITING_CERTIFICATE, CredentialState.ACTIVE, CredentialState.SUSPENDED}
 
@@ -80,9 +81,8 @@ def _require_fit(kept: KeptCredential, certificate: x509.Certificate, issuers: I
     until = certificate.not_valid_after_utc
     if kept.state not in _TAKES_ONE:
         raise StateRefused(f"credential {kept.id} is {kept.state.value} and takes no certificate", credential=kept.id)
-    problems = usage_problems(certificate)
-    if problems:
-        raise CertificateUnusable(f"credential {kept.id}: {problems[0].text}", credential=kept.id)
+    if why := unfit_for_documents(certificate):
+        raise CertificateUnusable(f"credential {kept.id}: the certificate must not sign documents: {why}", credential=kept.id)
     if now > until:
         raise CertificateExpired(f"this certificate of credential {kept.id} expired on {until:%Y-%m-%d}", credential=kept.id)
     if not issuers.reach_root(certificate):

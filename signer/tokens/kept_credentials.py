@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from cryptography import x509
 
 from signer.model import Credential, CredentialState, KeptCredential, Problem, ProblemKind
-from signer.tokens.certificates import algorithms_of, public_key_of, usage_problems
+from signer.tokens.certificates import algorithms_of, public_key_of
 from signer.tokens.chains import Issuers, chain_problems
+from signer.validation.usage import unfit_for_documents
 
 _STATES = {
     CredentialState.SUSPENDED: "it is suspended: `signer keys enable` lets it sign again",
@@ -46,4 +47,5 @@ def _problems(kept: KeptCredential, certificate: x509.Certificate | None) -> Ite
     if certificate is not None:
         if public_key_of(certificate) != kept.key.public_key:
             yield Problem(ProblemKind.KEY_MISMATCH, "the stored certificate belongs to another key: the database was changed")
-        yield from usage_problems(certificate)
+        if why := unfit_for_documents(certificate):
+            yield Problem(ProblemKind.KEY_USAGE, f"its certificate must not sign documents: {why}")
