@@ -37,6 +37,7 @@ _SETTABLE = {
     CredentialState.ACTIVE: {CredentialState.SUSPENDED},
     CredentialState.SUSPENDED: {CredentialState.ACTIVE, CredentialState.AWAITING_CERTIFICATE},
     CredentialState.DISABLED: {CredentialState.ACTIVE, CredentialState.SUSPENDED, CredentialState.AWAITING_CERTIFICATE},
+    CredentialState.AWAITING_CERTIFICATE: {CredentialState.SUSPENDED},
 }
 """From which states each may be set; setting the present one changes nothing."""
 
@@ -127,11 +128,7 @@ class KeyLife:
             target = CredentialState.AWAITING_CERTIFICATE
         if kept.state is target:
             return credential
-        if target is CredentialState.AWAITING_CERTIFICATE:
-            allowed = kept.state is CredentialState.SUSPENDED
-        else:
-            allowed = kept.state in _SETTABLE.get(target, set())
-        if not allowed:
+        if kept.state not in _SETTABLE.get(target, set()):
             raise StateRefused(
                 f"credential {kept.id} is {kept.state.value} and can't become {state.value}", credential=kept.id, state=kept.state.value
             )
