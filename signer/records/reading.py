@@ -37,8 +37,16 @@ class Record:
         return [each for each in result if isinstance(each, Element)] if isinstance(result, list) else []
 
     def path(self, element: Element) -> str:
-        """Its absolute XPath, with positions and without values."""
-        return self.root.getroottree().getpath(element)
+        """Its absolute XPath, with positions and without values.
+
+        Without prefixes: which namespace one stands for may differ from element to element.
+        """
+        path = self.root.getroottree().getpath(element)
+        if ":" not in path:
+            return path
+        elements = [*reversed(list(element.iterancestors())), element]
+        steps = path.split("/")[1:]
+        return "".join(f"/{_position(each) if each.prefix else step}" for each, step in zip(elements, steps, strict=True))
 
     def has_id_once(self, value: str) -> bool:
         """Whether one attribute alone has this value, whatever it is called: verifiers differ in what an Id is."""
@@ -50,6 +58,10 @@ class Record:
     def signatures(self) -> list[Element]:
         """Every XML signature, wherever it stands."""
         return list(self.root.iter(SIGNATURE_TAG))
+
+
+def _position(element: Element) -> str:
+    return f"*[{1 + sum(1 for _ in element.itersiblings('*', preceding=True))}]"
 
 
 def text_of(element: Element) -> str:

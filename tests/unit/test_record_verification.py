@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from signer.demo.ministry_xml import RecordLayout
 from signer.formats.xml.examine import examine
 from signer.formats.xml.reading import read
+from signer.formats.xml.search import Finder
 from signer.formats.xml.template import XmlProfile
 from signer.model import RecordSlot
+from signer.records.reading import Record
 from signer.records.verification import RecordRules, rules_of
 from signer.validation.report import DocumentReport, Indication
 from signer.validation.xml import verify_xml
@@ -50,3 +55,23 @@ def test_a_seal_that_came_before_the_principal_is_seen() -> None:
 
 def test_other_xml_has_no_rules() -> None:
     assert rules_of(etree.fromstring(b"<bang/>"), LAYOUTS) is None
+
+
+START_TAGS = ("A", 'A xmlns="urn:x"', 'x:A xmlns:x="urn:x"', 'x:A xmlns:x="urn:y"', 'y:A xmlns:y="urn:x"')
+TREES = st.recursive(
+    st.sampled_from(START_TAGS).map(lambda tag: f"<{tag}/>"),
+    lambda inner: st.tuples(st.sampled_from(START_TAGS), st.lists(inner, min_size=1, max_size=4)).map(lambda made: nested(*made)),
+    max_leaves=12,
+)
+
+
+def nested(tag: str, inner: Sequence[str]) -> str:
+    return f"<{tag}>{'<!-- -->text'.join(inner)}</{tag.partition(' ')[0]}>"
+
+
+@given(TREES)
+def test_an_element_is_found_again_by_its_path_wherever_its_prefix_is_declared(written: str) -> None:
+    document = read(written.encode())
+    finder, held = Finder(document), Record(document.root)
+    for element in document.root.iter(etree.Element):
+        assert finder.one_by_path(held.path(element), "place") is element
