@@ -38,7 +38,7 @@ class GrpcListener:
     def __init__(self, settings: ServerSettings, rooms: Rooms, tls: TlsIdentity, operations: Operations) -> None:
         self._settings = settings
         self._door = operations.door
-        self._tls = TlsDoor(tls)
+        self._tls = TlsDoor(tls, rooms.metrics)
         self._server = self._build(rooms, operations)
         health_servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, self._server)

@@ -49,10 +49,9 @@ class ReloadableDoor(Protocol):
 class GrpcTls:
     """The gRPC door's files, and `[[clients]]`."""
 
-    def __init__(self, put: Callable[[TlsIdentity], None], put_callers: Callable[[CallerTable], None], metrics: Metrics) -> None:
+    def __init__(self, put: Callable[[TlsIdentity], None], put_callers: Callable[[CallerTable], None]) -> None:
         self._put = put
         self._put_callers = put_callers
-        self._ends = metrics.tls_certificate_not_after_seconds.labels(door="grpc")
 
     def prepare(self, config: Config) -> Callable[[], None]:
         """ReloadableDoor."""
@@ -61,7 +60,6 @@ class GrpcTls:
         def put() -> None:
             self._put(identity)
             self._put_callers(callers)
-            self._ends.set(identity.not_after.timestamp())
 
         return put
 

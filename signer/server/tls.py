@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from signer.config.server import ServerSettings
 from signer.errors import ConfigError
+from signer.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,15 @@ class TlsIdentity:
 class TlsDoor:
     """What handshakes are answered with now. `take` from the event loop; gRPC asks from threads of its own."""
 
-    def __init__(self, identity: TlsIdentity) -> None:
-        self._configuration = _configuration(identity)
+    def __init__(self, identity: TlsIdentity, metrics: Metrics) -> None:
+        self._ends = metrics.tls_certificate_not_after_seconds.labels(door="grpc")
         self._given: grpc.ServerCertificateConfiguration | None = None
+        self.take(identity)
 
     def take(self, identity: TlsIdentity) -> None:
         """New connections are answered with this identity from now on."""
         self._configuration = _configuration(identity)
+        self._ends.set(identity.not_after.timestamp())
 
     def credentials(self) -> grpc.ServerCredentials:
         """For the port: client certificates are required and verified."""

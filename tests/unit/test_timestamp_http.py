@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from base64 import b64encode
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,24 @@ import pytest
 from asn1crypto import tsp as asn1_tsp
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+from prometheus_client import CollectorRegistry
 
 from signer.algorithms import DigestAlgorithm
+from signer.config import Config
+from signer.config.server import ServerSettings
+from signer.demo.certificate_profiles import Validity
 from signer.demo.pem import write_certificates
 from signer.demo.tls_pki import TlsPki
 from signer.errors import ClockUntrusted, DeadlineExceeded, QueueFull, SignerError, TokenUnavailable
 from signer.formats import der
 from signer.secrets import PinReference
 from signer.timestamp.authority import IssuedTimestamp
+from signer.timestamp.clock.settings import ClockSettings, GuardKind
+from signer.timestamp.settings import TimestampHttpSettings, TimestampSettings
 from signer.timestamp.tsp import TimestampRequest, build_request, message_imprint, parse_response
 from signer.timestamp.tst_info import read_tst_info
 from tests.support.stamping import authority
-from tests.support.timestamp_http import ASKED, IMPRINT, QUERY, Issue, Stamper, asked, line, opened, post
+from tests.support.timestamp_http import ASKED, IMPRINT, QUERY, Issue, Opened, Stamper, asked, line, opened, post
 
 SHA1 = bytes.fromhex("300906052b0e03021a05000414") + bytes(20)
 CRITICAL = der.implicit(0, der.sequence(der.sequence(der.oid("2.999.1"), der.TRUE, der.octet_string(b""))))
@@ -209,6 +216,38 @@ async def test_a_tls_client_is_journalled_by_its_certificate_and_a_stranger_is_n
         assert (await asked(here.port, post(), ssl=known, server_hostname="localhost")).failure == ""
         certificate = x509.load_pem_x509_certificate((tls / "school.crt").read_bytes())
         assert here.stamper.clients == [f"https:{certificate.fingerprint(SHA256()).hex()}"]
+
+
+async def test_when_the_certificate_ends_is_told_of_the_one_in_force(tmp_path: Path) -> None:
+    """SignerTlsCertificateEnds looks at it, for either door."""
+    files: dict[str, Any] = {"tls_certificate": tmp_path / "server.crt", "tls_private_key": tmp_path / "server.key"}
+    pki, now = TlsPki.create(), datetime.now(UTC).replace(microsecond=0)
+
+    def renew(days: int) -> float:
+        ends = now + timedelta(days=days)
+        pki.server(validity=Validity(now, ends)).write_pem(tmp_path, "server")
+        return ends.timestamp()
+
+    def told(registry: CollectorRegistry) -> float | None:
+        return registry.get_sample_value("signer_tls_certificate_not_after_timestamp_seconds", {"door": "timestamp"})
+
+    def configured(here: Opened) -> Config:
+        server = ServerSettings(tls_certificate=tmp_path, tls_private_key=tmp_path, tls_client_ca=tmp_path)
+        http = TimestampHttpSettings(listen=f"127.0.0.1:{here.port}", **files)
+        return Config(server=server, timestamp=TimestampSettings("tsa", "1.2.3", ClockSettings(GuardKind.UNGUARDED), http=http))
+
+    first = renew(9)
+    async with opened(**files) as here:
+        assert told(here.registry) == first
+        second = renew(90)
+        put = here.door.prepare(configured(here))
+        assert told(here.registry) == first
+        put()
+        assert told(here.registry) == second
+    async with opened() as plain:
+        plain.door.prepare(configured(plain))()
+        assert told(plain.registry) is None
+        assert (await asked(plain.port, post())).failure == "", "plain HTTP stays plain until a restart"
 
 
 @pytest.fixture(scope="module")

@@ -106,10 +106,9 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
-    def take(self, tls: ssl.SSLContext | None) -> None:
-        """Connections made from now on are proven with this; plain HTTP stays plain until a restart."""
-        if self._tls is not None and tls is not None:
-            self._tls = tls
+    def take(self, tls: ssl.SSLContext) -> None:
+        """Connections made from now on are proven with this. Not for plain HTTP, which stays plain until a restart."""
+        self._tls = tls
 
     async def open(self) -> int:
         """Listens; returns the port. ConfigError when the address can't be had."""

@@ -7,11 +7,14 @@ import secrets
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import cast
 
 from aiohttp import hdrs, web
+from cryptography import x509
 
 from signer.config import Config
 from signer.errors import CapacityError, ConfigError, LifecycleError, PinSourceUnreadable
@@ -45,6 +48,31 @@ class _Refused(Exception):
             self.headers[hdrs.RETRY_AFTER] = str(max(1, math.ceil(retry_after_s)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Tls:
+    """What we prove ourselves with and whom we believe, and when our certificate ends."""
+
+    context: ssl.SSLContext
+    not_after: datetime
+
+    @classmethod
+    def read(cls, settings: TimestampHttpSettings) -> _Tls | None:
+        """None for plain HTTP; ConfigError for files that can't be used."""
+        if settings.tls_certificate is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(settings.tls_certificate, settings.tls_private_key, password=_no_passphrase)
+            if settings.tls_client_ca is not None:
+                context.load_verify_locations(cafile=settings.tls_client_ca)
+                context.verify_mode = ssl.CERT_REQUIRED
+            leaf = x509.load_pem_x509_certificates(settings.tls_certificate.read_bytes())[0]
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"[timestamp.http]: its TLS files can't be used: {error}") from error
+        return cls(context, leaf.not_valid_after_utc)
+
+
 class TimestampDoor:
     """The authority's HTTP door. `open`, then `close`. Owned by the event loop."""
 
@@ -59,7 +87,12 @@ class TimestampDoor:
         self._each = Allowances(settings.address_per_second_max)
         self._in_work = 0
         self._is_draining = False
-        self._connections = Connections(settings, _tls_context(settings), self._handle)
+        self._tls_ends = metrics.tls_certificate_not_after_seconds
+        tls = _Tls.read(settings)
+        self._speaks_tls = tls is not None
+        self._connections = Connections(settings, tls.context if tls else None, self._handle)
+        if tls is not None:
+            self._tell_end(tls)
         metrics.authority_connections.set_function(lambda: len(self._connections))
 
     async def open(self) -> int:
@@ -69,14 +102,22 @@ class TimestampDoor:
     def prepare(self, config: Config) -> Callable[[], None]:
         """Reads its TLS files anew (reloading.ReloadableDoor)."""
         settings = None if config.timestamp is None else config.timestamp.http
-        if settings is None:
+        tls = None if settings is None else _Tls.read(settings)
+        if tls is None or not self._speaks_tls:
             return lambda: None
-        return partial(self._connections.take, _tls_context(settings))
+        return partial(self._take, tls)
 
     async def close(self, within_s: float) -> None:
         """Takes nothing new; what is in work is answered, for at most so long."""
         self._is_draining = True
         await self._connections.close(min(within_s, self._settings.answer_s_max))
+
+    def _take(self, tls: _Tls) -> None:
+        self._connections.take(tls.context)
+        self._tell_end(tls)
+
+    def _tell_end(self, tls: _Tls) -> None:
+        self._tls_ends.labels(door="timestamp").set(tls.not_after.timestamp())
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Any request of HTTP. Raises nothing but a cancellation, when the client has gone."""
@@ -201,22 +242,6 @@ def _passes(settings: TimestampHttpSettings) -> Iterator[bytes]:
             yield b"bearer " + settings.bearer_token.read().reveal().encode()
     except PinSourceUnreadable as error:
         raise ConfigError(f"[timestamp.http]: its password or bearer token can't be read: {error.message}") from error
-
-
-def _tls_context(settings: TimestampHttpSettings) -> ssl.SSLContext | None:
-    """What we prove ourselves with and whom we believe; None for plain HTTP."""
-    if settings.tls_certificate is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_private_key, password=_no_passphrase)
-        if settings.tls_client_ca is not None:
-            context.load_verify_locations(cafile=settings.tls_client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"[timestamp.http]: its TLS files can't be used: {error}") from error
-    return context
 
 
 def _no_passphrase() -> str:
