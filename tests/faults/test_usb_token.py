@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from signer.errors import PinHeld, PinLocked
@@ -237,6 +238,13 @@ def test_a_key_that_wants_the_pin_before_each_signature_gets_it(desk: Desk, card
     assert uses.key_uses.total() == len(few)
     assert uses.pins["right"] >= len(few)
     assert uses.pins["wrong"] == 0
+
+
+def test_a_request_is_signed_by_a_key_that_wants_the_pin_before_each_signature(desk: Desk) -> None:
+    (outcome,) = desk.operator.keys.requests(["usb-seal"])
+    assert outcome.error is None
+    assert x509.load_der_x509_csr(outcome.request).is_signature_valid
+    assert desk.card.uses().pins["wrong"] == 0
 
 
 def test_a_paused_card_may_be_taken_away_and_its_class_goes_on_when_it_is_resumed(desk: Desk, cards: dict[str, bytes]) -> None:
