@@ -52,6 +52,24 @@ class Reason(Enum):
     EVIDENCE_RECORD_NOT_FOUND = "EVIDENCE_RECORD_NOT_FOUND"
     DOCUMENT_NOT_FOUND = "DOCUMENT_NOT_FOUND"
     ROLE_REFUSED = "ROLE_REFUSED"
+    PERSON_NOT_FOUND = "PERSON_NOT_FOUND"
+    ASSIGNMENT_NOT_FOUND = "ASSIGNMENT_NOT_FOUND"
+    DELEGATION_NOT_FOUND = "DELEGATION_NOT_FOUND"
+    SUBJECT_NOT_FOUND = "SUBJECT_NOT_FOUND"
+    RECORD_NOT_FOUND = "RECORD_NOT_FOUND"
+    CALENDAR_NOT_FOUND = "CALENDAR_NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    FACTORS_REFUSED = "FACTORS_REFUSED"
+    AUTHORIZATION_NOT_FOUND = "AUTHORIZATION_NOT_FOUND"
+    AUTHORIZATION_REQUIRED = "AUTHORIZATION_REQUIRED"
+    AUTHORIZATION_INVALID = "AUTHORIZATION_INVALID"
+    AUTHORIZATION_EXPIRED = "AUTHORIZATION_EXPIRED"
+    AUTHORIZATION_SPENT = "AUTHORIZATION_SPENT"
+    AUTHORIZATION_EXHAUSTED = "AUTHORIZATION_EXHAUSTED"
+    DOCUMENT_NOT_AUTHORIZED = "DOCUMENT_NOT_AUTHORIZED"
+    APPROVAL_NOT_FOUND = "APPROVAL_NOT_FOUND"
+    APPROVAL_REQUIRED = "APPROVAL_REQUIRED"
+    APPROVAL_ENDED = "APPROVAL_ENDED"
     CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
     CERTIFICATE_NOT_YET_VALID = "CERTIFICATE_NOT_YET_VALID"
     CERTIFICATE_UNUSABLE = "CERTIFICATE_UNUSABLE"
@@ -73,6 +91,7 @@ class Reason(Enum):
     CLOCK_UNTRUSTED = "CLOCK_UNTRUSTED"
     QUEUE_FULL = "QUEUE_FULL"
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     DEADLINE_TOO_LONG = "DEADLINE_TOO_LONG"
     CANCELLED = "CANCELLED"
@@ -334,6 +353,114 @@ class RoleRefused(AccessError):
     reason = Reason.ROLE_REFUSED
 
 
+class PersonNotFound(AccessError):
+    """No such person, or not one the caller may see. Nothing was changed."""
+
+    reason = Reason.PERSON_NOT_FOUND
+
+
+class AssignmentNotFound(AccessError):
+    """No such role of a person. Nothing was changed."""
+
+    reason = Reason.ASSIGNMENT_NOT_FOUND
+
+
+class DelegationNotFound(AccessError):
+    """No such delegation. Nothing was changed."""
+
+    reason = Reason.DELEGATION_NOT_FOUND
+
+
+class SubjectNotFound(AccessError):
+    """What is to be approved is not there. Nothing was changed."""
+
+    reason = Reason.SUBJECT_NOT_FOUND
+
+
+class RecordNotFound(AccessError):
+    """The appliance knows no such record of this school. Nothing was changed."""
+
+    reason = Reason.RECORD_NOT_FOUND
+
+
+class CalendarNotFound(AccessError):
+    """No dates are set for the school year. Nothing was changed."""
+
+    reason = Reason.CALENDAR_NOT_FOUND
+
+
+class MethodNotAllowed(AccessError):
+    """The client may not use this method. Nothing was begun."""
+
+    reason = Reason.METHOD_NOT_ALLOWED
+
+
+class FactorsRefused(AccessError):
+    """The factors do not show that it is the person: unknown, locked, wrong, too few or used before, all alike. Nothing was signed."""
+
+    reason = Reason.FACTORS_REFUSED
+
+
+class AuthorizationNotFound(AccessError):
+    """No such authorisation of this school. Nothing was changed."""
+
+    reason = Reason.AUTHORIZATION_NOT_FOUND
+
+
+class AuthorizationRequired(AccessError):
+    """The key's holder must allow this, and no SAD came along. No key was used."""
+
+    reason = Reason.AUTHORIZATION_REQUIRED
+
+
+class AuthorizationInvalid(AccessError):
+    """The SAD is not ours, not the caller's, or is for something else. No key was used."""
+
+    reason = Reason.AUTHORIZATION_INVALID
+
+
+class AuthorizationExpired(AccessError):
+    """The SAD was not presented in time. No key was used."""
+
+    reason = Reason.AUTHORIZATION_EXPIRED
+
+
+class AuthorizationSpent(AccessError):
+    """Another request has presented the SAD, or it was revoked. No key was used."""
+
+    reason = Reason.AUTHORIZATION_SPENT
+
+
+class AuthorizationExhausted(AccessError):
+    """As many as the SAD allows were signed. No key was used."""
+
+    reason = Reason.AUTHORIZATION_EXHAUSTED
+
+
+class DocumentNotAuthorized(AccessError):
+    """The document is not in the list that the holder allowed. No key was used."""
+
+    reason = Reason.DOCUMENT_NOT_AUTHORIZED
+
+
+class ApprovalNotFound(AccessError):
+    """No such approval. Nothing was changed."""
+
+    reason = Reason.APPROVAL_NOT_FOUND
+
+
+class ApprovalRequired(AccessError):
+    """Several people must allow this first. No key was used, nothing was changed."""
+
+    reason = Reason.APPROVAL_REQUIRED
+
+
+class ApprovalEnded(AccessError):
+    """The approval was used, refused, withdrawn or has expired. Nothing was changed."""
+
+    reason = Reason.APPROVAL_ENDED
+
+
 class CredentialError(SignerError):
     """The credential exists but must not sign this now. No key was used."""
 
@@ -480,6 +607,12 @@ class TooManyRequests(CapacityError):
     """More concurrent RPCs than configured."""
 
     reason = Reason.TOO_MANY_REQUESTS
+
+
+class QuotaExceeded(CapacityError):
+    """The client or school has used what it may for now. Nothing was begun."""
+
+    reason = Reason.QUOTA_EXCEEDED
 
 
 class LifecycleError(SignerError):

@@ -191,6 +191,102 @@ ADVICE: dict[Reason, Advice] = {
             "dùng chứng thư máy khách của người vận hành, hoặc nhờ người vận hành",
         ),
     ),
+    _R.QUOTA_EXCEEDED: _advice(
+        "the client or the school has used up its quota",
+        "đã dùng hết hạn mức của đơn vị",
+        Text(
+            "wait as long as the message says, or ask the operator for more",
+            "chờ theo thời gian được nêu, hoặc xin người vận hành nâng hạn mức",
+        ),
+    ),
+    _R.PERSON_NOT_FOUND: _advice(
+        "there is no such person",
+        "không có người này",
+        Text("look the id up: signer people list", "tra lại mã người dùng: signer people list"),
+    ),
+    _R.ASSIGNMENT_NOT_FOUND: _advice(
+        "there is no such role",
+        "không có phân công này",
+        Text("look it up: signer people show PERSON", "tra lại: signer people show MÃ_NGƯỜI"),
+    ),
+    _R.DELEGATION_NOT_FOUND: _advice(
+        "there is no such delegation",
+        "không có ủy quyền này",
+        Text("look it up: signer people show PERSON", "tra lại: signer people show MÃ_NGƯỜI"),
+    ),
+    _R.SUBJECT_NOT_FOUND: _advice(
+        "what is to be approved is not there",
+        "không có đối tượng cần phê duyệt",
+        Text("check the id that is named", "kiểm tra lại mã được nêu"),
+    ),
+    _R.RECORD_NOT_FOUND: _advice(
+        "this school has no such record here",
+        "trường này không có học bạ đó trên hệ thống",
+        Text("check the record's UUID", "kiểm tra lại mã tra cứu (UUID) của học bạ"),
+    ),
+    _R.CALENDAR_NOT_FOUND: _advice(
+        "no dates are set for this school year",
+        "chưa đặt mốc thời gian cho năm học này",
+        Text("set them: signer records calendar", "đặt mốc thời gian: signer records calendar"),
+    ),
+    _R.METHOD_NOT_ALLOWED: _advice(
+        "this client may not use that method",
+        "phần mềm này không được phép gọi chức năng đó",
+        Text(
+            "send documents instead of digests, or ask the operator for the right",
+            "gửi tài liệu thay vì mã băm, hoặc xin người vận hành cấp quyền",
+        ),
+    ),
+    _R.FACTORS_REFUSED: _advice(
+        "PIN or one-time code were not accepted",
+        "mã PIN hoặc mã xác thực không được chấp nhận",
+        Text(
+            "wait for a new one-time code and try once more; several wrong tries lock",
+            "chờ mã xác thực mới rồi thử lại; nhập sai nhiều lần sẽ bị khóa",
+        ),
+    ),
+    _R.AUTHORIZATION_NOT_FOUND: _advice(
+        "there is no such authorisation", "không có lượt cho phép ký này", Text("ask the holder anew", "gửi lại yêu cầu cho người ký")
+    ),
+    _R.AUTHORIZATION_REQUIRED: _advice(
+        "the key's holder has not allowed this",
+        "người giữ khóa chưa cho phép ký",
+        Text("have the holder authorise the list, then send it with what they gave", "đề nghị người ký phê duyệt danh sách rồi gửi lại"),
+    ),
+    _R.AUTHORIZATION_INVALID: _advice(
+        "the authorisation is for something else",
+        "lượt cho phép ký không khớp với yêu cầu này",
+        Text("authorise exactly what is sent, once more", "phê duyệt lại đúng danh sách cần ký"),
+    ),
+    _R.AUTHORIZATION_EXPIRED: _advice(
+        "the authorisation has expired",
+        "lượt cho phép ký đã hết hạn",
+        Text("have the holder authorise it anew", "đề nghị người ký phê duyệt lại"),
+    ),
+    _R.AUTHORIZATION_SPENT: _advice(
+        "the authorisation was used by another request",
+        "lượt cho phép ký đã được dùng cho yêu cầu khác",
+        Text("repeat the first request with its own ids, or authorise anew", "gửi lại yêu cầu cũ với đúng mã, hoặc phê duyệt lại"),
+    ),
+    _R.AUTHORIZATION_EXHAUSTED: _advice(
+        "all that was authorised is signed",
+        "đã ký hết số lượng được cho phép",
+        Text("have the holder authorise the rest", "đề nghị người ký phê duyệt phần còn lại"),
+    ),
+    _R.DOCUMENT_NOT_AUTHORIZED: _advice(
+        "the document is not among those the holder allowed",
+        "tài liệu không có trong danh sách người ký đã cho phép",
+        Text("authorise exactly the files that are sent", "phê duyệt lại đúng các tệp cần ký"),
+    ),
+    _R.APPROVAL_NOT_FOUND: _advice(
+        "there is no such approval", "không có phê duyệt này", Text("look it up: signer approvals list", "tra lại: signer approvals list")
+    ),
+    _R.APPROVAL_REQUIRED: _advice(
+        "several people must allow this first",
+        "việc này cần nhiều người phê duyệt trước",
+        Text("ask for the approval: signer approvals ask", "xin phê duyệt: signer approvals ask"),
+    ),
+    _R.APPROVAL_ENDED: _advice("the approval has ended", "phê duyệt đã kết thúc", Text("ask for a new one", "xin phê duyệt mới")),
     _R.CERTIFICATE_EXPIRED: _advice(
         "the signer's certificate has expired",
         "chứng thư số của người ký đã hết hạn",

@@ -1,0 +1,93 @@
+"""What a holder allows: an exact list, shown to them, signed once, for a few minutes (CSC v2 credentials/authorize; EN 419 241-1 SCAL2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from signer.algorithms import SignatureAlgorithm
+from signer.model import Role
+from signer.people.factor import FactorKind
+
+
+class AuthorizationState(Enum):
+    """The contract's AuthorizationState has the same names; the value is the database's."""
+
+    PENDING = "pending"
+    GRANTED = "granted"
+    SPENT = "spent"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class SignableList:
+    """What may be signed: the root of its Merkle tree (RFC 9162 2.1.1, SHA-256) and the count, whichever way it came.
+
+    source_documents: entries are SHA-256 of documents as they will be sent; else final digests.
+    """
+
+    root: bytes
+    count: int
+    source_documents: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedItem:
+    """One line of what the holder sees. text: with a pupil's name; kept until the decision, never journalled."""
+
+    document_id: str
+    entry: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """What the holder sees before deciding; bound by the SAD, and journalled as its SHA-256. pupil_list_sha256: empty for none."""
+
+    class_name: str = ""
+    school_name: str = ""
+    role: Role | None = None
+    acting_for_name: str = ""
+    summary: str = ""
+    pupil_list_sha256: bytes = b""
+    items: tuple[PresentedItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationTarget:
+    """All that a SAD binds. plan_sha256: of how documents are signed, 32 bytes, empty for final digests. role: of the plan's record part.
+
+    algorithm: for final digests; None for the credential's own. request_id: empty for the first that presents it.
+    """
+
+    school_id: str
+    credential_id: str
+    list: SignableList
+    presentation: Presentation
+    plan_sha256: bytes = b""
+    role: Role | None = None
+    delegation_id: str = ""
+    algorithm: SignatureAlgorithm | None = None
+    request_id: str = ""
+    approval_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """An authorisation without its SAD. request_id: under which it was asked for on the page. spent_by: the request that spent it."""
+
+    id: str
+    target: AuthorizationTarget
+    state: AuthorizationState
+    person_id: str
+    client_id: str
+    created: datetime
+    expires: datetime
+    signed_count: int = 0
+    spent_by: str = ""
+    factors: frozenset[FactorKind] = frozenset()
+    decided: datetime | None = None
+    request_id: str = ""
