@@ -7,7 +7,7 @@ from signer.errors import ConfigError, JournalUnavailable
 from signer.store.engine import WRITER_BEGIN
 from signer.store.tables import journal_entry, metadata, schema_version
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _ONLY_TABLES_ADDED_SINCE = 1
 """A database of this version or a later one lacks nothing but tables: they are made, and what it holds stays as it is."""
 
