@@ -58,6 +58,10 @@ class Readiness:
         self._problems = tuple(self._found())
         self._metrics.ready.set(self.is_ready)
 
+    def in_a_line(self) -> str:
+        """For people who look at the service."""
+        return f"not ready: {'; '.join(self._problems)}" if self._problems else "ready to sign"
+
     def live(self) -> Page:
         """/livez."""
         still_s = time.monotonic() - self._beat_s

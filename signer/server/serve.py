@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -21,6 +22,7 @@ from typing import Any
 from signer import __version__
 from signer.access.callers import CallerTable
 from signer.config import Config, advise
+from signer.confinement.memory import keep_memory_private
 from signer.errors import ConfigError, JournalUnavailable, PinSourceUnreadable, SignerError
 from signer.journal import NoteKind
 from signer.pipeline.completer import Completer
@@ -33,6 +35,7 @@ from signer.server.probe import Probe
 from signer.server.readiness import Readiness
 from signer.server.reloading import GrpcTls, Reloading
 from signer.server.rooms import Rooms, furnish
+from signer.server.service_manager import ServiceManager
 from signer.server.timestamp_http import TimestampDoor
 from signer.server.tls import TlsIdentity
 from signer.server.vitals import Vitals
@@ -50,8 +53,9 @@ _HOUSEKEEPING_S = 6 * 3600.0
 class Daemon:
     """One running appliance. `start`, then `wait`, then `stop`."""
 
-    def __init__(self, config: Config, source: Path | None = None) -> None:
+    def __init__(self, config: Config, source: Path | None = None, manager: ServiceManager | None = None) -> None:
         self._config = config
+        self._manager = manager or ServiceManager()
         self._rooms = rooms = furnish(config)
         self._probe = _probe(config, rooms)
         self._readiness = Readiness(rooms.pools, self._probe, rooms.metrics)
@@ -79,6 +83,7 @@ class Daemon:
             tokens=sorted(self._rooms.pools),
             version=__version__,
         )
+        self._manager.ready()
 
     def reload_soon(self) -> None:
         """Reads the configuration anew; what is wrong with it is in the log. Safe to call from a signal handler of the loop."""
@@ -97,6 +102,7 @@ class Daemon:
     async def stop(self) -> None:
         """Drains and takes everything down."""
         _log.info("stopping", drain_s=self._config.server.drain_s)
+        self._manager.stopping()
         await self._stack.aclose()
         _log.info("stopped")
 
@@ -128,6 +134,7 @@ class Daemon:
         _spawn(stack, rooms.watch.run(rooms.pools))
         _spawn(stack, self._vitals().run())
         _spawn(stack, self._readiness.run())
+        _spawn(stack, self._manager.run(self._readiness.in_a_line))
         if self._probe is not None:
             _spawn(stack, self._probe.run())
         _spawn(stack, keep_counted(rooms.metrics, rooms.engine))
@@ -166,8 +173,10 @@ class Daemon:
             stack.push_async_callback(timestamp_door.close, self._config.server.drain_s)
 
     async def _reload(self) -> None:
+        self._manager.reloading()
         with contextlib.suppress(ConfigError):  # told in the log and by a metric
             await self._reloading.reload()
+        self._manager.ready()
 
     def _read_pins_anew(self) -> None:
         """Tokens that are held because their PIN's source could not be read try to read it again: no try of the PIN was spent on it."""
@@ -219,13 +228,14 @@ async def _end(task: asyncio.Task[None]) -> None:
 def run(config: Config, source: Path, *, on_ready: Callable[[Daemon], Awaitable[None]] | None = None) -> None:
     """Serves until SIGTERM or SIGINT; SIGHUP reads `source` anew. Raises ConfigError or JournalUnavailable when it can't start."""
     configure_logs(config.log.level.value, process="daemon")
+    keep_memory_private()
     for problem in advise(config):
         _log.warning("configuration", problem=str(problem))
     asyncio.run(_serve(config, source, on_ready))
 
 
 async def _serve(config: Config, source: Path, on_ready: Callable[[Daemon], Awaitable[None]] | None) -> None:
-    daemon = Daemon(config, source)
+    daemon = Daemon(config, source, ServiceManager.take(os.environ))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop_soon)
