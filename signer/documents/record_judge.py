@@ -11,7 +11,7 @@ from typing import Final
 
 from signer.documents.anchors import anchors
 from signer.documents.wire import Trust
-from signer.formats.xml.reading import XmlDocument
+from signer.formats.xml.search import Finder
 from signer.model import SlotRequest
 from signer.records.examination import SlotVerdict
 from signer.records.order import Flaw
@@ -33,8 +33,8 @@ _FLAWS: Final = {
 class RecordJudge:
     """Judges the signatures of one record (`records.examination.SlotJudge`). now: ISO 8601."""
 
-    def __init__(self, document: XmlDocument, trust: Trust, now: str) -> None:
-        self._document = document
+    def __init__(self, finder: Finder, trust: Trust, now: str) -> None:
+        self._finder = finder
         self._trust = trust
         self._now = now
 
@@ -46,7 +46,7 @@ class RecordJudge:
     @cached_property
     def _verifier(self) -> XmlVerifier:
         """Made for the first signature: most records that are signed first have none."""
-        return XmlVerifier(self._document, anchors(self._trust), datetime.fromisoformat(self._now))
+        return XmlVerifier(self._finder, anchors(self._trust), datetime.fromisoformat(self._now))
 
 
 def flaw_of(report: SignatureReport) -> Flaw | None:

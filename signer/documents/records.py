@@ -10,6 +10,7 @@ from signer.documents.record_judge import RecordJudge, flaw_of
 from signer.documents.wire import CheckedRecordReply, CheckRecordCall, ExaminedXmlReply, FindSlotCall
 from signer.formats.xml.examine import examine as examine_xml
 from signer.formats.xml.reading import read
+from signer.formats.xml.search import Finder
 from signer.records.examination import Examination, examine, slot_to_sign
 from signer.records.layout import Layout
 from signer.records.pdf_rules import PdfSignature, pdf_findings, pdf_standings
@@ -33,8 +34,8 @@ def check_record(call: CheckRecordCall, layouts: tuple[Layout, ...]) -> CheckedR
 
 
 def _examine_xml(call: CheckRecordCall, layouts: tuple[Layout, ...]) -> Examination:
-    document = read(call.document)
-    return examine(document.root, call.expectation, layouts, RecordJudge(document, call.trust, call.now))
+    finder = Finder(read(call.document))
+    return examine(finder.root, call.expectation, layouts, RecordJudge(finder, call.trust, call.now))
 
 
 def _examine_pdf(call: CheckRecordCall) -> Examination:
@@ -47,6 +48,6 @@ def _examine_pdf(call: CheckRecordCall) -> Examination:
 def find_slot(call: FindSlotCall, layouts: tuple[Layout, ...]) -> ExaminedXmlReply:
     """Where a fit record takes its signature; raises RecordUnfit, or a leaf of DocumentError for what can't be read at all."""
     started_s = perf_counter()
-    document = read(call.document)
-    request = slot_to_sign(document.root, call.expectation, layouts, RecordJudge(document, call.trust, call.now))
-    return ExaminedXmlReply(examined=examine_xml(document, request), document_s=perf_counter() - started_s)
+    finder = Finder(read(call.document))
+    request = slot_to_sign(finder.root, call.expectation, layouts, RecordJudge(finder, call.trust, call.now))
+    return ExaminedXmlReply(examined=examine_xml(finder, request), document_s=perf_counter() - started_s)

@@ -10,7 +10,7 @@ from signer.documents.wire import ExaminedXmlReply, ExamineXmlCall
 from signer.formats.xml.detached import examine_detached
 from signer.formats.xml.examine import examine, examine_enveloping
 from signer.formats.xml.names import ENVELOPED_SIGNATURE
-from signer.formats.xml.reading import XmlDocument, read
+from signer.formats.xml.reading import read
 from signer.formats.xml.search import Finder, is_within
 from signer.formats.xml.values import Examined
 from signer.model import Packaging, SlotRequest, XmlReference
@@ -27,24 +27,23 @@ def examine_xml(call: ExamineXmlCall) -> ExaminedXmlReply:
 
 
 def _enveloped(call: ExamineXmlCall) -> Examined:
-    document = read(call.document)
+    finder = Finder(read(call.document))
     options = call.options
     place = options.placement_xpath or _ROOT
-    enveloped = (ENVELOPED_SIGNATURE,) if _stands_inside(document, place, options.reference_id) else ()
+    enveloped = (ENVELOPED_SIGNATURE,) if _stands_inside(finder, place, options.reference_id) else ()
     reference = XmlReference(
         uri=f"#{options.reference_id}" if options.reference_id else "",
         target="",
         digest_algorithm=call.digest_algorithm,
         transforms=(*enveloped, options.canonicalization),
     )
-    return examine(document, SlotRequest(place, (reference,), options.canonicalization), alone=False)
+    return examine(finder, SlotRequest(place, (reference,), options.canonicalization), alone=False)
 
 
-def _stands_inside(document: XmlDocument, place: str, reference_id: str) -> bool:
+def _stands_inside(finder: Finder, place: str, reference_id: str) -> bool:
     """Whether the signature would stand in what it signs."""
     if not reference_id:
         return True
-    finder = Finder(document)
     return is_within(finder.one_by_path(place, _PLACE_FIELD), finder.one_by_id(reference_id))
 
 

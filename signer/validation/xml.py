@@ -21,6 +21,7 @@ from typing import Final
 
 from signer.errors import DocumentTooCostly
 from signer.formats.xml.reading import read
+from signer.formats.xml.search import Finder
 from signer.model import RecordSlot, SlotRequest
 from signer.validation.report import Coverage, DocumentReport, Indication, SignatureReport, SlotReport
 from signer.validation.trust import TrustAnchors
@@ -64,7 +65,7 @@ def verify_xml(
         DocumentError: the document itself can't be read, or has more than SIGNATURES_MAX signatures, or too much is referenced.
         InvalidArgument: `at` has no zone.
     """
-    verifier = XmlVerifier(read(document), trust, at or datetime.now(UTC), detached)
+    verifier = XmlVerifier(Finder(read(document)), trust, at or datetime.now(UTC), detached)
     signatures = list(verifier.finder.signatures())
     if len(signatures) > SIGNATURES_MAX:
         raise DocumentTooCostly(f"the XML has more than {SIGNATURES_MAX} signatures; verify it in parts", limit=SIGNATURES_MAX)
@@ -83,7 +84,7 @@ def verify_xml(
         reports.append(report)
     return DocumentReport(
         tuple(reports),
-        tuple(_problems(reports, has_style_sheet=verifier.document.has_style_sheet)),
+        tuple(_problems(reports, has_style_sheet=verifier.finder.document.has_style_sheet)),
         tuple(_slot(each, found.get(each)) for each in slots),
     )
 

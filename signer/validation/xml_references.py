@@ -56,10 +56,10 @@ def _judge(finder: Finder, signature: SignatureParts, parts: ReferenceParts, det
         return CoveredReference(parts, Standing.AMBIGUOUS if found else Standing.NOT_FOUND)
     (element,) = found
     try:
-        octets = _octets(signature, parts, element)
+        digest = _digest(finder, signature, parts, element)
     except DocumentUnsupported:
         return CoveredReference(parts, Standing.NOT_READ, element)
-    standing = Standing.INTACT if octets is not None and _is_digest(octets, parts) else Standing.CHANGED
+    standing = Standing.INTACT if digest is not None and compare_digest(digest, parts.digest) else Standing.CHANGED
     return CoveredReference(parts, standing, element, is_document=element is finder.root)
 
 
@@ -68,18 +68,18 @@ def _judge_detached(parts: ReferenceParts, detached: bytes | None) -> CoveredRef
         return CoveredReference(parts, Standing.NOT_FOUND)
     if parts.is_enveloped or parts.method is not None:
         return CoveredReference(parts, Standing.NOT_READ)
-    return CoveredReference(parts, Standing.INTACT if _is_digest(detached, parts) else Standing.CHANGED)
+    digest = hashlib.new(parts.digest_algorithm.value, detached).digest()
+    return CoveredReference(parts, Standing.INTACT if compare_digest(digest, parts.digest) else Standing.CHANGED)
 
 
-def _octets(signature: SignatureParts, parts: ReferenceParts, element: Element) -> bytes | None:
-    """Without comments: so has every reference to the document or by Id them, whatever its canonicalisation is called (XMLDSig 4.4.3.3)."""
+def _digest(finder: Finder, signature: SignatureParts, parts: ReferenceParts, element: Element) -> bytes | None:
+    """None when the signature is itself what it takes out. Without comments, whatever the canonicalisation is called (XMLDSig 4.4.3.3)."""
     method = parts.method or Canonicalization.C14N_10
-    canonical: Callable[[Element, Canonicalization], bytes] = canonicalize if parts.uri else canonicalize_document
     if not parts.is_enveloped or not is_within(signature.element, element):
-        return canonical(element, method)
+        digest = finder.digests.of_element if parts.uri else finder.digests.of_document
+        return digest(element, method, parts.digest_algorithm)
     left = without(element, signature.element)
-    return None if left is None else canonical(left, method)
-
-
-def _is_digest(octets: bytes, parts: ReferenceParts) -> bool:
-    return compare_digest(hashlib.new(parts.digest_algorithm.value, octets).digest(), parts.digest)
+    if left is None:
+        return None
+    canonical: Callable[[Element, Canonicalization], bytes] = canonicalize if parts.uri else canonicalize_document
+    return hashlib.new(parts.digest_algorithm.value, canonical(left, method)).digest()

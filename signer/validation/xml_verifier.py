@@ -13,7 +13,7 @@ from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import DocumentTooCostly, DocumentUnsupported, InvalidArgument, SignerError
 from signer.formats.xml.canonical import canonicalize
-from signer.formats.xml.reading import Element, XmlDocument
+from signer.formats.xml.reading import Element
 from signer.formats.xml.search import Finder
 from signer.model import Level, Profile, SlotRequest
 from signer.validation.chains import ChainQuestion, judge_chain
@@ -65,12 +65,11 @@ class _Seen:
 class XmlVerifier:
     """Judges the signatures of one document, which is left as it is."""
 
-    def __init__(self, document: XmlDocument, trust: TrustAnchors, at: datetime, detached: bytes | None = None) -> None:
+    def __init__(self, finder: Finder, trust: TrustAnchors, at: datetime, detached: bytes | None = None) -> None:
         """at: aware; InvalidArgument if not. detached: what a signature in a file of its own is to."""
         if at.utcoffset() is None:
             raise InvalidArgument("the moment to verify at needs a time zone", field="at")
-        self.document = document
-        self.finder = Finder(document)
+        self.finder = finder
         self._trust = trust
         self._at = at
         self._detached = detached
@@ -82,7 +81,7 @@ class XmlVerifier:
         expected: where it must stand and what it must reference, as a record's slot asks; None for anything. Raises DocumentTooCostly when
         it and the ones before it reference too much.
         """
-        name = signature.get("Id") or self.document.root.getroottree().getpath(signature)
+        name = signature.get("Id") or self.finder.root.getroottree().getpath(signature)
         try:
             return self._judge(name, take_apart(signature), expected)
         except Malformed as malformed:
@@ -121,7 +120,7 @@ class XmlVerifier:
         return self._report(_Seen(name, parts, said, covered, tuple(own), signer, has_comments))
 
     def _count_work(self, parts: SignatureParts) -> None:
-        self._work_bytes += len(self.document.content) * len(parts.references)
+        self._work_bytes += len(self.finder.document.content) * len(parts.references)
         if self._work_bytes > WORK_BYTES_MAX:
             raise DocumentTooCostly("the XML's signatures reference more than is digested for one document; verify it in parts")
 

@@ -15,6 +15,7 @@ from signer.formats.xml.detached import examine_detached
 from signer.formats.xml.examine import examine, examine_enveloping
 from signer.formats.xml.names import ENVELOPED_SIGNATURE, Canonicalization
 from signer.formats.xml.reading import read
+from signer.formats.xml.search import Finder
 from signer.formats.xml.template import XmlProfile, XmlTemplate
 from signer.formats.xml.values import Examined
 from signer.model import RecordSlot, SlotRequest, XmlReference
@@ -91,7 +92,7 @@ def complete(document: bytes, examined: Examined, by: Signer, profile: XmlProfil
 def in_slot(document: bytes, slot: RecordSlot, by: Signer | None = None, **request: object) -> bytes:
     """The record, signed in one slot by the Ministry's profile."""
     asked_for = slot_request(slot, **request)  # type: ignore[arg-type]
-    return complete(document, examine(read(document), asked_for), by or signer(), XmlProfile.MINISTRY)
+    return complete(document, examine(Finder(read(document)), asked_for), by or signer(), XmlProfile.MINISTRY)
 
 
 def enveloped(
@@ -107,7 +108,7 @@ def enveloped(
     by = by or signer()
     transforms = (ENVELOPED_SIGNATURE, method.value)
     request = SlotRequest(place, (XmlReference(uri, "", by.algorithm.digest, transforms),), method.value)
-    return complete(document, examine(read(document), request, alone=False), by, XmlProfile.XADES, stamp)
+    return complete(document, examine(Finder(read(document)), request, alone=False), by, XmlProfile.XADES, stamp)
 
 
 def enveloping(

@@ -46,7 +46,7 @@ def test_a_record_signed_in_order_passes_with_every_slot(layout: RecordLayout) -
 def test_a_seal_that_came_before_the_principal_is_seen() -> None:
     document = record(RecordLayout.PRIMARY_V1)
     (seal,) = [each for each in rules(document).expectations if each.slot is RecordSlot.SEAL]
-    sealed = xmls.complete(document, examine(read(document), seal.request), xmls.signer(), XmlProfile.MINISTRY)
+    sealed = xmls.complete(document, examine(Finder(read(document)), seal.request), xmls.signer(), XmlProfile.MINISTRY)
     slots = {slot.slot: slot for slot in verified(sealed).slots}
     assert slots[RecordSlot.SEAL].references_right
     assert not slots[RecordSlot.SEAL].order_right

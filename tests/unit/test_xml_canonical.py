@@ -17,6 +17,7 @@ from signer.formats.xml.canonical import canonicalize, canonicalize_document
 from signer.formats.xml.examine import examine
 from signer.formats.xml.names import DS, ENVELOPED_SIGNATURE, XADES, Canonicalization
 from signer.formats.xml.reading import read
+from signer.formats.xml.search import Finder
 from signer.formats.xml.template import XmlProfile
 from signer.model import SlotRequest, XmlReference
 from signer.validation.report import Indication
@@ -89,7 +90,7 @@ def digests(root: etree._Element) -> list[bytes]:
 def test_every_canonical_form_is_that_of_the_assembled_file(document: bytes, method: Canonicalization, profile: XmlProfile) -> None:
     by = xmls.signer()
     template = by.template(profile)
-    prepared = template.prepare(document, examine(read(document), request(method)), xmls.SIGNED_AT)
+    prepared = template.prepare(document, examine(Finder(read(document)), request(method)), xmls.SIGNED_AT)
     signature = by.sign(prepared.to_be_signed)
     root = read(template.additions(prepared, signature).merge(document)).root
     assert prepared.to_be_signed == by_the_book(found(root, "SignedInfo"), method)
@@ -113,7 +114,7 @@ def test_an_element_s_canonical_form_is_the_recommendation_s(document: bytes, me
 def test_every_byte_of_the_original_stays_in_its_order(document: bytes, profile: XmlProfile, uri: str) -> None:
     by = xmls.signer()
     template = by.template(profile)
-    prepared = template.prepare(document, examine(read(document), request(Canonicalization.C14N_10, uri)), xmls.SIGNED_AT)
+    prepared = template.prepare(document, examine(Finder(read(document)), request(Canonicalization.C14N_10, uri)), xmls.SIGNED_AT)
     additions = template.additions(prepared, by.sign(prepared.to_be_signed))
     signed = additions.merge(document)
     for insertion in reversed(additions.inserted):

@@ -11,6 +11,7 @@ import pytest
 from signer.errors import DocumentDamaged, DocumentEmpty, DocumentError, DocumentNotXml, DocumentTooCostly, DocumentUnsupported
 from signer.formats.xml.examine import examine
 from signer.formats.xml.reading import ATTRIBUTES_MAX, MARKUP_MAX, NAMESPACES_MAX, read
+from signer.formats.xml.search import Finder
 from signer.model import RecordSlot
 from signer.validation.xml import SIGNATURES_MAX
 from signer.validation.xml_signature import CERTIFICATES_MAX, REFERENCES_MAX
@@ -89,7 +90,7 @@ def test_a_document_that_names_a_style_sheet_is_read_but_not_signed() -> None:
     document = xmls.record().replace(b"<HOC_BA>", b'<?xml-stylesheet type="text/xsl" href="http://example/a.xsl"?><HOC_BA>')
     assert read(document).has_style_sheet
     with pytest.raises(DocumentUnsupported, match="style sheet"):
-        examine(read(document), xmls.slot_request(RecordSlot.PRINCIPAL))
+        examine(Finder(read(document)), xmls.slot_request(RecordSlot.PRINCIPAL))
 
 
 @pytest.mark.parametrize("wrap", [lambda text: f"<a><b>{text}</b>", lambda text: f'<a x="{text}"'])

@@ -24,6 +24,7 @@ from signer.formats.xml.examine import examine, examine_enveloping
 from signer.formats.xml.key_info import subject_name
 from signer.formats.xml.names import ENVELOPED_SIGNATURE, Canonicalization
 from signer.formats.xml.reading import read
+from signer.formats.xml.search import Finder
 from signer.formats.xml.template import XmlProfile, XmlTemplate
 from signer.formats.xml.values import Examined, Place, PreparedXml, Reference
 from signer.model import RecordSlot, SlotRequest, XmlReference
@@ -42,7 +43,7 @@ def ask(
 
 
 def look(document: bytes, request: SlotRequest, *, alone: bool = True) -> Examined:
-    return examine(read(document), request, alone=alone)
+    return examine(Finder(read(document)), request, alone=alone)
 
 
 SMALL = b'<a><d Id="d">1</d><ky/></a>'

@@ -10,7 +10,7 @@ from lxml import etree
 
 from signer.algorithms import DigestAlgorithm
 from signer.errors import DocumentLocked, DocumentUnsupported, FieldAlreadySigned, InvalidArgument
-from signer.formats.xml.canonical import canonicalize, canonicalize_document, surroundings_of
+from signer.formats.xml.canonical import canonicalize, surroundings_of
 from signer.formats.xml.identity import object_id, signature_id
 from signer.formats.xml.names import CANONICALIZATIONS, DS, ENVELOPED_SIGNATURE, TYPE_OBJECT, Canonicalization
 from signer.formats.xml.place import place_around_root, place_inside
@@ -22,11 +22,11 @@ from signer.model import SlotRequest, XmlReference
 _REFERENCE: Final = f"{{{DS}}}SignedInfo/{{{DS}}}Reference"
 
 
-def examine(document: XmlDocument, request: SlotRequest, *, alone: bool = True) -> Examined:
+def examine(finder: Finder, request: SlotRequest, *, alone: bool = True) -> Examined:
     """Find the place for an enveloped signature, and digest what it signs.
 
     Args:
-        document: as `reading.read` returned it.
+        finder: over the document, as `reading.read` returned it.
         request: a reference whose uri is empty signs the whole document but for the signature, so its first transform must be
             enveloped-signature; one without a target resolves to whichever element has the Id.
         alone: whether the place takes one signature only, as a record's slot does.
@@ -37,16 +37,15 @@ def examine(document: XmlDocument, request: SlotRequest, *, alone: bool = True) 
         DocumentUnsupported: the place or a target isn't there, or a referenced Id is there twice; or a style sheet is named.
         DocumentLocked: an earlier signature covers the place, and would be broken.
     """
-    _require_no_style_sheet(document)
+    _require_no_style_sheet(finder.document)
     canonicalization(request.canonicalization, "canonicalization")
-    finder = Finder(document)
     place = finder.one_by_path(request.place, "place")
     if alone and any(True for _ in place.iterchildren(SIGNATURE)):
         raise FieldAlreadySigned(f"{request.place} holds a signature already; a slot takes one", place=request.place)
     _require_uncovered(finder, place)
     references = _Digester(finder, place).references(request.references)
     id_ = finder.free_id(signature_id(request.place, references))
-    return Examined(id_, request.canonicalization, references, surroundings_of(place), place_inside(document, place))
+    return Examined(id_, request.canonicalization, references, surroundings_of(place), place_inside(finder.document, place))
 
 
 def examine_enveloping(document: XmlDocument, canonicalization_uri: str, digest_algorithm: DigestAlgorithm) -> Examined:
@@ -107,12 +106,11 @@ def _require_uncovered(finder: Finder, place: Element) -> None:
 
 
 class _Digester:
-    """Digests references, each canonical form once."""
+    """Digests what a new signature references."""
 
     def __init__(self, finder: Finder, place: Element) -> None:
         self._finder = finder
         self._place = place
-        self._octets: dict[tuple[str, Canonicalization], bytes] = {}
 
     def references(self, wanted: tuple[XmlReference, ...]) -> tuple[Reference, ...]:
         if not wanted:
@@ -128,9 +126,9 @@ class _Digester:
         element = self._element(wanted)
         if is_within(self._place, element) and not enveloped:
             raise InvalidArgument("the signature would stand inside what it signs, without enveloped-signature", field="transforms")
+        digest = self._finder.digests.of_element if wanted.uri else self._finder.digests.of_document
         algorithm = wanted.digest_algorithm
-        digest = hashlib.new(algorithm.value, self._canonical(wanted.uri, element, method)).digest()
-        return Reference(wanted.uri, wanted.transforms, algorithm, digest)
+        return Reference(wanted.uri, wanted.transforms, algorithm, digest(element, method, algorithm))
 
     def _element(self, wanted: XmlReference) -> Element:
         if not wanted.uri:
@@ -144,8 +142,3 @@ class _Digester:
         if not self._finder.has_id(target, value):
             raise DocumentUnsupported(f"{wanted.target} is not the one element with the Id {value!r}", id=value)
         return target
-
-    def _canonical(self, uri: str, element: Element, method: Canonicalization) -> bytes:
-        if (uri, method) not in self._octets:
-            self._octets[uri, method] = canonicalize(element, method) if uri else canonicalize_document(element, method)
-        return self._octets[uri, method]

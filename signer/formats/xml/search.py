@@ -10,6 +10,7 @@ from typing import Final, cast
 from lxml import etree
 
 from signer.errors import DocumentUnsupported, InvalidArgument
+from signer.formats.xml.digests import Digests
 from signer.formats.xml.names import DS, XML
 from signer.formats.xml.reading import Element, XmlDocument
 
@@ -23,14 +24,16 @@ _PATH_LENGTH_MAX: Final = 1024
 _DESCENTS_MAX: Final = 2
 _ID: Final = re.compile(rf"(?!\d){_NAME}")
 _ALL_VALUES: Final = etree.XPath("//@*", smart_strings=False)
-_WITH_ATTRIBUTES: Final = etree.XPath("//*[@*]", smart_strings=False)
+_WITH_ID: Final = etree.XPath("//*[@Id or @ID or @id or @xml:id]", smart_strings=False)
 SIGNATURE: Final = f"{{{DS}}}Signature"
 
 
 class Finder:
-    """Looks into one document."""
+    """Looks into one document, which is left as it is. What was found and digested once is remembered."""
 
     def __init__(self, document: XmlDocument) -> None:
+        self.document = document
+        self.digests = Digests()
         self.root = document.root
         self._content = document.content
 
@@ -67,9 +70,9 @@ class Finder:
     @cached_property
     def _by_id(self) -> dict[str, list[Element]]:
         found: dict[str, list[Element]] = {}
-        for element in cast("list[Element]", _WITH_ATTRIBUTES(self.root)):
-            for value in {element.get(name) for name in ID_NAMES} - {None}:
-                found.setdefault(str(value), []).append(element)
+        for element in cast("list[Element]", _WITH_ID(self.root)):
+            for value in {str(value) for name, value in element.items() if name in ID_NAMES}:
+                found.setdefault(value, []).append(element)
         return found
 
     def one_by_id(self, value: str) -> Element:
