@@ -69,6 +69,7 @@ lock: ## resolve dependencies anew
 	@tools/setup.sh test
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo pyproject.toml -o requirements.lock
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo --group dev pyproject.toml -o requirements-dev.lock
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build -o requirements-build.lock
 
 clean: ## remove what the demo, tests and benchmarks made
 	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis
