@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from signer.access.settings import ClientSettings
 from signer.config.health import HealthSettings
+from signer.config.pages import PagesSettings
 from signer.config.problems import Problem, did_you_mean
 from signer.config.server import ServerSettings
 from signer.config.tree import Config, TrustSettings
@@ -67,6 +68,12 @@ def _check_server(server: ServerSettings) -> Iterator[Problem]:
             "server.limits.batch_in_flight_bytes_max",
             f"must be at least document_bytes_max ({server.limits.document_bytes_max} bytes), or the largest document never gets its turn",
         )
+
+
+def _check_pages(pages: PagesSettings | None) -> Iterator[Problem]:
+    if pages is not None:
+        for name in ("tls_certificate", "tls_private_key"):
+            yield from _file(f"pages.{name}", getattr(pages, name), "make it, or correct the path")
 
 
 def _check_tokens(tokens: tuple[TokenSettings, ...]) -> Iterator[Problem]:
@@ -259,6 +266,7 @@ def _check_tsa_authentication(path: str, server: TsaSettings) -> Iterator[Proble
 
 _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("server",), _check_server),
+    (("pages",), _check_pages),
     (("tokens",), _check_tokens),
     (("credentials",), _check_credentials),
     (("credentials", "tokens"), _check_credential_tokens),
@@ -359,6 +367,7 @@ def _advise_files(config: Config) -> Iterator[Problem]:
     keys = {
         "server.tls_private_key": config.server.tls_private_key,
         "timestamp.http.tls_private_key": None if http is None else http.tls_private_key,
+        "pages.tls_private_key": None if config.pages is None else config.pages.tls_private_key,
     }
     for name, key in keys.items():
         if key is not None and stat.S_IMODE(key.stat().st_mode) & _OTHERS_MAY_READ:

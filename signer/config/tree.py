@@ -10,6 +10,7 @@ from pydantic import Field
 
 from signer.access.settings import ClientSettings
 from signer.config.health import HealthSettings
+from signer.config.pages import PagesSettings
 from signer.config.server import ServerSettings
 from signer.documents.settings import AppearanceSettings, DocumentSettings
 from signer.journal.settings import JournalSettings
@@ -44,6 +45,7 @@ class Config:
     """What one configuration file says, with absolute paths."""
 
     server: Annotated[ServerSettings, Field(description="The gRPC door.")]
+    pages: Annotated[PagesSettings | None, Field(description="The web page for people; leave it out to have none.")] = None
     metrics: Annotated[MetricsSettings, Field(description="The Prometheus endpoint.")] = field(default_factory=MetricsSettings)
     health: Annotated[HealthSettings, Field(description="How the daemon proves that it can sign.")] = field(default_factory=HealthSettings)
     log: Annotated[LogSettings, Field(description="Events on standard error.")] = field(default_factory=LogSettings)
