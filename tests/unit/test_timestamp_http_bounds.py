@@ -10,8 +10,8 @@ import pytest
 from signer.demo.pem import write_certificates
 from signer.demo.tls_pki import TlsPki
 from signer.errors import ConfigError
-from signer.server.timestamp_http.allowance import Allowance, Allowances
-from signer.server.timestamp_http.connections import account_of
+from signer.server.http.allowance import Allowance, Allowances
+from signer.server.http.connections import account_of
 from signer.timestamp.authority import IssuedTimestamp
 from signer.timestamp.tsp import TimestampRequest
 from tests.support.stamping import authority

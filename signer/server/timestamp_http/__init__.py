@@ -1,8 +1,7 @@
 """The built-in time-stamping authority over HTTP (RFC 3161 §3.4): a TimeStampReq is posted, a TimeStampResp comes back with status 200.
 
 - `door`: what is asked, and how each answer is said: a status of HTTP, or a PKIFailureInfo inside the protocol.
-- `connections`: who is connected, for how long, and whose turn it is. aiohttp speaks HTTP on them.
-- `allowance`: how many a second. Pure.
+- Its connections and how many a second it grants: `server.http`.
 
 Rules of the room:
 - What is no request for a timestamp (method, path, type, length, patience, rate) gets a status and one line of text. What is one, however

@@ -19,8 +19,8 @@ from cryptography import x509
 from signer.config import Config
 from signer.errors import CapacityError, ConfigError, LifecycleError, PinSourceUnreadable
 from signer.pipeline.timestamping import BuiltInTimestamper
-from signer.server.timestamp_http.allowance import Allowance, Allowances
-from signer.server.timestamp_http.connections import Connection, Connections
+from signer.server.http.allowance import Allowance, Allowances
+from signer.server.http.connections import Bounds, Connection, Connections
 from signer.telemetry.logs import get_logger
 from signer.telemetry.metrics import Metrics
 from signer.timestamp.authority import answer
@@ -90,7 +90,7 @@ class TimestampDoor:
         self._tls_ends = metrics.tls_certificate_not_after_seconds
         tls = _Tls.read(settings)
         self._speaks_tls = tls is not None
-        self._connections = Connections(settings, tls.context if tls else None, self._handle)
+        self._connections = Connections(_bounds(settings), tls.context if tls else None, self._handle)
         if tls is not None:
             self._tell_end(tls)
         metrics.authority_connections.set_function(lambda: len(self._connections))
@@ -219,6 +219,17 @@ class TimestampDoor:
             raise _busy("too many timestamps are in work", _RETRY_AFTER_S)
         if wait_s := self._all.take(now_s):
             raise _busy("more timestamps a second than are given", wait_s)
+
+
+def _bounds(settings: TimestampHttpSettings) -> Bounds:
+    return Bounds(
+        "timestamp.http",
+        settings.listen,
+        settings.connections_max,
+        settings.address_connections_max,
+        settings.request_bytes_max,
+        settings.idle_s,
+    )
 
 
 def _busy(text: str, retry_after_s: float | None) -> _Refused:

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-_BURST_S = 1.0
+_SECOND = 1.0
 
 
 @dataclass(slots=True)
 class Allowance:
-    """So many a second, a second's worth at once (GCRA). per_second: 0 for no limit. Pure: `now_s` is an argument."""
+    """So many a second, `burst_s` worth at once (GCRA). per_second: 0 for no limit. Pure: `now_s` is an argument."""
 
     per_second: float
+    burst_s: float = _SECOND
     _next_s: float = 0.0
 
     def take(self, now_s: float) -> float:
@@ -17,7 +18,7 @@ class Allowance:
         if not self.per_second:
             return 0.0
         at_s = max(now_s, self._next_s)
-        wait_s = at_s + 1 / self.per_second - max(_BURST_S, 1 / self.per_second) - now_s
+        wait_s = at_s + 1 / self.per_second - max(self.burst_s, 1 / self.per_second) - now_s
         if wait_s > 0:
             return wait_s
         self._next_s = at_s + 1 / self.per_second
@@ -33,6 +34,7 @@ class Allowances:
     """One each; those that are whole again are forgotten, so no more are kept than spent lately."""
 
     per_second: float
+    burst_s: float = _SECOND
     _by_name: dict[str, Allowance] = field(default_factory=dict)
     _look_s: float = 0.0
 
@@ -41,11 +43,11 @@ class Allowances:
         if not self.per_second:
             return 0.0
         if now_s >= self._look_s:
-            self._look_s = now_s + _BURST_S
+            self._look_s = now_s + self.burst_s
             self._by_name = {name: allowance for name, allowance in self._by_name.items() if not allowance.is_whole(now_s)}
         allowance = self._by_name.get(name)
         if allowance is None:
-            allowance = self._by_name[name] = Allowance(self.per_second)
+            allowance = self._by_name[name] = Allowance(self.per_second, self.burst_s)
         return allowance.take(now_s)
 
     def __len__(self) -> int:

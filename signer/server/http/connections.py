@@ -8,16 +8,16 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, cast
 
 from aiohttp import web
 
 from signer.errors import ConfigError
-from signer.server.timestamp_http.allowance import Allowances
+from signer.server.http.allowance import Allowances
 from signer.settings import split_listen
 from signer.telemetry.logs import get_logger
-from signer.timestamp.settings import TimestampHttpSettings
 
 _log = get_logger(__name__)
 _BACKLOG = 512
@@ -34,6 +34,18 @@ _silent.disabled = True  # it would log each malformed request with a traceback:
 
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a door's settings say of its connections; their descriptions tell what each does. section: of the configuration."""
+
+    section: str
+    listen: str
+    connections_max: int
+    address_connections_max: int
+    request_bytes_max: int
+    idle_s: float
 
 
 class Connection(web.RequestHandler):
@@ -91,13 +103,13 @@ class _Protocols(web.Server):
 class Connections:
     """Takes connections, so many in all and of one address, and ends those whose clients let us wait. `open`, then `close`."""
 
-    def __init__(self, settings: TimestampHttpSettings, tls: ssl.SSLContext | None, handler: Handler) -> None:
-        self._settings = settings
+    def __init__(self, bounds: Bounds, tls: ssl.SSLContext | None, handler: Handler) -> None:
+        self._bounds = bounds
         self._tls = tls
         self._handler = handler
         self._open: set[Connection] = set()
         self._taken: Counter[str] = Counter()
-        self._handshakes_of = Allowances(settings.address_connections_max)
+        self._handshakes_of = Allowances(bounds.address_connections_max)
         self._handshakes: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._socket: socket.socket | None = None
@@ -112,23 +124,23 @@ class Connections:
 
     async def open(self) -> int:
         """Listens; returns the port. ConfigError when the address can't be had."""
-        settings = self._settings
-        host, port = split_listen(settings.listen)
+        bounds = self._bounds
+        host, port = split_listen(bounds.listen)
         loop = asyncio.get_running_loop()
         try:
             family, _kind, _protocol, _name, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))[0]
             both = host == "::" and socket.has_dualstack_ipv6()
             self._socket = socket.create_server(address, family=family, backlog=_BACKLOG, dualstack_ipv6=both)
         except OSError as error:
-            raise ConfigError(f"[timestamp.http] listen = {settings.listen}: {error.strerror}; is another daemon running?") from error
+            raise ConfigError(f"[{bounds.section}] listen = {bounds.listen}: {error.strerror}; is another daemon running?") from error
         self._socket.settimeout(0)
         self._protocols = _Protocols(
             self._handler,
             self._lost,
             loop=loop,
-            keepalive_timeout=settings.idle_s,
-            lingering_time=min(_LINGER_S_MAX, settings.idle_s),
-            read_bufsize=settings.request_bytes_max,
+            keepalive_timeout=bounds.idle_s,
+            lingering_time=min(_LINGER_S_MAX, bounds.idle_s),
+            read_bufsize=bounds.request_bytes_max,
             max_line_size=_HEAD_LINE_BYTES_MAX,
             max_field_size=_HEAD_LINE_BYTES_MAX,
             max_headers=_HEAD_LINES_MAX,
@@ -172,7 +184,7 @@ class Connections:
             task.add_done_callback(self._handshakes.discard)
 
     def _has_room(self, account: str) -> bool:
-        if len(self) >= self._settings.connections_max or self._taken[account] >= self._settings.address_connections_max:
+        if len(self) >= self._bounds.connections_max or self._taken[account] >= self._bounds.address_connections_max:
             return False
         return self._tls is None or not self._handshakes_of.take(account, asyncio.get_running_loop().time())
 
@@ -184,7 +196,7 @@ class Connections:
 
     async def _greet(self, accepted: socket.socket, connection: Connection) -> None:
         """Gives a Connection its socket, after the TLS handshake if there is one."""
-        timeout_s = self._settings.idle_s if self._tls else None
+        timeout_s = self._bounds.idle_s if self._tls else None
         try:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -206,8 +218,8 @@ class Connections:
         """Ends what is overdue: aiohttp ends idle connections itself, but not those whose clients take no answer."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self._settings.idle_s / _LOOKS)
-            overdue_s = loop.time() - self._settings.idle_s * (1 + 1 / _LOOKS)
+            await asyncio.sleep(self._bounds.idle_s / _LOOKS)
+            overdue_s = loop.time() - self._bounds.idle_s * (1 + 1 / _LOOKS)
             for connection in list(self._open):
                 if connection.owing_since_s is not None and connection.owing_since_s < overdue_s:
                     connection.abort()
