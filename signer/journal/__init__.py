@@ -8,7 +8,8 @@ Rules of the room:
 - What a call answers is committed and synced. What it could not commit has not happened: all calls of that commit raise
   JournalUnavailable, and nothing is signed.
 - One thread owns the database; it commits everything that waits at once (group commit). The event loop never waits for the disk.
-- `archive` keeps evidence records and `credentials` the keys it generated beside it, through the same thread and in the same commits.
+- `archive` keeps evidence records, `credentials` the keys it generated and `people` who has which role beside it, through the same thread
+  and in the same commits.
 - `ledger` knows the rules and no SQL; `rows` knows SQL and no rules; `writer` is the thread between them, `journal` the door.
 - An attempt gets one outcome, a key one released signature. A parked signature can only be released, never made again.
 - Entries hold identifiers, digests and serial numbers: no document, no name, no mark.
@@ -20,6 +21,7 @@ from signer.journal.credentials import CredentialChange, CredentialFilter, Crede
 from signer.journal.images import ImageStore
 from signer.journal.journal import Journal
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
+from signer.journal.people import PeopleRevision, PeopleStore, Revised, RoleFilter
 from signer.journal.reports import accounting
 
 __all__ = [
@@ -38,7 +40,11 @@ __all__ = [
     "NoteKind",
     "Outcome",
     "OutcomeKind",
+    "PeopleRevision",
+    "PeopleStore",
     "Renewal",
+    "Revised",
+    "RoleFilter",
     "SignatureState",
     "StampedSpan",
     "Stored",

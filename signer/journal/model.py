@@ -56,6 +56,14 @@ class NoteKind(Enum):
     IMAGE_DELETED = "image-deleted"
     EVIDENCE_MADE = "evidence-made"
     EVIDENCE_RENEWED = "evidence-renewed"
+    PERSON_ADDED = "person-added"
+    PERSON_CHANGED = "person-changed"
+    ROLE_GIVEN = "role-given"
+    ROLE_CHANGED = "role-changed"
+    DELEGATION_MADE = "delegation-made"
+    DELEGATION_CHANGED = "delegation-changed"
+    ENROLMENT_CODE_MADE = "enrolment-code-made"
+    ENROLMENT_CODE_USED = "enrolment-code-used"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,3 +68,13 @@ class Right:
     def acting_for(self) -> str:
         """The person acted for; empty in their own name."""
         return self.delegation.from_person_id if self.delegation else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """All that decides what a person may do, whenever it holds. delegations: to the person. lent: the assignments of those they act for."""
+
+    person: Person
+    assignments: tuple[Assignment, ...] = ()
+    delegations: tuple[Delegation, ...] = ()
+    lent: tuple[Assignment, ...] = ()
