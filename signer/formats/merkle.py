@@ -146,6 +146,10 @@ def require_consistent(first: int, first_root: bytes, second: int, second_root: 
     """VerificationFailed unless the path proves that the second tree begins with the first (RFC 9162 2.1.4.2)."""
     if not 0 < first <= second:
         raise VerificationFailed("no tree begins with a larger one")
+    if first == second:
+        if path or first_root != second_root:
+            raise VerificationFailed("two trees of one size have other roots")
+        return
     proof = [first_root, *path] if first & (first - 1) == 0 else list(path)
     if not proof:
         raise VerificationFailed("the consistency proof is empty")
