@@ -12,6 +12,7 @@ from signer.access.settings import ClientSettings
 from signer.config.health import HealthSettings
 from signer.config.pages import PagesSettings
 from signer.config.server import ServerSettings
+from signer.control.settings import EnrolmentSettings
 from signer.documents.settings import AppearanceSettings, DocumentSettings
 from signer.journal.settings import JournalSettings
 from signer.records.settings import RecordSettings
@@ -61,6 +62,9 @@ class Config:
     credentials: Annotated[tuple[CredentialSettings, ...], Field(description="The keys callers may name.")] = ()
     keys: Annotated[KeySettings, Field(description="How keys and certificates are looked after.")] = field(default_factory=KeySettings)
     clients: Annotated[tuple[ClientSettings, ...], Field(description="The school software that is let in.")] = ()
+    enrolment: Annotated[EnrolmentSettings, Field(description="How people come by their factors.")] = field(
+        default_factory=EnrolmentSettings
+    )
     trust: Annotated[TrustSettings, Field(description="The CAs.")] = field(default_factory=TrustSettings)
     timestamp: Annotated[
         TimestampSettings | None, Field(description="The built-in time-stamping authority; leave it out to have none.")

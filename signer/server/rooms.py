@@ -9,6 +9,7 @@ import hashlib
 import os
 import platform
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,10 +19,13 @@ from prometheus_client import CollectorRegistry
 
 from signer import __version__
 from signer.config import Config
+from signer.control.enrolment import OneTimeCodes
+from signer.control.people import People
 from signer.documents.appearances import Appearances
 from signer.documents.pool import DocumentPool
 from signer.documents.settings import ImageSettings
-from signer.journal import CredentialStore, EvidenceArchive, ImageStore, Journal
+from signer.journal import CredentialStore, EvidenceArchive, ImageStore, Journal, PeopleStore
+from signer.journal.enrolment_codes import EnrolmentCodeStore
 from signer.pipeline.authorities import Authorities
 from signer.pipeline.doors import ArchiveDoors
 from signer.pipeline.engine import Engine
@@ -77,6 +81,8 @@ class Rooms:
     validation: ValidationRooms
     images: ImageStore
     configured_images: tuple[ImageSettings, ...]
+    people: People
+    codes: OneTimeCodes
 
 
 def furnish(config: Config) -> Rooms:
@@ -122,10 +128,12 @@ def furnish(config: Config) -> Rooms:
     )
     believing.tell()
     evidence = EvidenceKeeping(engine, EvidenceArchive(journal), believing.timestamp_roots)
-    time = TimeRooms(evidence, _stamps(config, authority, authorities), authorities)
+    stamps = TimeRooms(evidence, _stamps(config, authority, authorities), authorities)
     engine.xml = documents
     verification = Verification(documents, status, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     engine.records = RecordRooms(layouts, config.records, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
+    people = People(PeopleStore(journal), time.monotonic)
+    codes = OneTimeCodes(EnrolmentCodeStore(journal), people, config.enrolment, engine.utc_now)
     return Rooms(
         registry,
         metrics,
@@ -141,11 +149,13 @@ def furnish(config: Config) -> Rooms:
         believing,
         authority,
         clock,
-        time,
+        stamps,
         engine.records,
         ValidationRooms(verification, signers, book),
         images,
         config.appearance.images,
+        people,
+        codes,
     )
 
 
