@@ -42,6 +42,7 @@ class Reason(Enum):
     BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     CALLER_UNKNOWN = "CALLER_UNKNOWN"
+    CLIENT_NOT_FOUND = "CLIENT_NOT_FOUND"
     SCHOOL_NOT_FOUND = "SCHOOL_NOT_FOUND"
     CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
     KEY_NOT_FOUND = "KEY_NOT_FOUND"
@@ -297,6 +298,12 @@ class CallerUnknown(AccessError):
     """The TLS client certificate is of no configured client."""
 
     reason = Reason.CALLER_UNKNOWN
+
+
+class ClientNotFound(AccessError):
+    """No such client that operators keep; one of the configuration changes there. Nothing was changed."""
+
+    reason = Reason.CLIENT_NOT_FOUND
 
 
 class SchoolNotFound(AccessError):

@@ -191,6 +191,14 @@ ADVICE: dict[Reason, Advice] = {
             "dùng chứng thư máy khách của người vận hành, hoặc nhờ người vận hành",
         ),
     ),
+    _R.CLIENT_NOT_FOUND: _advice(
+        "there is no such client",
+        "không có máy khách này",
+        Text(
+            "look the id up: signer clients list; one of the daemon's configuration changes there",
+            "tra lại mã: signer clients list; máy khách khai báo trong tệp cấu hình thì sửa tại đó",
+        ),
+    ),
     _R.QUOTA_EXCEEDED: _advice(
         "the client or the school has used up its quota",
         "đã dùng hết hạn mức của đơn vị",

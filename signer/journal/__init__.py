@@ -8,8 +8,8 @@ Rules of the room:
 - What a call answers is committed and synced. What it could not commit has not happened: all calls of that commit raise
   JournalUnavailable, and nothing is signed.
 - One thread owns the database; it commits everything that waits at once (group commit). The event loop never waits for the disk.
-- `archive` keeps evidence records, `credentials` the keys it generated and `people` who has which role beside it, through the same thread
-  and in the same commits.
+- `archive` keeps evidence records, `credentials` the keys it generated and `people` who has which role beside it, `clients`, `schools` and
+  `quotas` who calls for whom and how much, through the same thread and in the same commits.
 - `ledger` knows the rules and no SQL; `rows` knows SQL and no rules; `writer` is the thread between them, `journal` the door.
 - An attempt gets one outcome, a key one released signature. A parked signature can only be released, never made again.
 - Entries hold identifiers, digests and serial numbers: no document, no name, no mark.
@@ -17,16 +17,20 @@ Rules of the room:
 
 from signer.journal.archive import EvidenceArchive, EvidenceHead, KeptChain, NewEvidence, Renewal, StampedSpan
 from signer.journal.chain import ChainReport, verify_chain
+from signer.journal.clients import ClientStore
 from signer.journal.credentials import CredentialChange, CredentialFilter, CredentialStore
 from signer.journal.images import ImageStore
 from signer.journal.journal import Journal
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
 from signer.journal.people import PeopleRevision, PeopleStore, Revised, RoleFilter
+from signer.journal.quotas import QuotaStore
 from signer.journal.reports import accounting
+from signer.journal.schools import SchoolStore
 
 __all__ = [
     "Accounting",
     "ChainReport",
+    "ClientStore",
     "CredentialChange",
     "CredentialFilter",
     "CredentialStore",
@@ -42,9 +46,11 @@ __all__ = [
     "OutcomeKind",
     "PeopleRevision",
     "PeopleStore",
+    "QuotaStore",
     "Renewal",
     "Revised",
     "RoleFilter",
+    "SchoolStore",
     "SignatureState",
     "StampedSpan",
     "Stored",

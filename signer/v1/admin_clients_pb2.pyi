@@ -30,13 +30,13 @@ class _ClientKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ClientKind
     CLIENT_KIND_UNSPECIFIED: _ClientKind.ValueType  # 0
     """Not set; refused."""
     CLIENT_KIND_SCHOOL_SOFTWARE: _ClientKind.ValueType  # 1
-    """School software: signs for its schools."""
+    """School software: signs for its schools. May call no method of AdminService or AuditService."""
     CLIENT_KIND_EDGE: _ClientKind.ValueType  # 2
-    """An edge appliance at a school."""
+    """An edge appliance at a school: as school software."""
     CLIENT_KIND_OPERATOR: _ClientKind.ValueType  # 3
-    """An operator's command line."""
+    """An operator's command line: may call every method; those that sign, for the schools it names."""
     CLIENT_KIND_AUDITOR: _ClientKind.ValueType  # 4
-    """An auditor's command line, or a witness."""
+    """An auditor's command line, or a witness: reads the journal and what is the schools', and changes and signs nothing."""
 
 class ClientKind(_ClientKind, metaclass=_ClientKindEnumTypeWrapper):
     """What kind of caller a client is."""
@@ -44,13 +44,13 @@ class ClientKind(_ClientKind, metaclass=_ClientKindEnumTypeWrapper):
 CLIENT_KIND_UNSPECIFIED: ClientKind.ValueType  # 0
 """Not set; refused."""
 CLIENT_KIND_SCHOOL_SOFTWARE: ClientKind.ValueType  # 1
-"""School software: signs for its schools."""
+"""School software: signs for its schools. May call no method of AdminService or AuditService."""
 CLIENT_KIND_EDGE: ClientKind.ValueType  # 2
-"""An edge appliance at a school."""
+"""An edge appliance at a school: as school software."""
 CLIENT_KIND_OPERATOR: ClientKind.ValueType  # 3
-"""An operator's command line."""
+"""An operator's command line: may call every method; those that sign, for the schools it names."""
 CLIENT_KIND_AUDITOR: ClientKind.ValueType  # 4
-"""An auditor's command line, or a witness."""
+"""An auditor's command line, or a witness: reads the journal and what is the schools', and changes and signs nothing."""
 Global___ClientKind: _TypeAlias = ClientKind  # noqa: Y015
 
 @_typing.final
@@ -82,7 +82,7 @@ class Client(_message.Message):
     """Version of this resource."""
     @_builtins.property
     def school_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Schools it may act for; empty for operators and auditors: all."""
+        """Schools it may act for. Operators and auditors that name none see all of them, and sign for none."""
 
     @_builtins.property
     def certificates(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClientCertificate]:
@@ -123,7 +123,7 @@ class ClientCertificate(_message.Message):
     ACCEPTED_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
     sha256: _builtins.str
-    """Lower-case hexadecimal SHA-256 of the certificate."""
+    """Hexadecimal SHA-256 of the certificate; colons are ignored."""
     revoked: _builtins.bool
     """Refused at once, whatever its validity."""
     @_builtins.property
@@ -508,7 +508,7 @@ class Quota(_message.Message):
     school_id: _builtins.str
     """A school's."""
     signatures_per_second_max: _builtins.float
-    """Signatures a second, averaged over ten seconds."""
+    """Signatures a second, averaged over ten seconds; at least 0.1."""
     signatures_per_day_max: _builtins.int
     """Signatures a day (UTC+7)."""
     concurrent_rpcs_max: _builtins.int

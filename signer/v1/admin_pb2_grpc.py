@@ -353,14 +353,17 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateClient(self, request, context):
-        """Adds a client.
+        """Adds a client. Failure: NOT_FOUND/SCHOOL_NOT_FOUND (a school that neither an operator nor the configuration names), ALREADY_EXISTS/ID_TAKEN (the id is
+        another's, perhaps the configuration's; or a certificate is).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateClient(self, request, context):
-        """Changes a client: schools, methods, certificates (rotation: the old and the new one overlap), disabled. Takes effect at once, on open connections too.
+        """Changes a client: schools, methods, certificates (rotation: the old and the new one overlap), disabled. Takes effect at once, on open connections too:
+        the next call is refused, and a stream under way begins no further item. Failure: NOT_FOUND/CLIENT_NOT_FOUND (also one of the configuration, which
+        changes there), NOT_FOUND/SCHOOL_NOT_FOUND, ALREADY_EXISTS/ID_TAKEN (a certificate is another client's).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -374,14 +377,14 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateSchool(self, request, context):
-        """Adds a school.
+        """Adds a school. One that the configuration merely names may be added: what is set here then holds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSchool(self, request, context):
-        """Changes a school.
+        """Changes a school. Failure: NOT_FOUND/SCHOOL_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -395,7 +398,7 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetQuota(self, request, context):
-        """Sets a client's or school's quota. Idempotent; takes effect at once.
+        """Sets a client's or school's quota. Idempotent; takes effect at once. Failure: NOT_FOUND/CLIENT_NOT_FOUND, NOT_FOUND/SCHOOL_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -543,7 +546,7 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DestroyKey(self, request, context):
-        """Destroys a key, by approval. There is no way back. Idempotent: what is destroyed stays so.
+        """Destroys a key, by approval where the policy asks for one. There is no way back. Idempotent: what is destroyed stays so.
 
         Failure: NOT_FOUND/CREDENTIAL_NOT_FOUND, FAILED_PRECONDITION/APPROVAL_REQUIRED, UNAVAILABLE/TOKEN_UNAVAILABLE.
         """
@@ -586,9 +589,14 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateApproval(self, request, context):
-        """Asks for an approval that no other method asks for by itself.
+        """Asks for an approval that no other method asks for by itself: not CORRECTION or RECALL, which RecordService asks for.
 
-        Idempotent by request_id. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a kind that needs none here), NOT_FOUND/SUBJECT_NOT_FOUND.
+        `subject` is the credential's id for KEY_DESTRUCTION and SEAL_ABOVE_COUNT, the person's for FACTOR_UNLOCK, the token's name for PIN_RELEASE, the CA
+        certificate's SHA-256 in hexadecimal for TRUST_CHANGE, the school year for CALENDAR_CHANGE, the kind's name for POLICY_CHANGE.
+        `parameters` bound the act: `count` for SEAL_ABOVE_COUNT; for CALENDAR_CHANGE `releaseBy`, `lockTime` and `supplementaryLockTime` (RFC 3339, UTC,
+        seconds); for POLICY_CHANGE `steps` (roles joined by `|`, steps by `,`), `lifetimeS` and `countAbove`; none for the others.
+        Idempotent by school_id + request_id. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a kind that needs none here), NOT_FOUND/SUBJECT_NOT_FOUND,
+        ALREADY_EXISTS/REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -633,7 +641,10 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetApprovalPolicy(self, request, context):
-        """Sets an approval policy, by approval under the present one.
+        """Sets an approval policy, by approval: under the policy for POLICY_CHANGE, else under the present one of its own kind. Idempotent.
+
+        Until a policy asks for somebody, none is needed: an appliance begins without people. What the regulations ask of CORRECTION and RECALL can be
+        changed when the Department agrees, but not be empty. Failure: FAILED_PRECONDITION/APPROVAL_REQUIRED, INVALID_ARGUMENT/INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

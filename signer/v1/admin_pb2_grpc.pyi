@@ -62,19 +62,24 @@ class AdminServiceStub:
     ListClients: _grpc.UnaryUnaryMultiCallable[_admin_clients_pb2.ListClientsRequest, _admin_clients_pb2.ListClientsResponse]
     """Lists the clients: TLS certificates and what they may do."""
     CreateClient: _grpc.UnaryUnaryMultiCallable[_admin_clients_pb2.CreateClientRequest, _admin_clients_pb2.CreateClientResponse]
-    """Adds a client."""
+    """Adds a client. Failure: NOT_FOUND/SCHOOL_NOT_FOUND (a school that neither an operator nor the configuration names), ALREADY_EXISTS/ID_TAKEN (the id is
+    another's, perhaps the configuration's; or a certificate is).
+    """
     UpdateClient: _grpc.UnaryUnaryMultiCallable[_admin_clients_pb2.UpdateClientRequest, _admin_clients_pb2.UpdateClientResponse]
-    """Changes a client: schools, methods, certificates (rotation: the old and the new one overlap), disabled. Takes effect at once, on open connections too."""
+    """Changes a client: schools, methods, certificates (rotation: the old and the new one overlap), disabled. Takes effect at once, on open connections too:
+    the next call is refused, and a stream under way begins no further item. Failure: NOT_FOUND/CLIENT_NOT_FOUND (also one of the configuration, which
+    changes there), NOT_FOUND/SCHOOL_NOT_FOUND, ALREADY_EXISTS/ID_TAKEN (a certificate is another client's).
+    """
     ListSchools: _grpc.UnaryUnaryMultiCallable[_admin_clients_pb2.ListSchoolsRequest, _admin_clients_pb2.ListSchoolsResponse]
     """Lists the schools."""
     CreateSchool: _grpc.UnaryUnaryMultiCallable[_admin_clients_pb2.CreateSchoolRequest, _admin_clients_pb2.CreateSchoolResponse]
-    """Adds a school."""
+    """Adds a school. One that the configuration merely names may be added: what is set here then holds."""
     UpdateSchool: _grpc.UnaryUnaryMultiCallable[_admin_clients_pb2.UpdateSchoolRequest, _admin_clients_pb2.UpdateSchoolResponse]
-    """Changes a school."""
+    """Changes a school. Failure: NOT_FOUND/SCHOOL_NOT_FOUND."""
     ListQuotas: _grpc.UnaryUnaryMultiCallable[_admin_clients_pb2.ListQuotasRequest, _admin_clients_pb2.ListQuotasResponse]
     """Lists quotas with what is used of them."""
     SetQuota: _grpc.UnaryUnaryMultiCallable[_admin_clients_pb2.SetQuotaRequest, _admin_clients_pb2.SetQuotaResponse]
-    """Sets a client's or school's quota. Idempotent; takes effect at once."""
+    """Sets a client's or school's quota. Idempotent; takes effect at once. Failure: NOT_FOUND/CLIENT_NOT_FOUND, NOT_FOUND/SCHOOL_NOT_FOUND."""
     ListPeople: _grpc.UnaryUnaryMultiCallable[_admin_people_pb2.ListPeopleRequest, _admin_people_pb2.ListPeopleResponse]
     """Lists people."""
     GetPerson: _grpc.UnaryUnaryMultiCallable[_admin_people_pb2.GetPersonRequest, _admin_people_pb2.GetPersonResponse]
@@ -133,7 +138,7 @@ class AdminServiceStub:
     Failure: NOT_FOUND/CREDENTIAL_NOT_FOUND, FAILED_PRECONDITION/STATE_REFUSED (not from its present state).
     """
     DestroyKey: _grpc.UnaryUnaryMultiCallable[_admin_keys_pb2.DestroyKeyRequest, _admin_keys_pb2.DestroyKeyResponse]
-    """Destroys a key, by approval. There is no way back. Idempotent: what is destroyed stays so.
+    """Destroys a key, by approval where the policy asks for one. There is no way back. Idempotent: what is destroyed stays so.
 
     Failure: NOT_FOUND/CREDENTIAL_NOT_FOUND, FAILED_PRECONDITION/APPROVAL_REQUIRED, UNAVAILABLE/TOKEN_UNAVAILABLE.
     """
@@ -154,9 +159,14 @@ class AdminServiceStub:
     DeleteImage: _grpc.UnaryUnaryMultiCallable[_admin_images_pb2.DeleteImageRequest, _admin_images_pb2.DeleteImageResponse]
     """Deletes an image. Idempotent."""
     CreateApproval: _grpc.UnaryUnaryMultiCallable[_admin_approvals_pb2.CreateApprovalRequest, _admin_approvals_pb2.CreateApprovalResponse]
-    """Asks for an approval that no other method asks for by itself.
+    """Asks for an approval that no other method asks for by itself: not CORRECTION or RECALL, which RecordService asks for.
 
-    Idempotent by request_id. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a kind that needs none here), NOT_FOUND/SUBJECT_NOT_FOUND.
+    `subject` is the credential's id for KEY_DESTRUCTION and SEAL_ABOVE_COUNT, the person's for FACTOR_UNLOCK, the token's name for PIN_RELEASE, the CA
+    certificate's SHA-256 in hexadecimal for TRUST_CHANGE, the school year for CALENDAR_CHANGE, the kind's name for POLICY_CHANGE.
+    `parameters` bound the act: `count` for SEAL_ABOVE_COUNT; for CALENDAR_CHANGE `releaseBy`, `lockTime` and `supplementaryLockTime` (RFC 3339, UTC,
+    seconds); for POLICY_CHANGE `steps` (roles joined by `|`, steps by `,`), `lifetimeS` and `countAbove`; none for the others.
+    Idempotent by school_id + request_id. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a kind that needs none here), NOT_FOUND/SUBJECT_NOT_FOUND,
+    ALREADY_EXISTS/REQUEST_ID_REUSED.
     """
     DecideApproval: _grpc.UnaryUnaryMultiCallable[_admin_approvals_pb2.DecideApprovalRequest, _admin_approvals_pb2.DecideApprovalResponse]
     """Decides the next step of an approval. The person proves themselves by factors, as in AuthorizationService.
@@ -173,7 +183,11 @@ class AdminServiceStub:
     ListApprovalPolicies: _grpc.UnaryUnaryMultiCallable[_admin_approvals_pb2.ListApprovalPoliciesRequest, _admin_approvals_pb2.ListApprovalPoliciesResponse]
     """Lists the approval policies."""
     SetApprovalPolicy: _grpc.UnaryUnaryMultiCallable[_admin_approvals_pb2.SetApprovalPolicyRequest, _admin_approvals_pb2.SetApprovalPolicyResponse]
-    """Sets an approval policy, by approval under the present one."""
+    """Sets an approval policy, by approval: under the policy for POLICY_CHANGE, else under the present one of its own kind. Idempotent.
+
+    Until a policy asks for somebody, none is needed: an appliance begins without people. What the regulations ask of CORRECTION and RECALL can be
+    changed when the Department agrees, but not be empty. Failure: FAILED_PRECONDITION/APPROVAL_REQUIRED, INVALID_ARGUMENT/INVALID_ARGUMENT.
+    """
     AddTrustAnchor: _grpc.UnaryUnaryMultiCallable[_admin_operations_pb2.AddTrustAnchorRequest, _admin_operations_pb2.AddTrustAnchorResponse]
     """Believes a CA. Shows who it is and compares with the fingerprints the appliance knows; an impostor of the same name is refused.
 
@@ -223,19 +237,24 @@ class AdminServiceAsyncStub(AdminServiceStub):
     ListClients: _aio.UnaryUnaryMultiCallable[_admin_clients_pb2.ListClientsRequest, _admin_clients_pb2.ListClientsResponse]  # type: ignore[assignment]
     """Lists the clients: TLS certificates and what they may do."""
     CreateClient: _aio.UnaryUnaryMultiCallable[_admin_clients_pb2.CreateClientRequest, _admin_clients_pb2.CreateClientResponse]  # type: ignore[assignment]
-    """Adds a client."""
+    """Adds a client. Failure: NOT_FOUND/SCHOOL_NOT_FOUND (a school that neither an operator nor the configuration names), ALREADY_EXISTS/ID_TAKEN (the id is
+    another's, perhaps the configuration's; or a certificate is).
+    """
     UpdateClient: _aio.UnaryUnaryMultiCallable[_admin_clients_pb2.UpdateClientRequest, _admin_clients_pb2.UpdateClientResponse]  # type: ignore[assignment]
-    """Changes a client: schools, methods, certificates (rotation: the old and the new one overlap), disabled. Takes effect at once, on open connections too."""
+    """Changes a client: schools, methods, certificates (rotation: the old and the new one overlap), disabled. Takes effect at once, on open connections too:
+    the next call is refused, and a stream under way begins no further item. Failure: NOT_FOUND/CLIENT_NOT_FOUND (also one of the configuration, which
+    changes there), NOT_FOUND/SCHOOL_NOT_FOUND, ALREADY_EXISTS/ID_TAKEN (a certificate is another client's).
+    """
     ListSchools: _aio.UnaryUnaryMultiCallable[_admin_clients_pb2.ListSchoolsRequest, _admin_clients_pb2.ListSchoolsResponse]  # type: ignore[assignment]
     """Lists the schools."""
     CreateSchool: _aio.UnaryUnaryMultiCallable[_admin_clients_pb2.CreateSchoolRequest, _admin_clients_pb2.CreateSchoolResponse]  # type: ignore[assignment]
-    """Adds a school."""
+    """Adds a school. One that the configuration merely names may be added: what is set here then holds."""
     UpdateSchool: _aio.UnaryUnaryMultiCallable[_admin_clients_pb2.UpdateSchoolRequest, _admin_clients_pb2.UpdateSchoolResponse]  # type: ignore[assignment]
-    """Changes a school."""
+    """Changes a school. Failure: NOT_FOUND/SCHOOL_NOT_FOUND."""
     ListQuotas: _aio.UnaryUnaryMultiCallable[_admin_clients_pb2.ListQuotasRequest, _admin_clients_pb2.ListQuotasResponse]  # type: ignore[assignment]
     """Lists quotas with what is used of them."""
     SetQuota: _aio.UnaryUnaryMultiCallable[_admin_clients_pb2.SetQuotaRequest, _admin_clients_pb2.SetQuotaResponse]  # type: ignore[assignment]
-    """Sets a client's or school's quota. Idempotent; takes effect at once."""
+    """Sets a client's or school's quota. Idempotent; takes effect at once. Failure: NOT_FOUND/CLIENT_NOT_FOUND, NOT_FOUND/SCHOOL_NOT_FOUND."""
     ListPeople: _aio.UnaryUnaryMultiCallable[_admin_people_pb2.ListPeopleRequest, _admin_people_pb2.ListPeopleResponse]  # type: ignore[assignment]
     """Lists people."""
     GetPerson: _aio.UnaryUnaryMultiCallable[_admin_people_pb2.GetPersonRequest, _admin_people_pb2.GetPersonResponse]  # type: ignore[assignment]
@@ -294,7 +313,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     Failure: NOT_FOUND/CREDENTIAL_NOT_FOUND, FAILED_PRECONDITION/STATE_REFUSED (not from its present state).
     """
     DestroyKey: _aio.UnaryUnaryMultiCallable[_admin_keys_pb2.DestroyKeyRequest, _admin_keys_pb2.DestroyKeyResponse]  # type: ignore[assignment]
-    """Destroys a key, by approval. There is no way back. Idempotent: what is destroyed stays so.
+    """Destroys a key, by approval where the policy asks for one. There is no way back. Idempotent: what is destroyed stays so.
 
     Failure: NOT_FOUND/CREDENTIAL_NOT_FOUND, FAILED_PRECONDITION/APPROVAL_REQUIRED, UNAVAILABLE/TOKEN_UNAVAILABLE.
     """
@@ -315,9 +334,14 @@ class AdminServiceAsyncStub(AdminServiceStub):
     DeleteImage: _aio.UnaryUnaryMultiCallable[_admin_images_pb2.DeleteImageRequest, _admin_images_pb2.DeleteImageResponse]  # type: ignore[assignment]
     """Deletes an image. Idempotent."""
     CreateApproval: _aio.UnaryUnaryMultiCallable[_admin_approvals_pb2.CreateApprovalRequest, _admin_approvals_pb2.CreateApprovalResponse]  # type: ignore[assignment]
-    """Asks for an approval that no other method asks for by itself.
+    """Asks for an approval that no other method asks for by itself: not CORRECTION or RECALL, which RecordService asks for.
 
-    Idempotent by request_id. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a kind that needs none here), NOT_FOUND/SUBJECT_NOT_FOUND.
+    `subject` is the credential's id for KEY_DESTRUCTION and SEAL_ABOVE_COUNT, the person's for FACTOR_UNLOCK, the token's name for PIN_RELEASE, the CA
+    certificate's SHA-256 in hexadecimal for TRUST_CHANGE, the school year for CALENDAR_CHANGE, the kind's name for POLICY_CHANGE.
+    `parameters` bound the act: `count` for SEAL_ABOVE_COUNT; for CALENDAR_CHANGE `releaseBy`, `lockTime` and `supplementaryLockTime` (RFC 3339, UTC,
+    seconds); for POLICY_CHANGE `steps` (roles joined by `|`, steps by `,`), `lifetimeS` and `countAbove`; none for the others.
+    Idempotent by school_id + request_id. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a kind that needs none here), NOT_FOUND/SUBJECT_NOT_FOUND,
+    ALREADY_EXISTS/REQUEST_ID_REUSED.
     """
     DecideApproval: _aio.UnaryUnaryMultiCallable[_admin_approvals_pb2.DecideApprovalRequest, _admin_approvals_pb2.DecideApprovalResponse]  # type: ignore[assignment]
     """Decides the next step of an approval. The person proves themselves by factors, as in AuthorizationService.
@@ -334,7 +358,11 @@ class AdminServiceAsyncStub(AdminServiceStub):
     ListApprovalPolicies: _aio.UnaryUnaryMultiCallable[_admin_approvals_pb2.ListApprovalPoliciesRequest, _admin_approvals_pb2.ListApprovalPoliciesResponse]  # type: ignore[assignment]
     """Lists the approval policies."""
     SetApprovalPolicy: _aio.UnaryUnaryMultiCallable[_admin_approvals_pb2.SetApprovalPolicyRequest, _admin_approvals_pb2.SetApprovalPolicyResponse]  # type: ignore[assignment]
-    """Sets an approval policy, by approval under the present one."""
+    """Sets an approval policy, by approval: under the policy for POLICY_CHANGE, else under the present one of its own kind. Idempotent.
+
+    Until a policy asks for somebody, none is needed: an appliance begins without people. What the regulations ask of CORRECTION and RECALL can be
+    changed when the Department agrees, but not be empty. Failure: FAILED_PRECONDITION/APPROVAL_REQUIRED, INVALID_ARGUMENT/INVALID_ARGUMENT.
+    """
     AddTrustAnchor: _aio.UnaryUnaryMultiCallable[_admin_operations_pb2.AddTrustAnchorRequest, _admin_operations_pb2.AddTrustAnchorResponse]  # type: ignore[assignment]
     """Believes a CA. Shows who it is and compares with the fingerprints the appliance knows; an impostor of the same name is refused.
 
@@ -416,14 +444,19 @@ class AdminServiceServicer:
         request: _admin_clients_pb2.CreateClientRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_clients_pb2.CreateClientResponse, _abc.Awaitable[_admin_clients_pb2.CreateClientResponse]]:
-        """Adds a client."""
+        """Adds a client. Failure: NOT_FOUND/SCHOOL_NOT_FOUND (a school that neither an operator nor the configuration names), ALREADY_EXISTS/ID_TAKEN (the id is
+        another's, perhaps the configuration's; or a certificate is).
+        """
 
     def UpdateClient(
         self,
         request: _admin_clients_pb2.UpdateClientRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_clients_pb2.UpdateClientResponse, _abc.Awaitable[_admin_clients_pb2.UpdateClientResponse]]:
-        """Changes a client: schools, methods, certificates (rotation: the old and the new one overlap), disabled. Takes effect at once, on open connections too."""
+        """Changes a client: schools, methods, certificates (rotation: the old and the new one overlap), disabled. Takes effect at once, on open connections too:
+        the next call is refused, and a stream under way begins no further item. Failure: NOT_FOUND/CLIENT_NOT_FOUND (also one of the configuration, which
+        changes there), NOT_FOUND/SCHOOL_NOT_FOUND, ALREADY_EXISTS/ID_TAKEN (a certificate is another client's).
+        """
 
     def ListSchools(
         self,
@@ -437,14 +470,14 @@ class AdminServiceServicer:
         request: _admin_clients_pb2.CreateSchoolRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_clients_pb2.CreateSchoolResponse, _abc.Awaitable[_admin_clients_pb2.CreateSchoolResponse]]:
-        """Adds a school."""
+        """Adds a school. One that the configuration merely names may be added: what is set here then holds."""
 
     def UpdateSchool(
         self,
         request: _admin_clients_pb2.UpdateSchoolRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_clients_pb2.UpdateSchoolResponse, _abc.Awaitable[_admin_clients_pb2.UpdateSchoolResponse]]:
-        """Changes a school."""
+        """Changes a school. Failure: NOT_FOUND/SCHOOL_NOT_FOUND."""
 
     def ListQuotas(
         self,
@@ -458,7 +491,7 @@ class AdminServiceServicer:
         request: _admin_clients_pb2.SetQuotaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_clients_pb2.SetQuotaResponse, _abc.Awaitable[_admin_clients_pb2.SetQuotaResponse]]:
-        """Sets a client's or school's quota. Idempotent; takes effect at once."""
+        """Sets a client's or school's quota. Idempotent; takes effect at once. Failure: NOT_FOUND/CLIENT_NOT_FOUND, NOT_FOUND/SCHOOL_NOT_FOUND."""
 
     def ListPeople(
         self,
@@ -612,7 +645,7 @@ class AdminServiceServicer:
         request: _admin_keys_pb2.DestroyKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_keys_pb2.DestroyKeyResponse, _abc.Awaitable[_admin_keys_pb2.DestroyKeyResponse]]:
-        """Destroys a key, by approval. There is no way back. Idempotent: what is destroyed stays so.
+        """Destroys a key, by approval where the policy asks for one. There is no way back. Idempotent: what is destroyed stays so.
 
         Failure: NOT_FOUND/CREDENTIAL_NOT_FOUND, FAILED_PRECONDITION/APPROVAL_REQUIRED, UNAVAILABLE/TOKEN_UNAVAILABLE.
         """
@@ -658,9 +691,14 @@ class AdminServiceServicer:
         request: _admin_approvals_pb2.CreateApprovalRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_approvals_pb2.CreateApprovalResponse, _abc.Awaitable[_admin_approvals_pb2.CreateApprovalResponse]]:
-        """Asks for an approval that no other method asks for by itself.
+        """Asks for an approval that no other method asks for by itself: not CORRECTION or RECALL, which RecordService asks for.
 
-        Idempotent by request_id. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a kind that needs none here), NOT_FOUND/SUBJECT_NOT_FOUND.
+        `subject` is the credential's id for KEY_DESTRUCTION and SEAL_ABOVE_COUNT, the person's for FACTOR_UNLOCK, the token's name for PIN_RELEASE, the CA
+        certificate's SHA-256 in hexadecimal for TRUST_CHANGE, the school year for CALENDAR_CHANGE, the kind's name for POLICY_CHANGE.
+        `parameters` bound the act: `count` for SEAL_ABOVE_COUNT; for CALENDAR_CHANGE `releaseBy`, `lockTime` and `supplementaryLockTime` (RFC 3339, UTC,
+        seconds); for POLICY_CHANGE `steps` (roles joined by `|`, steps by `,`), `lifetimeS` and `countAbove`; none for the others.
+        Idempotent by school_id + request_id. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a kind that needs none here), NOT_FOUND/SUBJECT_NOT_FOUND,
+        ALREADY_EXISTS/REQUEST_ID_REUSED.
         """
 
     def DecideApproval(
@@ -707,7 +745,11 @@ class AdminServiceServicer:
         request: _admin_approvals_pb2.SetApprovalPolicyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_approvals_pb2.SetApprovalPolicyResponse, _abc.Awaitable[_admin_approvals_pb2.SetApprovalPolicyResponse]]:
-        """Sets an approval policy, by approval under the present one."""
+        """Sets an approval policy, by approval: under the policy for POLICY_CHANGE, else under the present one of its own kind. Idempotent.
+
+        Until a policy asks for somebody, none is needed: an appliance begins without people. What the regulations ask of CORRECTION and RECALL can be
+        changed when the Department agrees, but not be empty. Failure: FAILED_PRECONDITION/APPROVAL_REQUIRED, INVALID_ARGUMENT/INVALID_ARGUMENT.
+        """
 
     def AddTrustAnchor(
         self,
