@@ -4,23 +4,21 @@ import asyncio
 import hmac
 import math
 import secrets
-import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import cast
 
 from aiohttp import hdrs, web
-from cryptography import x509
 
 from signer.config import Config
 from signer.errors import CapacityError, ConfigError, LifecycleError, PinSourceUnreadable
 from signer.pipeline.timestamping import BuiltInTimestamper
 from signer.server.http.allowance import Allowance, Allowances
+from signer.server.http.body import BodyRefused, read_body
 from signer.server.http.connections import Bounds, Connection, Connections
+from signer.server.http.tls import HttpTls
 from signer.telemetry.logs import get_logger
 from signer.telemetry.metrics import Metrics
 from signer.timestamp.authority import answer
@@ -33,7 +31,6 @@ _PLAIN: dict[str, str] = {hdrs.CONTENT_TYPE: "text/plain; charset=utf-8", hdrs.S
 _GRANTED = "granted"
 _GONE = "gone"
 _RETRY_AFTER_S = 1.0
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class _Refused(Exception):
@@ -46,31 +43,6 @@ class _Refused(Exception):
         self.headers: dict[str, str] = {name.replace("_", "-"): value for name, value in headers.items()}
         if retry_after_s is not None:
             self.headers[hdrs.RETRY_AFTER] = str(max(1, math.ceil(retry_after_s)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Tls:
-    """What we prove ourselves with and whom we believe, and when our certificate ends."""
-
-    context: ssl.SSLContext
-    not_after: datetime
-
-    @classmethod
-    def read(cls, settings: TimestampHttpSettings) -> _Tls | None:
-        """None for plain HTTP; ConfigError for files that can't be used."""
-        if settings.tls_certificate is None:
-            return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            context.load_cert_chain(settings.tls_certificate, settings.tls_private_key, password=_no_passphrase)
-            if settings.tls_client_ca is not None:
-                context.load_verify_locations(cafile=settings.tls_client_ca)
-                context.verify_mode = ssl.CERT_REQUIRED
-            leaf = x509.load_pem_x509_certificates(settings.tls_certificate.read_bytes())[0]
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"[timestamp.http]: its TLS files can't be used: {error}") from error
-        return cls(context, leaf.not_valid_after_utc)
 
 
 class TimestampDoor:
@@ -88,7 +60,7 @@ class TimestampDoor:
         self._in_work = 0
         self._is_draining = False
         self._tls_ends = metrics.tls_certificate_not_after_seconds
-        tls = _Tls.read(settings)
+        tls = _tls(settings)
         self._speaks_tls = tls is not None
         self._connections = Connections(_bounds(settings), tls.context if tls else None, self._handle)
         if tls is not None:
@@ -102,7 +74,7 @@ class TimestampDoor:
     def prepare(self, config: Config) -> Callable[[], None]:
         """Reads its TLS files anew (reloading.ReloadableDoor)."""
         settings = None if config.timestamp is None else config.timestamp.http
-        tls = None if settings is None else _Tls.read(settings)
+        tls = None if settings is None else _tls(settings)
         if tls is None or not self._speaks_tls:
             return lambda: None
         return partial(self._take, tls)
@@ -112,11 +84,11 @@ class TimestampDoor:
         self._is_draining = True
         await self._connections.close(min(within_s, self._settings.answer_s_max))
 
-    def _take(self, tls: _Tls) -> None:
+    def _take(self, tls: HttpTls) -> None:
         self._connections.take(tls.context)
         self._tell_end(tls)
 
-    def _tell_end(self, tls: _Tls) -> None:
+    def _tell_end(self, tls: HttpTls) -> None:
         self._tls_ends.labels(door="timestamp").set(tls.not_after.timestamp())
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -181,35 +153,13 @@ class TimestampDoor:
         return any(hmac.compare_digest(shown, known) for known in self._passes)
 
     async def _body(self, request: web.BaseRequest) -> bytes:
-        longest = self._settings.request_bytes_max
-        too_long = _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request has at most {longest} bytes", closes=True)
-        if (request.content_length or 0) > longest:
-            raise too_long
-        if request.content.is_eof():
-            body = request.content.read_nowait()
-        else:
-            body = await self._slow_body(request, longest)
-        if len(body) > longest:
-            raise too_long
+        try:
+            body = await read_body(request, self._settings.request_bytes_max, self._settings.idle_s)
+        except BodyRefused as refused:
+            raise _Refused(refused.status, str(refused), closes=True) from None
         if not body:
             raise _Refused(HTTPStatus.BAD_REQUEST, "empty: POST a TimeStampReq, DER")
         return body
-
-    async def _slow_body(self, request: web.BaseRequest, longest: int) -> bytes:
-        """A body that did not come along with its head."""
-        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.transport is not None:
-            request.transport.write(_CONTINUE)
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._settings.idle_s):
-                while len(body) <= longest and (piece := await request.content.readany()):
-                    body += piece
-        except TimeoutError:
-            text = f"the request did not come within {self._settings.idle_s:g} s"
-            raise _Refused(HTTPStatus.REQUEST_TIMEOUT, text, closes=True) from None
-        except web.RequestPayloadError:
-            raise _Refused(HTTPStatus.BAD_REQUEST, "the request's body can't be read", closes=True) from None
-        return bytes(body)
 
     def _require_allowance(self, account: str) -> None:
         now_s = asyncio.get_running_loop().time()
@@ -219,6 +169,13 @@ class TimestampDoor:
             raise _busy("too many timestamps are in work", _RETRY_AFTER_S)
         if wait_s := self._all.take(now_s):
             raise _busy("more timestamps a second than are given", wait_s)
+
+
+def _tls(settings: TimestampHttpSettings) -> HttpTls | None:
+    """None for plain HTTP; ConfigError for files that can't be used."""
+    if settings.tls_certificate is None:
+        return None
+    return HttpTls.read("timestamp.http", settings.tls_certificate, settings.tls_private_key, settings.tls_client_ca)
 
 
 def _bounds(settings: TimestampHttpSettings) -> Bounds:
@@ -253,8 +210,3 @@ def _passes(settings: TimestampHttpSettings) -> Iterator[bytes]:
             yield b"bearer " + settings.bearer_token.read().reveal().encode()
     except PinSourceUnreadable as error:
         raise ConfigError(f"[timestamp.http]: its password or bearer token can't be read: {error.message}") from error
-
-
-def _no_passphrase() -> str:
-    message = "tls_private_key has a passphrase; give one without"
-    raise ValueError(message)
