@@ -35,22 +35,12 @@ def rights_at(holdings: Holdings | None, at: datetime) -> tuple[Right, ...]:
 
 def find_right(rights: Iterable[Right], role: Role, scope: Scope, delegation_id: str = "") -> Right | None:
     """The right that covers the whole scope, under this delegation, or with none in the person's own name."""
-    return next((right for right in of_role(rights, role, delegation_id) if covers(right.assignment.scope, scope)), None)
+    return next((right for right in of_role(rights, role, delegation_id) if right.assignment.scope.covers(scope)), None)
 
 
 def of_role(rights: Iterable[Right], role: Role, delegation_id: str = "") -> Sequence[Right]:
     """The rights in one role, under this delegation, or with none in the person's own name."""
     return [right for right in rights if right.role is role and _delegation_of(right) == delegation_id]
-
-
-def covers(held: Scope, claimed: Scope) -> bool:
-    """Whether what is held is all that is claimed: to claim every class takes a role that holds for every class."""
-    return (
-        held.school_id in ("", claimed.school_id)
-        and held.school_year in (0, claimed.school_year)
-        and held.class_id in ("", claimed.class_id)
-        and held.subject_id in ("", claimed.subject_id)
-    )
 
 
 def role_refused(person_id: str, role: Role, delegation_id: str = "") -> RoleRefused:

@@ -24,9 +24,10 @@ NOTE = "note"
 class IntentEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A key is about to be used, or a document to be raised: then algorithm, certificate and credential are empty.
 
-    role, subject, delegation: of a record's signature; left out of other entries.
+    actingFor, role, subject, delegation: of a record's signature; left out of other entries.
     """
 
+    acting_for: str = msgspec.field(default="", name="actingFor")
     algorithm: str
     at: str
     attempt: int

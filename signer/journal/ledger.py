@@ -142,6 +142,7 @@ class Ledger:
         index = self._append(
             INTENT,
             IntentEntry(
+                acting_for=_clean(intent.acting_for),
                 algorithm=intent.algorithm.value if intent.algorithm else "",
                 at=self._at,
                 attempt=attempt,

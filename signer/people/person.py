@@ -28,6 +28,23 @@ class Scope:
     class_id: str = ""
     subject_id: str = ""
 
+    def covers(self, claimed: Scope) -> bool:
+        """Whether this is all that is claimed: to claim every class takes what holds for every class."""
+        return self.may_cover(claimed) and not (
+            (self.school_year and not claimed.school_year)
+            or (self.class_id and not claimed.class_id)
+            or (self.subject_id and not claimed.subject_id)
+        )
+
+    def may_cover(self, claimed: Scope) -> bool:
+        """The same for a claim whose year, class and subject are not known yet where it leaves them empty."""
+        return (
+            self.school_id in ("", claimed.school_id)
+            and (not self.school_year or claimed.school_year in (0, self.school_year))
+            and (not self.class_id or claimed.class_id in ("", self.class_id))
+            and (not self.subject_id or claimed.subject_id in ("", self.subject_id))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:

@@ -23,6 +23,7 @@ from signer.pipeline.material import Finished, Parked, Stamped, stored_material
 from signer.pipeline.parking import complete
 from signer.pipeline.plan import VIETNAM_TIME, ReadyPlan
 from signer.pipeline.request import Request
+from signer.pipeline.role_check import require_role
 from signer.pipeline.stamping import stamp_signature
 
 
@@ -39,6 +40,7 @@ async def sign_documents(
     async with engine.inside([item.key for item in items]):
         try:
             request.check()
+            await require_role(engine, plan.credential, request.school_id, plan.profile, plan.record)
             left = await (_sign_new(lot, items) if request.is_new else _sign_unless_stored(lot, items))  # 1 to 6
             left = await stamp_lot(lot, left)  # 7
             left = await raise_lot(lot, assemble_lot(lot, left))  # 8
@@ -177,6 +179,7 @@ def _intent(lot: Lot, item: Item) -> Intent:
         digest=item.digest,
         plan=lot.plan.name,
         record=lot.plan.record,
+        acting_for=lot.plan.acting_for,
     )
 
 

@@ -28,6 +28,7 @@ from signer.model import (
 from signer.pipeline.engine import Engine
 from signer.pipeline.forms.form import Signer
 from signer.pipeline.request import Request
+from signer.pipeline.role_check import Acting, require_role
 
 VIETNAM_TIME = timezone(timedelta(hours=7))
 """What /M shows people; the country has one zone without summer time."""
@@ -65,7 +66,8 @@ class ReadyPlan:
 
     placement: of PAdES. options: of another profile that has some; None for its defaults. record: the rules that records must keep; None
     for other documents. certificate_serial: lower-case hex. shortage: for levels above B-B. evidence: digest of the evidence record to make
-    over a batch; None for none. artwork: what the placement's appearance shows. These three are not what makes two requests the same.
+    over a batch; None for none. artwork: what the placement's appearance shows. acting: in which right a person signs records. These four
+    are not what makes two requests the same.
     """
 
     profile: Profile
@@ -79,6 +81,7 @@ class ReadyPlan:
     artwork: Artwork | None = None
     options: FormOptions | None = None
     record: RecordPlan | None = None
+    acting: Acting | None = None
 
     @property
     def name(self) -> str:
@@ -89,6 +92,11 @@ class ReadyPlan:
     def signs_names(self) -> bool:
         """Whether signatures name their documents: those that are files of their own, in XML."""
         return isinstance(self.options, XadesOptions) and self.options.packaging is Packaging.DETACHED
+
+    @property
+    def acting_for(self) -> str:
+        """The person whose work the signer does; empty in their own name."""
+        return self.acting.for_person_id if self.acting else ""
 
     @property
     def signer(self) -> Signer:
@@ -113,16 +121,19 @@ async def make_ready(
     """Checks everything about a request that can be checked before its first document.
 
     Raises CredentialNotFound, TokenUnavailable, StateRefused, CertificateExpired, CertificateNotYetValid, CertificateUnusable,
-    AlgorithmUnsupported, TimestampUnavailable or NotServedYet. No key was used.
+    AlgorithmUnsupported, TimestampUnavailable, RoleRefused or NotServedYet. No key was used.
     """
     if (profile, level) not in _SERVED:
         raise NotServedYet(f"profile {profile.value} at level {level.value} is not served by this release")
     credential = await engine.credential(credential_id, request.school_id)
     validity = engine.credentials.require_usable(credential, engine.utc_now())
     chosen = engine.credentials.choose_algorithm(credential, algorithm)
+    acting = await require_role(engine, credential, request.school_id, profile, record)
     if level is not Level.B_B:
         engine.require_timestamper()
-    return ReadyPlan(profile, level, credential, chosen, placement, validity.serial, shortage, evidence, options=options, record=record)
+    return ReadyPlan(
+        profile, level, credential, chosen, placement, validity.serial, shortage, evidence, options=options, record=record, acting=acting
+    )
 
 
 async def with_artwork(engine: Engine, request: Request, plan: ReadyPlan) -> ReadyPlan:

@@ -167,6 +167,7 @@ def signature_info(plan: ReadyPlan, material: Finished, field: str, source_sha25
     )
     if plan.record is not None:
         info.role, info.slot = ROLE_NUMBERS[plan.record.role], SLOT_NUMBERS[OWN_SLOTS[plan.record.role]]
+        info.acting_for_person_id = plan.acting_for
     if material.timestamp_time is not None:
         info.timestamp_time.CopyFrom(timestamp(material.timestamp_time))
     return info

@@ -132,7 +132,7 @@ def furnish(config: Config) -> Rooms:
     engine.xml = documents
     verification = Verification(documents, status, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     engine.records = RecordRooms(layouts, config.records, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
-    people = People(PeopleStore(journal), time.monotonic)
+    people = engine.rights = People(PeopleStore(journal), time.monotonic)
     codes = OneTimeCodes(EnrolmentCodeStore(journal), people, config.enrolment, engine.utc_now)
     return Rooms(
         registry,

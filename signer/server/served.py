@@ -25,7 +25,7 @@ _SERVED: dict[Descriptor, frozenset[str]] = {
     ),
     plan_pb2.CadesOptions.DESCRIPTOR: frozenset({"packaging", "content_type"}),
     plan_pb2.XadesOptions.DESCRIPTOR: frozenset({"packaging", "reference_id", "placement_xpath", "canonicalization"}),
-    plan_pb2.RecordPlan.DESCRIPTOR: frozenset({"role", "layout_id", "slot", "subject_id", "class_id", "school_year"}),
+    plan_pb2.RecordPlan.DESCRIPTOR: frozenset({"role", "layout_id", "slot", "subject_id", "class_id", "school_year", "delegation_id"}),
     plan_pb2.Appearance.DESCRIPTOR: frozenset({"style", "image_id", "lines", "rectangle", "anchor"}),
     batch_pb2.BatchHeader.DESCRIPTOR: frozenset(
         {"request_id", "school_id", "plan", "expected_documents", "result_form", "progress_interval", "label", "results_in_lots"}

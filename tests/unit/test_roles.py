@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signer.access.roles import covers, find_right, rights_at
+from signer.access.roles import find_right, rights_at
 from signer.model import Role
 from signer.people.client import Window
 from signer.people.person import Assignment, Delegation, Holdings, Person, Scope
@@ -30,9 +30,22 @@ ME = Person("me", "Me")
 
 @given(SCOPES, SCOPES, SCOPES)
 def test_to_cover_is_an_order(one: Scope, two: Scope, three: Scope) -> None:
-    assert covers(one, one)
-    assert not (covers(one, two) and covers(two, one)) or one == two
-    assert not (covers(one, two) and covers(two, three)) or covers(one, three)
+    assert one.covers(one)
+    assert not (one.covers(two) and two.covers(one)) or one == two
+    assert not (one.covers(two) and two.covers(three)) or one.covers(three)
+
+
+@given(SCOPES, SCOPES)
+def test_what_may_cover_is_what_covers_the_claim_once_it_is_filled_in(held: Scope, claimed: Scope) -> None:
+    filled = [
+        replace(
+            claimed, school_year=claimed.school_year or year, class_id=claimed.class_id or name, subject_id=claimed.subject_id or subject
+        )
+        for year in (2024, 2025)
+        for name in ("1A", "1B")
+        for subject in ("TOAN", "VAN")
+    ]
+    assert held.may_cover(claimed) == any(held.covers(each) for each in filled)
 
 
 @given(st.lists(OWN, max_size=4), st.lists(DELEGATIONS, max_size=3), st.lists(ASSIGNMENTS, max_size=4), ROLES, SCOPES)
@@ -41,7 +54,7 @@ def test_a_right_is_either_ones_own_and_in_force_or_lent_and_within_both_bounds(
 ) -> None:
     rights = rights_at(Holdings(ME, tuple(own), tuple(delegations), tuple(lent)), NOW)
     mine = find_right(rights, role, scope)
-    expected = [each for each in own if each.role is role and each.valid.holds_at(NOW) and covers(each.scope, scope)]
+    expected = [each for each in own if each.role is role and each.valid.holds_at(NOW) and each.scope.covers(scope)]
     assert (mine is not None) == bool(expected)
     under = find_right(rights, role, scope, "d")
     may = [
@@ -52,7 +65,7 @@ def test_a_right_is_either_ones_own_and_in_force_or_lent_and_within_both_bounds(
         and (each.role, each.from_person_id, each.school_id) == (role, source.person_id, scope.school_id)
         and source.role is role
         and (source.valid.start is None or source.valid.start <= NOW)
-        and covers(source.scope, scope)
+        and source.scope.covers(scope)
         and (not each.class_ids or scope.class_id in each.class_ids)
         and (not each.subject_ids or scope.subject_id in each.subject_ids)
     ]
