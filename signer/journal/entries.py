@@ -11,10 +11,8 @@ from typing import Any
 
 import msgspec
 
-LEAF_PREFIX = b"\x00"
-"""RFC 9162 2.1.1: leaf hash = SHA-256(0x00 || entry); nodes of the Merkle tree take 0x01."""
 CHAIN_PREFIX = b"\x02"
-"""Chain hash = SHA-256(0x02 || previous chain hash || leaf hash); 0x02 keeps it apart from leaves and nodes."""
+"""Chain hash = SHA-256(0x02 || previous chain hash || leaf hash); 0x02 keeps it apart from the Merkle tree's leaves and nodes."""
 CHAIN_START = sha256().digest()
 """The chain hash before entry 0: RFC 9162's hash of the empty tree."""
 INTENT = "intent"
@@ -94,11 +92,6 @@ def decode(body: bytes) -> dict[str, Any]:
     """An entry's members."""
     members: dict[str, Any] = msgspec.json.decode(body)
     return members
-
-
-def leaf_hash(body: bytes) -> bytes:
-    """The entry's RFC 9162 leaf hash."""
-    return sha256(LEAF_PREFIX + body).digest()
 
 
 def chain_hash(previous: bytes, leaf: bytes) -> bytes:

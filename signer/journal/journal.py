@@ -21,10 +21,10 @@ from signer.journal.jobs import (
     Settle,
     Stop,
 )
-from signer.journal.ledger import Head, Ids, ids_of, microseconds
+from signer.journal.ledger import Ids, ids_of, microseconds
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, Stored
 from signer.journal.reports import accounting
-from signer.journal.rows import count_parked, read_head, read_parked
+from signer.journal.rows import count_entries, count_parked, read_parked
 from signer.journal.writer import CommitObserver, Writer
 from signer.model import SignatureKey
 from signer.store.engine import BUSY_TIMEOUT_S
@@ -120,8 +120,8 @@ class Journal:
 
     async def entry_count(self) -> int:
         """How many entries there are; cheap."""
-        head: Head = await self.run(Read(asyncio.get_running_loop(), read_head))
-        return head.next_index
+        count: int = await self.run(Read(asyncio.get_running_loop(), count_entries))
+        return count
 
     async def intend(self, intents: Sequence[Intent]) -> list[int]:
         """Write down that keys are about to be used; the attempt number of each, 1 for the first. All of them, or none.

@@ -23,7 +23,9 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from signer.errors import InternalError, InvalidArgument, RequestIdReused, SignatureInProgress, SignatureSettled
-from signer.journal.entries import INTENT, NOTE, IntentEntry, NoteEntry, OutcomeEntry, chain_hash, encode, leaf_hash
+from signer.formats.merkle import Range, leaf_hash
+from signer.journal.entries import INTENT, NOTE, IntentEntry, NoteEntry, OutcomeEntry, chain_hash, encode
+from signer.journal.log_nodes import Node, kept
 from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, SignatureState
 from signer.journal.shared import pack_shared
 from signer.model import SignatureKey
@@ -58,10 +60,15 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where the journal ends: the index of the next entry, and the chain hash before it."""
+    """Where the journal ends: its entries as a Merkle log, and the chain hash after the last."""
 
-    next_index: int
+    log: Range
     chain_hash: bytes
+
+    @property
+    def next_index(self) -> int:
+        """Of the entry to come."""
+        return self.log.size
 
 
 def ids_of(key: SignatureKey) -> Ids:
@@ -87,13 +94,14 @@ class Ledger:
     """
 
     def __init__(self, head: Head, before: dict[Ids, Standing], stranded: AbstractSet[Ids], now: datetime) -> None:
-        self._next_index = head.next_index
+        self._log = head.log
         self._chain = head.chain_hash
         self._before = before
         self._stranded = stranded
         self._at = rfc3339(now)
         self.now_us = microseconds(now)
         self.entries: list[tuple[int, str, bytes, bytes, bytes]] = []
+        self.nodes: list[Node] = []
         self.changed: dict[Ids, Standing] = {}
         self.materials: list[tuple[int, int, int, bytes]] = []
         self.runs: dict[bytes, bytes] = {}
@@ -102,7 +110,7 @@ class Ledger:
     @property
     def head(self) -> Head:
         """Where the journal will end."""
-        return Head(self._next_index, self._chain)
+        return Head(self._log, self._chain)
 
     def standing(self, ids: Ids) -> Standing | None:
         """The row of a key as this group leaves it so far."""
@@ -153,7 +161,7 @@ class Ledger:
                 digest=intent.digest.hex(),
                 document=ids[2],
                 fingerprint=intent.fingerprint.hex(),
-                index=self._next_index,
+                index=self._log.size,
                 kind=INTENT,
                 plan=_clean(intent.plan),
                 request=ids[1],
@@ -213,7 +221,7 @@ class Ledger:
                 detail=_clean(detail),
                 document=standing.document_id,
                 follows=follows or 0,
-                index=self._next_index,
+                index=self._log.size,
                 kind=kind.value,
                 material=material_sha256.hex() if material_sha256 else "",
                 request=standing.request_id,
@@ -236,16 +244,18 @@ class Ledger:
         cleaned = {_clean(name): _clean(value) if isinstance(value, str) else value for name, value in sorted(detail.items())}
         self._append(
             NOTE,
-            NoteEntry(at=self._at, detail=cleaned, index=self._next_index, kind=NOTE, note=kind.value, subject=_clean(subject)),
+            NoteEntry(at=self._at, detail=cleaned, index=self._log.size, kind=NOTE, note=kind.value, subject=_clean(subject)),
         )
 
     def _append(self, kind: str, entry: IntentEntry | OutcomeEntry | NoteEntry) -> int:
         body = encode(entry)
         leaf = leaf_hash(body)
-        index = self._next_index
+        index = self._log.size
         self._chain = chain_hash(self._chain, leaf)
         self.entries.append((index, kind, body, leaf, self._chain))
-        self._next_index += 1
+        self._log, complete = self._log.extended(leaf)
+        if complete:
+            self.nodes += kept(self._log.size, complete)
         return index
 
 

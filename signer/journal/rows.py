@@ -7,11 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, String, and_, column, delete, func, literal_column, select, values
 
+from signer.formats.merkle import Range
 from signer.journal.entries import CHAIN_START
 from signer.journal.jobs import StoredRow
 from signer.journal.ledger import Head, Ids, Ledger, Standing
+from signer.journal.log_nodes import read_range
 from signer.journal.model import SignatureState
 from signer.journal.shared import write_runs
+from signer.store.log_tables import log_node
 from signer.store.statements import ManyRows, inserting, upserting
 from signer.store.tables import journal_entry, material, signature
 
@@ -20,7 +23,13 @@ def read_head(connection: Connection) -> Head:
     """Where the journal ends."""
     newest_first = select(journal_entry.c.entry_index, journal_entry.c.chain_hash).order_by(journal_entry.c.entry_index.desc())
     last = connection.execute(newest_first.limit(1)).one_or_none()
-    return Head(0, CHAIN_START) if last is None else Head(last[0] + 1, last[1])
+    return Head(Range(), CHAIN_START) if last is None else Head(read_range(connection, last[0] + 1), last[1])
+
+
+def count_entries(connection: Connection) -> int:
+    """How many there are."""
+    last = connection.execute(select(func.max(journal_entry.c.entry_index))).scalar_one()
+    return 0 if last is None else last + 1
 
 
 def read_open(connection: Connection) -> dict[Ids, Standing]:
@@ -60,6 +69,7 @@ def read_released(connection: Connection, school_id: str, request_id: str) -> li
 def write(connection: Connection, ledger: Ledger) -> None:
     """All that a group adds and changes."""
     _INSERT_ENTRIES.execute(connection, ledger.entries)
+    _INSERT_NODES.execute(connection, ledger.nodes)
     _UPSERT_SIGNATURES.execute(connection, list(ledger.changed.values()))
     if ledger.superseded:
         connection.execute(delete(material).where(material.c.outcome.in_(ledger.superseded)))
@@ -90,6 +100,7 @@ _IS_PARKED = signature.c.state == literal_column(f"'{SignatureState.PARKED.value
 """A literal, not a parameter: with that alone SQLite sees that the partial index holds all of them."""
 _INSERT_ENTRIES = inserting(journal_entry)
 _INSERT_MATERIALS = inserting(material)
+_INSERT_NODES = inserting(log_node)
 _UPSERT_SIGNATURES = upserting(signature)
 _FETCH_STANDINGS = ManyRows(lambda _dialect, count: _of_wanted(select(signature), count))
 _FETCH_STORED = ManyRows(lambda _dialect, count: _of_wanted(_STORED, count))

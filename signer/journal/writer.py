@@ -16,8 +16,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from signer.errors import InternalError, JournalUnavailable, SignerError
 from signer.journal.jobs import Change, Job, LookUp, Read, Stop
 from signer.journal.ledger import Head, Ids, Ledger, Standing
+from signer.journal.log_nodes import complete_nodes
 from signer.journal.model import NoteKind, OutcomeKind
-from signer.journal.rows import read_head, read_open, read_standings, read_stored, write
+from signer.journal.rows import count_entries, read_head, read_open, read_standings, read_stored, write
 from signer.store import WriterLock, open_engine, prepare_schema
 from signer.store.engine import WRITER_BEGIN
 
@@ -102,6 +103,7 @@ class Writer:
         """Attempts that an earlier run left open: whether it used the key, nobody knows."""
         connection = self._connected(writes=True)
         with connection.begin():
+            complete_nodes(connection, count_entries(connection))
             left = read_open(connection)
             ledger = Ledger(read_head(connection), left, frozenset(), self._clock())
             attempts = [(ids, standing.attempts) for ids, standing in left.items()]

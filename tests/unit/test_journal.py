@@ -22,6 +22,7 @@ from signer.errors import (
     SignatureInProgress,
     SignatureSettled,
 )
+from signer.formats.merkle import EMPTY_ROOT
 from signer.journal import Accounting, ChainReport, Intent, Journal, NoteKind, Outcome, OutcomeKind, SignatureState, verify_chain
 from signer.journal.entries import decode
 from signer.model import RecordPlan, Role, SignatureKey
@@ -392,4 +393,4 @@ async def test_an_observer_that_fails_harms_nobody(path: Path) -> None:
 async def test_an_empty_journal_verifies(journal: Journal, path: Path) -> None:
     assert await journal.accounting() == Accounting(intents=0, released=0, parked=0, failed=0, unknown=0, open=0)
     with open_engine(f"sqlite:///{path}", must_exist=True).connect() as connection:
-        assert verify_chain(connection) == ChainReport(0, sha256().digest())
+        assert verify_chain(connection) == ChainReport(0, sha256().digest(), EMPTY_ROOT)

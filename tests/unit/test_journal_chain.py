@@ -3,18 +3,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import JournalDamaged
+from signer.formats.merkle import Leaves, Range, consistency_proof, inclusion_proof, leaf_hash, root_of
 from signer.journal import ChainReport, Intent, Journal, NoteKind, Outcome, OutcomeKind, verify_chain
-from signer.journal.entries import LEAF_PREFIX, NoteEntry, encode
+from signer.journal.entries import CHAIN_START, NoteEntry, chain_hash, encode
+from signer.journal.log_nodes import LogNodes, kept, read_range
 from signer.journal.material import pack, unpack
 from signer.model import SignatureKey
 from signer.store import open_engine
@@ -51,19 +53,19 @@ def path(tmp_path: Path, written: bytes) -> Path:
     return copy
 
 
-def verified(path: Path, tampering: Tampering | None = None) -> ChainReport:
+def verified(path: Path, tampering: Tampering | None = None, witnessed: Mapping[int, bytes] | None = None) -> ChainReport:
     if tampering is not None:
         with sqlite3.connect(path) as connection:
             for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
                 connection.execute(f"DROP TRIGGER {trigger}")
             tampering(connection)
     with open_engine(f"sqlite:///{path}", must_exist=True).connect() as connection:
-        return verify_chain(connection)
+        return verify_chain(connection, witnessed)
 
 
 def rehash(connection: sqlite3.Connection, index: int, body: bytes) -> None:
     """Change an entry as one would who knows how leaves are hashed."""
-    leaf = sha256(LEAF_PREFIX + body).digest()
+    leaf = leaf_hash(body)
     connection.execute("UPDATE journal_entry SET body = ?, leaf_hash = ? WHERE entry_index = ?", (body, leaf, index))
 
 
@@ -89,7 +91,8 @@ def test_an_untouched_journal_verifies_to_the_hash_of_its_last_entry(path: Path)
     report = verified(path)
     with sqlite3.connect(path) as connection:
         last = connection.execute("SELECT chain_hash FROM journal_entry ORDER BY entry_index DESC LIMIT 1").fetchone()[0]
-    assert report == ChainReport(ENTRIES, last)
+        bodies = [body for (body,) in connection.execute("SELECT body FROM journal_entry ORDER BY entry_index")]
+    assert report == ChainReport(ENTRIES, last, root_of(map(leaf_hash, bodies)))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +138,9 @@ def test_an_untouched_journal_verifies_to_the_hash_of_its_last_entry(path: Path)
             2005,
             id="appended",
         ),
+        pytest.param(lambda db: db.execute("UPDATE log_node SET hash = zeroblob(32) WHERE node_index = 2"), 767, id="log-hash-changed"),
+        pytest.param(lambda db: db.execute("DELETE FROM log_node WHERE node_index = 6"), 1791, id="log-hash-removed"),
+        pytest.param(lambda db: db.execute("INSERT INTO log_node VALUES (8, 7, zeroblob(32))"), 2005, id="log-hash-added"),
     ],
 )
 def test_tampering_is_found_at_the_first_bad_entry(path: Path, tampering: Tampering, index: int) -> None:
@@ -143,11 +149,74 @@ def test_tampering_is_found_at_the_first_bad_entry(path: Path, tampering: Tamper
     assert raised.value.metadata == {"index": str(index)}
 
 
-def test_a_cut_at_the_end_shows_only_against_a_hash_kept_elsewhere(path: Path) -> None:
+def rewrite(connection: sqlite3.Connection, count: int, changed: int) -> None:
+    """Keep `count` entries, one of them with other words, and make every hash anew: what somebody can do who owns the file."""
+    bodies = [body for (body,) in connection.execute("SELECT body FROM journal_entry ORDER BY entry_index LIMIT ?", (count,))]
+    bodies[changed] = bodies[changed].replace(b'"school"', b'"5choo1"')
+    connection.execute("DELETE FROM journal_entry")
+    connection.execute("DELETE FROM log_node")
+    chain, log = CHAIN_START, Range()
+    for index, body in enumerate(bodies):
+        leaf = leaf_hash(body)
+        chain, (log, complete) = chain_hash(chain, leaf), log.extended(leaf)
+        kind = json.loads(body)["kind"]
+        connection.execute("INSERT INTO journal_entry VALUES (?, ?, ?, ?, ?)", (index, kind, body, leaf, chain))
+        connection.executemany("INSERT INTO log_node VALUES (?, ?, ?)", kept(log.size, complete))
+
+
+def test_a_cut_and_a_journal_written_anew_show_only_against_a_root_kept_elsewhere(path: Path) -> None:
     before = verified(path)
-    after = verified(path, lambda db: db.execute("DELETE FROM journal_entry WHERE entry_index >= 2000"))
-    assert after.entries == 2000
-    assert after.chain_hash != before.chain_hash
+    assert verified(path, witnessed={before.entries: before.root}) == before
+    assert verified(path, lambda db: rewrite(db, ENTRIES, changed=5)).entries == ENTRIES
+    with pytest.raises(JournalDamaged, match=f"entry {ENTRIES} .* written anew"):
+        verified(path, witnessed={before.entries: before.root})
+    assert verified(path, lambda db: db.execute("DELETE FROM journal_entry WHERE entry_index >= 2000")).entries == 2000
+    with pytest.raises(JournalDamaged, match="entry 2000 is missing"):
+        verified(path, witnessed={before.entries: before.root})
+
+
+def test_a_checkpoint_in_the_database_is_held_against_the_entries(path: Path) -> None:
+    roots = {size: root_of(leaves(path)[:size]) for size in (1, 700, ENTRIES)}
+
+    def put(connection: sqlite3.Connection, size: int, root: bytes) -> object:
+        return connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, 0, '', x'')", (size, root))
+
+    assert verified(path, lambda db: [put(db, size, root) for size, root in roots.items()]).root == roots[ENTRIES]
+    with pytest.raises(JournalDamaged, match="another root than the one kept elsewhere"):
+        verified(path, witnessed={700: roots[1]})
+    with pytest.raises(JournalDamaged, match=r"entry 700 .* written anew"):
+        verified(path, lambda db: put(db, 700, roots[1]))
+
+
+def leaves(path: Path) -> list[bytes]:
+    with sqlite3.connect(path) as connection:
+        return [leaf for (leaf,) in connection.execute("SELECT leaf_hash FROM journal_entry ORDER BY entry_index")]
+
+
+@given(st.integers(1, ENTRIES), st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_proofs_from_the_database_are_those_over_all_leaves(path: Path, size: int, data: st.DataObject) -> None:
+    index, first = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
+    whole = leaves(path)[:size]
+    with open_engine(f"sqlite:///{path}", must_exist=True).connect() as connection:
+        nodes = LogNodes(connection)
+        assert inclusion_proof(nodes, index, size) == inclusion_proof(Leaves(whole), index, size)
+        assert consistency_proof(nodes, first, size) == consistency_proof(Leaves(whole), first, size)
+        assert read_range(connection, size).root == root_of(whole)
+
+
+def test_a_database_of_a_release_without_a_log_gets_one_at_its_next_start(path: Path) -> None:
+    before = verified(path)
+
+    async def restart() -> None:
+        journal = Journal(f"sqlite:///{path}")
+        await journal.start()
+        await journal.stop()
+
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM log_node WHERE node_index > 2")
+    asyncio.run(restart())
+    assert verified(path) == before
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
