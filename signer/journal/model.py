@@ -75,8 +75,8 @@ class Intent:
 
     fingerprint: what makes two requests of the same ids the same (SHA-256 over content and plan). plan: profile and level. digest: what
     the key will sign; SHA-256 of the document where none is used. certificate_serial: of the credential, hexadecimal. credential_id,
-    certificate_serial and algorithm are empty and None where no key is used. acting_for: the person whose work it is, where another signs under
-    a delegation. record: in which role a record is signed, and for whom.
+    certificate_serial and algorithm are empty and None where no key is used. acting_for: whose work it is, where another signs under a
+    delegation. record: in which role a record is signed, and for whom.
     """
 
     key: SignatureKey

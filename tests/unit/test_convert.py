@@ -98,7 +98,6 @@ def test_times_keep_stage_and_unit() -> None:
 
 
 UNSERVED: dict[str, Any] = {
-    "record.delegation_id": plan_pb2.SigningPlan(record=plan_pb2.RecordPlan(delegation_id="x")),
     "activation": signing_pb2.SignDigestsRequest(activation=signature_pb2.Activation()),
     "list_proof": signing_pb2.DigestItem(list_proof=signature_pb2.ListProof()),
     "approval_ids": batch_pb2.DocumentStart(approval_ids=["x"]),
