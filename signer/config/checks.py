@@ -19,6 +19,7 @@ from signer.config.tree import Config, TrustSettings
 from signer.documents.settings import AppearanceSettings
 from signer.errors import ConfigError, InvalidArgument
 from signer.formats.pades.appearance.png import size_of
+from signer.people.client import ClientKind
 from signer.records.layout_files import load_layouts
 from signer.records.settings import RecordSettings
 from signer.secrets import PinSource
@@ -157,6 +158,8 @@ def _check_clients(clients: tuple[ClientSettings, ...]) -> Iterator[Problem]:
     for client in clients:
         if not client.common_name and not client.certificate_sha256:
             yield Problem(f"clients[{client.id}]", "give common_name or certificate_sha256, or no caller will ever match it")
+        if client.operator and client.kind not in {ClientKind.SCHOOL_SOFTWARE, ClientKind.OPERATOR}:
+            yield Problem(f"clients[{client.id}].kind", f"is '{client.kind.value}', but operator = true: give one of them")
     by_name_alone = Counter(client.common_name for client in clients if client.common_name and not client.certificate_sha256)
     for name in (name for name, count in by_name_alone.items() if count > 1):
         yield Problem("clients", f"several clients match common_name '{name}' alone: tell them apart by certificate_sha256")
@@ -304,8 +307,8 @@ def _advise_schools(config: Config) -> Iterator[Problem]:
         for school in client.schools:
             if school not in with_keys:
                 yield Problem(f"clients[{client.id}].schools", f"no credential is of school '{school}'{did_you_mean(school, with_keys)}")
-        if not client.schools and not client.operator:
-            yield Problem(f"clients[{client.id}]", "speaks for no school and is no operator: it may do nothing")
+        if not client.schools and client.client_kind not in {ClientKind.OPERATOR, ClientKind.AUDITOR}:
+            yield Problem(f"clients[{client.id}]", "speaks for no school and is neither operator nor auditor: it may do nothing")
     for credential in config.credentials:
         if credential.school and credential.school not in with_clients:
             yield Problem(f"credentials[{credential.id}].school", f"no client speaks for school '{credential.school}'")

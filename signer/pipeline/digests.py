@@ -6,7 +6,15 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from signer.errors import InternalError, InvalidArgument, JournalUnavailable, RequestIdReused, SignatureSettled, SignerError
+from signer.errors import (
+    InternalError,
+    InvalidArgument,
+    JournalUnavailable,
+    QuotaExceeded,
+    RequestIdReused,
+    SignatureSettled,
+    SignerError,
+)
 from signer.formats.insertions import Additions
 from signer.journal.model import Intent, Outcome, OutcomeKind, Stored
 from signer.model import FieldPlacement, SignatureKey, StageTimes
@@ -52,7 +60,7 @@ async def sign_digests(engine: Engine, request: Request, plan: ReadyPlan, items:
             return await _sign(engine, request, plan, keyed, await engine.ledger.look_up(keys))
         try:
             return await _sign(engine, request, plan, keyed, {})  # as `document` takes ids for new
-        except (SignatureSettled, RequestIdReused, JournalUnavailable) as error:
+        except (SignatureSettled, RequestIdReused, QuotaExceeded, JournalUnavailable) as error:
             request.is_new = False
             stored = await engine.ledger.look_up(keys)
             if isinstance(error, JournalUnavailable) and not stored:
@@ -69,9 +77,27 @@ async def _sign(
 ) -> list[DigestResult]:
     results = {item.document_id: _before_signing(plan, item, stored.get(key)) for key, item in keyed}
     fresh = [(key, item) for key, item in keyed if results[item.document_id] is None]
-    if fresh:
-        await _sign_fresh(engine, request, plan, fresh, results)
+    granted = _admit(request, fresh, results)
+    if granted:
+        try:
+            await _sign_fresh(engine, request, plan, granted, results)
+        finally:
+            if unused := sum(not isinstance(results[item.document_id], SignedDigest) for _key, item in granted):
+                request.allowance.give_back(unused)
     return [results[item.document_id] or InternalError("an item was left without a result") for _key, item in keyed]
+
+
+def _admit(
+    request: Request, fresh: Sequence[tuple[SignatureKey, IncomingDigest]], results: dict[str, DigestResult | None]
+) -> list[tuple[SignatureKey, IncomingDigest]]:
+    """What is left of the quotas, asked for once. Those beyond it end; of ids taken for new, QuotaExceeded: they may have been signed."""
+    granted, refusal = request.allowance.admit(len(fresh)) if fresh else (0, None)
+    if refusal is not None and request.is_new:
+        request.allowance.give_back(granted)
+        raise refusal
+    if refusal is not None:
+        results.update({item.document_id: refusal.copy() for _key, item in fresh[granted:]})
+    return list(fresh[:granted])
 
 
 def _before_signing(plan: ReadyPlan, item: IncomingDigest, stored: Stored | None) -> DigestResult | None:
@@ -102,7 +128,7 @@ async def _sign_fresh(
     engine: Engine,
     request: Request,
     plan: ReadyPlan,
-    fresh: list[tuple[SignatureKey, IncomingDigest]],
+    fresh: Sequence[tuple[SignatureKey, IncomingDigest]],
     results: dict[str, DigestResult | None],
 ) -> None:
     clock_s = request.clock_s

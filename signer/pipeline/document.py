@@ -48,6 +48,9 @@ async def sign_documents(
         except SignerError as error:
             for item in items:
                 item.result = item.result or error.copy()
+        finally:
+            if unused := sum(item.is_admitted and item.used is None for item in items):
+                request.allowance.give_back(unused)
     return [item.result or InternalError("an item was left without a result") for item in items]
 
 
@@ -80,7 +83,7 @@ async def _sign_new(lot: Lot, items: Sequence[Item]) -> list[Item]:
 
 async def _make_digests(lot: Lot, items: Sequence[Item]) -> list[Item]:
     """Steps 2 to 4."""
-    return await _prepare(lot, await _require_status(lot, items))
+    return await _prepare(lot, await _require_status(lot, _admit(lot, items)))
 
 
 async def _answer_stored(lot: Lot, items: Sequence[Item]) -> list[Item]:
@@ -126,6 +129,17 @@ async def _is_parked() -> None:
 
 def _replay(lot: Lot, item: Item, finished: Finished) -> None:
     item.result = SignedDocument(item.source.digest(), with_digests(lot, item, finished), StageTimes(), replayed=True)
+
+
+def _admit(lot: Lot, items: Sequence[Item]) -> Sequence[Item]:
+    """Step 2: what is left of the quotas, asked for once; those beyond it end."""
+    granted, refusal = lot.request.allowance.admit(len(items))
+    for item in items[:granted]:
+        item.is_admitted = True
+    if refusal is not None:
+        for item in items[granted:]:
+            item.result = refusal.copy()
+    return items[:granted]
 
 
 async def _require_status(lot: Lot, items: Sequence[Item]) -> list[Item]:

@@ -113,7 +113,7 @@ async def stamp_imprints(
 ) -> list[GivenTimestamp | SignerError]:
     """A timestamp over each imprint, or why there is none, in order; they are made concurrently, until the request's deadline.
 
-    Raises what stops all of them before any was asked for.
+    They count against the quotas as signatures do. Raises what stops all of them before any was asked for.
     """
     request.check()
     turns, deadline_s = asyncio.Semaphore(_AT_ONCE), answer_by_s(request)
@@ -126,4 +126,10 @@ async def stamp_imprints(
             except SignerError as error:
                 return error
 
-    return list(await asyncio.gather(*map(one, wanted)))
+    granted, refusal = request.allowance.admit(len(wanted))
+    given: list[GivenTimestamp | SignerError] = list(await asyncio.gather(*map(one, wanted[:granted])))
+    if failed := sum(isinstance(each, SignerError) for each in given):
+        request.allowance.give_back(failed)
+    if refusal is not None:
+        given += [refusal.copy() for _ in wanted[granted:]]
+    return given

@@ -42,8 +42,8 @@ class Item:
     """One document on its path; each step fills its part.
 
     source: hash state after the whole original, so that no step hashes it again. result: set as soon as the item has ended; an ended item
-    takes no further step. attempt: the intent's number. is_parked: whether the journal holds what a repeat can complete. used: None when an
-    earlier run signed it.
+    takes no further step. is_admitted: it counts against the quotas. slot: of a record. attempt: the intent's number.
+    is_parked: whether the journal holds what a repeat can complete. used: None when an earlier run signed it.
     """
 
     document: IncomingDocument
@@ -52,6 +52,7 @@ class Item:
     fingerprint: bytes
     result: SignedDocument | SignerError | None = None
     prepared: AnyPrepared | None = None
+    is_admitted: bool = False
     digest: bytes = b""
     document_s: float = 0.0
     used: KeyUse | None = None

@@ -5,8 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final, Protocol
 
-from signer.errors import Cancelled, DeadlineExceeded, ShuttingDown
+from signer.errors import Cancelled, DeadlineExceeded, QuotaExceeded, ShuttingDown
+
+
+class Allowance(Protocol):
+    """What a request's client and school may still sign."""
+
+    def admit(self, count: int) -> tuple[int, QuotaExceeded | None]:
+        """How many of `count` may be signed now, and why not the others. Cheap; asked for once a lot."""
+
+    def give_back(self, count: int) -> None:
+        """So many were admitted and not signed."""
+
+
+class Unlimited:
+    """For the appliance's own work."""
+
+    def admit(self, count: int) -> tuple[int, QuotaExceeded | None]:
+        """All of them."""
+        return count, None
+
+    def give_back(self, count: int) -> None:
+        """Nobody counts."""
+
+
+_UNLIMITED: Final = Unlimited()
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +50,7 @@ class Request:
     is_cancelled: bool = False
     is_new: bool = True
     drained: asyncio.Event = field(default_factory=asyncio.Event)
+    allowance: Allowance = _UNLIMITED
 
     def cancel(self) -> None:
         """No key is used for this request's items that have not reached one."""

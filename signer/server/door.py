@@ -1,8 +1,9 @@
-"""What every RPC passes before and after its handler: who calls, how many at once, until when; and errors, logs and metrics on the way out.
+"""What every RPC passes before and after its handler: who calls what, how many at once, until when; errors, logs, metrics on the way out.
 
 Rules:
 - A handler sees an identified `Caller` and a `Request` budget; it raises errors of our tree and knows no status codes.
 - Messages are parsed behind the door, when it is known who sent them; one that can't be is INVALID_ARGUMENT like any other wrong one.
+- Whoever loses the right to call, or to a school, is refused with the next RPC on whatever connection, and open ones begin nothing more.
 - Nothing of an unexpected exception leaves but a reference; the log has the rest.
 - Health and reflection need no configured client (TLS has let the certificate in), everything else does.
 """
@@ -15,6 +16,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import grpc
@@ -22,7 +24,9 @@ from google.protobuf.message import DecodeError
 from grpc import aio
 
 from signer.access.callers import Caller, CallerTable
+from signer.access.quotas import Meter
 from signer.config.server import ServerSettings
+from signer.control.quotas import Quotas
 from signer.errors import (
     CallerUnknown,
     DeadlineTooLong,
@@ -33,6 +37,7 @@ from signer.errors import (
     SignerError,
     TooManyRequests,
 )
+from signer.people.client import QuotaSubject
 from signer.pipeline.request import Request
 from signer.rpc_status import abort_arguments
 from signer.telemetry.logs import context as log_context
@@ -49,16 +54,20 @@ _NO_REASON = ""
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One RPC inside the door. deadline_s: on the loop's clock."""
+    """One RPC inside the door. deadline_s: on the loop's clock. meters: of the client, and of the schools it works for."""
 
     caller: Caller
+    certificate_pem: bytes
     rpc_id: str
     deadline_s: float
     requests: list[Request]
+    meters: list[Meter]
+    quotas: Quotas
 
     def request(self, school_id: str, request_id: str) -> Request:
-        """The budget of this RPC's work for a school; SchoolNotFound when the caller does not speak for it."""
+        """The budget of this RPC's work for a school; SchoolNotFound if the caller does not speak for it, QuotaExceeded if too many run."""
         self.caller.require_school(school_id)
+        self.meters.append(self.quotas.enter(QuotaSubject.SCHOOL, school_id))
         return self._budget(school_id, request_id)
 
     def budget(self) -> Request:
@@ -66,7 +75,9 @@ class Visit:
         return self._budget("", "")
 
     def _budget(self, school_id: str, request_id: str) -> Request:
-        made = Request(self.caller.client_id, school_id, request_id, self.deadline_s, asyncio.get_running_loop().time)
+        client_id = self.caller.client_id
+        allowance = self.quotas.allowance(client_id, school_id)
+        made = Request(client_id, school_id, request_id, self.deadline_s, asyncio.get_running_loop().time, allowance=allowance)
         self.requests.append(made)
         return made
 
@@ -83,24 +94,41 @@ def current_operator(task: str) -> str:
     """The calling client's id, if it is an operator's; RoleRefused otherwise. task: what only an operator may do."""
     caller = _visit.get().caller
     if not caller.is_operator:
-        raise RoleRefused(f"only a client with operator = true in the configuration may {task}")
+        raise RoleRefused(f"only a client of kind operator may {task}")
     return caller.client_id
 
 
 class Door(aio.ServerInterceptor):
     """The interceptor. One instance a server; owned by the event loop."""
 
-    def __init__(self, settings: ServerSettings, callers: CallerTable, metrics: Metrics) -> None:
+    def __init__(self, settings: ServerSettings, callers: CallerTable, quotas: Quotas, metrics: Metrics) -> None:
         self._settings = settings
         self._callers = callers
+        self._quotas = quotas
         self._metrics = metrics
+        self._calls: dict[str, datetime] = {}
         self._open: dict[str, Visit] = {}
         self._is_draining = False
         self._emptied = asyncio.Event()
 
-    def take(self, callers: CallerTable) -> None:
-        """Calls from now on are identified by this table, on open connections too."""
-        self._callers = callers
+    def stop_strangers(self) -> None:
+        """Lets open RPCs begin nothing more whose caller may no longer call, or no longer for its school."""
+        now = self._quotas.utc_now()
+        for visit in self._open.values():
+            try:
+                caller = self._callers.identify(visit.certificate_pem, now)
+                for request in visit.requests:
+                    if request.school_id:
+                        caller.require_school(request.school_id)
+            except SignerError as error:
+                _log.warning("caller stopped", client=visit.caller.client_id, rpc_id=visit.rpc_id, reason=error.reason.value)
+                for request in visit.requests:
+                    request.cancel()
+
+    def take_calls(self) -> dict[str, datetime]:
+        """When each client last called, of those that did since this was asked for last."""
+        calls, self._calls = self._calls, {}
+        return calls
 
     def drain(self) -> None:
         """Takes nothing new; what runs goes on."""
@@ -180,14 +208,19 @@ class Door(aio.ServerInterceptor):
         certificates = context.auth_context().get("x509_pem_cert", [])
         if not certificates:
             raise CallerUnknown("no TLS client certificate came with this connection")
-        caller = self._callers.identify(certificates[0])
+        now = self._quotas.utc_now()
+        caller = self._callers.identify(certificates[0], now)
+        self._calls[caller.client_id] = now
+        caller.require_method(method)
         if len(self._open) >= self._settings.concurrent_rpcs_max:
             raise TooManyRequests(
                 f"{self._settings.concurrent_rpcs_max} RPCs are open already; repeat in a moment",
                 retry_after_s=1.0,
                 limit=self._settings.concurrent_rpcs_max,
             )
-        visit = Visit(caller, secrets.token_hex(8), asyncio.get_running_loop().time() + self._budget_s(context), [])
+        deadline_s = asyncio.get_running_loop().time() + self._budget_s(context)
+        meter = self._quotas.enter(QuotaSubject.CLIENT, caller.client_id)
+        visit = Visit(caller, certificates[0], secrets.token_hex(8), deadline_s, [], [meter], self._quotas)
         self._open[visit.rpc_id] = visit
         return visit
 
@@ -196,6 +229,8 @@ class Door(aio.ServerInterceptor):
         self._open.pop(visit.rpc_id, None)
         for request in visit.requests:
             request.cancel()
+        for meter in visit.meters:
+            self._quotas.leave(meter)
         if not self._open:
             self._emptied.set()
 

@@ -10,13 +10,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from signer.access.callers import CallerTable
+from signer.access.settings import ClientSettings
 from signer.config import Config, load
 from signer.config.changes import changed_keys
 from signer.config.server import ServerSettings
@@ -49,17 +49,17 @@ class ReloadableDoor(Protocol):
 class GrpcTls:
     """The gRPC door's files, and `[[clients]]`."""
 
-    def __init__(self, put: Callable[[TlsIdentity], None], put_callers: Callable[[CallerTable], None]) -> None:
+    def __init__(self, put: Callable[[TlsIdentity], None], put_clients: Callable[[Sequence[ClientSettings]], None]) -> None:
         self._put = put
-        self._put_callers = put_callers
+        self._put_clients = put_clients
 
     def prepare(self, config: Config) -> Callable[[], None]:
         """ReloadableDoor."""
-        identity, callers = TlsIdentity.read(config.server), CallerTable(config.clients)
+        identity = TlsIdentity.read(config.server)
 
         def put() -> None:
             self._put(identity)
-            self._put_callers(callers)
+            self._put_clients(config.clients)
 
         return put
 

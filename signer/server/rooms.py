@@ -43,6 +43,7 @@ from signer.records.layout_files import load_layouts
 from signer.revocation.source import StatusSource
 from signer.revocation.web import HttpWeb
 from signer.server.believing import Believing
+from signer.server.calling import CallingRooms, furnish_calling
 from signer.server.timestamps import TimeRooms
 from signer.server.validation import ValidationRooms
 from signer.server.watch import Watch
@@ -81,6 +82,7 @@ class Rooms:
     validation: ValidationRooms
     images: ImageStore
     configured_images: tuple[ImageSettings, ...]
+    calling: CallingRooms
     people: People
     codes: OneTimeCodes
 
@@ -104,6 +106,7 @@ def furnish(config: Config) -> Rooms:
     engine.kept = KeptCredentials(CredentialStore(journal), credentials)
     workshops = {pool.name: _workshop(pool) for pool in pools.values()}
     keys = KeyLife(engine, engine.kept, workshops)
+    calling = furnish_calling(config, journal, metrics, engine.utc_now)
     tsa_client = TimestampClient(config.stamping.servers, metrics, engine.utc_now)
     authority = clock = None
     if config.timestamp is not None:
@@ -154,6 +157,7 @@ def furnish(config: Config) -> Rooms:
         ValidationRooms(verification, signers, book),
         images,
         config.appearance.images,
+        calling,
         people,
         codes,
     )

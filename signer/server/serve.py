@@ -16,11 +16,11 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from signer import __version__
-from signer.access.callers import CallerTable
 from signer.config import Config, advise
 from signer.confinement.memory import keep_memory_private
 from signer.errors import ConfigError, JournalUnavailable, PinSourceUnreadable, SignerError
@@ -111,6 +111,7 @@ class Daemon:
         await rooms.journal.start()
         stack.push_async_callback(rooms.journal.stop)
         await rooms.journal.note(NoteKind.STARTED, f"signer {__version__}")
+        await rooms.calling.load()
         stack.push_async_callback(self._say_stopped)
         rooms.tsa_client.start()
         stack.push_async_callback(rooms.tsa_client.close)
@@ -154,12 +155,15 @@ class Daemon:
                 task.cancel()
 
     async def _open_doors(self, stack: AsyncExitStack) -> None:
-        door = Door(self._config.server, CallerTable(self._config.clients), self._rooms.metrics)
+        calling = self._rooms.calling
+        door = Door(self._config.server, calling.callers, calling.quotas, self._rooms.metrics)
+        calling.attend(door)
         operations = Operations(self._rooms, door, OpenBatches(self._rooms.metrics), self._readiness, self._reloading)
         tls = TlsIdentity.read(self._config.server)
         operations.listener = listener = GrpcListener(self._config.server, self._rooms, tls, operations)
-        self._reloading.add(GrpcTls(listener.take, door.take))
+        self._reloading.add(GrpcTls(listener.take, partial(calling.configure, door)))
         self._reloading.call_afterwards(self._read_pins_anew)
+        _spawn(stack, calling.keep_counts(door))
         self.port = await listener.open()
         stack.push_async_callback(listener.close)
         await self._open_timestamp_door(stack)

@@ -112,6 +112,14 @@ class Metrics:
         Counter,
         Spec("signer_item_failures_total", "Items that failed alone, by why.", (("reason", "ErrorInfo reason of the item"),)),
     ]
+    quota_refusals: Annotated[
+        Counter,
+        Spec(
+            "signer_quota_refusals_total",
+            "Times that a client or school met the end of its quota: a lot of documents counts once, whatever its length.",
+            (("subject", "client, school"), ("limit", "signatures_per_second, signatures_per_day, concurrent_rpcs")),
+        ),
+    ]
     stage_duration_seconds: Annotated[
         Histogram,
         Spec(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from signer.access.callers import CallerTable
 from signer.access.settings import ClientSettings
 from signer.config.server import ServerSettings
+from signer.control.quotas import Quotas
 from signer.demo.tls_pki import TlsIdentity, TlsPki
 from signer.errors import CallerUnknown, NotServedYet
 from signer.rpc_status import from_failed_call
@@ -59,8 +62,9 @@ async def connect() -> AsyncIterator[_Connect]:
     pki = TlsPki.create()
     root = pki.certificate.public_bytes(Encoding.PEM)
     settings = ServerSettings(Path("unused"), Path("unused"), Path("unused"))
-    callers = CallerTable([ClientSettings(id=_CLIENT, common_name=_CLIENT)])
-    server = aio.server(interceptors=[Door(settings, callers, Metrics.on(CollectorRegistry()))])
+    callers = CallerTable([ClientSettings(id=_CLIENT, common_name=_CLIENT, schools=("1",), operator=True)])
+    quotas = Quotas(lambda: datetime.now(UTC), time.monotonic, lambda *_: None)
+    server = aio.server(interceptors=[Door(settings, callers, quotas, Metrics.on(CollectorRegistry()))])
     assert add_services(server, _Credentials(), _Signing()) == _SERVED
     credentials = grpc.ssl_server_credentials([_pem(pki.server())], root_certificates=root, require_client_auth=True)
     port = server.add_secure_port("localhost:0", credentials)
