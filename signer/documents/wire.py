@@ -180,10 +180,12 @@ class CheckedRecordReply(msgspec.Struct, frozen=True, kw_only=True, tag="checked
 
 
 class ExaminedXmlReply(msgspec.Struct, frozen=True, kw_only=True, tag="examined-xml"):
-    """REPLY: see `formats.xml.values.Examined`."""
+    """REPLY: see `formats.xml.values.Examined`. identity, layout_id: of a record that is signed in a slot; None and empty for other XML."""
 
     examined: Examined
     document_s: float
+    identity: Identity | None = None
+    layout_id: str = ""
 
 
 class EmbeddedStatus(msgspec.Struct, frozen=True, kw_only=True):

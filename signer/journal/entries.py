@@ -41,6 +41,7 @@ class IntentEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     plan: str
     request: str
     role: str = ""
+    record: str = ""
     school: str
     subject: str = ""
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from signer.errors import InvalidArgument, JournalDamaged
 from signer.journal.ledger import Ids, Ledger, ids_of, microseconds, rfc3339
 from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
+from signer.journal.replacing import replace_record
 from signer.journal.shared import forget_runs, read_run, unpack_shared
 from signer.store.tables import counter, material, signature
 
@@ -160,13 +161,17 @@ class Settle(Change):
         super().__init__(loop, [ids_of(outcome.key) for outcome in outcomes])
         self.outcomes = outcomes
 
-    def apply(self, connection: Connection, ledger: Ledger) -> None:  # noqa: ARG002
-        """Settle them."""
+    def apply(self, connection: Connection, ledger: Ledger) -> None:
+        """Settle them; a sealed replacement takes its place."""
+        filled = len(ledger.slots)
         ledger.settle(self.outcomes)
 
     def stranded(self, held: Collection[Ids]) -> Sequence[Ids]:  # noqa: ARG002
         """All: their callers are told that nothing was released."""
         return self.keys
+        for each in ledger.slots[filled:]:
+            if each.completes_replacement:
+                replace_record(connection, ledger, each)
 
 
 class Note(Change):

@@ -28,7 +28,8 @@ from signer.journal.entries import INTENT, NOTE, IntentEntry, NoteEntry, Outcome
 from signer.journal.log_nodes import Node, kept
 from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, SignatureState
 from signer.journal.shared import pack_shared
-from signer.model import SignatureKey
+from signer.model import RecordSlot, SignatureKey
+from signer.records.register import SignedSlot
 
 Ids = tuple[str, str, str]
 """A SignatureKey as the first columns of a row: school, request, document."""
@@ -56,6 +57,20 @@ class Standing(NamedTuple):
     open_intent: int | None
     outcome: int | None
     material_sha256: bytes | None
+
+
+class FilledSlot(NamedTuple):
+    """A record's slot whose signature is released; intent, outcome: its entries."""
+
+    school_id: str
+    slot: SignedSlot
+    intent: int | None
+    outcome: int
+
+    @property
+    def completes_replacement(self) -> bool:
+        """Whether it seals a record that replaces another."""
+        return bool(self.slot.replaces) and self.slot.slot is RecordSlot.SEAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +121,7 @@ class Ledger:
         self.materials: list[tuple[int, int, int, bytes]] = []
         self.runs: dict[bytes, bytes] = {}
         self.superseded: list[int] = []
+        self.slots: list[FilledSlot] = []
 
     @property
     def head(self) -> Head:
@@ -165,6 +181,7 @@ class Ledger:
                 kind=INTENT,
                 plan=_clean(intent.plan),
                 request=ids[1],
+                record=_clean(intent.record_uuid),
                 role=record.role.value if record else "",
                 school=ids[0],
                 subject=_clean(record.subject_id) if record else "",
@@ -189,7 +206,11 @@ class Ledger:
             standings.append(_check_outcome(self.standing(ids), outcome, repeated=ids in seen))
             seen.add(ids)
         for standing, outcome in zip(standings, outcomes, strict=True):
-            self._settle(standing, outcome.kind, outcome.material, outcome.signature_sha256, outcome.detail, shared=outcome.shared)
+            settled = self._settle(
+                standing, outcome.kind, outcome.material, outcome.signature_sha256, outcome.detail, shared=outcome.shared
+            )
+            if outcome.slot is not None and outcome.kind is OutcomeKind.RELEASED:
+                self.slots.append(FilledSlot(standing.school_id, outcome.slot, standing.open_intent, settled.outcome or 0))
 
     def give_up(self, attempts: Iterable[tuple[Ids, int]], kind: OutcomeKind, detail: str) -> int:
         """Settle those of `attempts` that are still open; returns how many were."""
@@ -239,10 +260,10 @@ class Ledger:
         self.changed[settled[:3]] = settled
         return settled
 
-    def note(self, kind: NoteKind, subject: str, detail: dict[str, str | int]) -> None:
-        """Add a note."""
+    def note(self, kind: NoteKind, subject: str, detail: dict[str, str | int]) -> int:
+        """Add a note; its index."""
         cleaned = {_clean(name): _clean(value) if isinstance(value, str) else value for name, value in sorted(detail.items())}
-        self._append(
+        return self._append(
             NOTE,
             NoteEntry(at=self._at, detail=cleaned, index=self._log.size, kind=NOTE, note=kind.value, subject=_clean(subject)),
         )

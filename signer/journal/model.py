@@ -5,6 +5,7 @@ from enum import Enum
 
 from signer.algorithms import SignatureAlgorithm
 from signer.model import RecordPlan, SignatureKey
+from signer.records.register import SignedSlot
 
 
 class SignatureState(Enum):
@@ -67,6 +68,22 @@ class NoteKind(Enum):
     DELEGATION_CHANGED = "delegation-changed"
     ENROLMENT_CODE_MADE = "enrolment-code-made"
     ENROLMENT_CODE_USED = "enrolment-code-used"
+    FACTORS_SET = "factors-set"
+    FACTORS_LOCKED = "factors-locked"
+    FACTORS_UNLOCKED = "factors-unlocked"
+    PASSKEY_ADDED = "passkey-added"
+    PASSKEY_REMOVED = "passkey-removed"
+    AUTHORIZATION_REQUESTED = "authorization-requested"
+    AUTHORIZATION_GRANTED = "authorization-granted"
+    AUTHORIZATION_REJECTED = "authorization-rejected"
+    AUTHORIZATION_SPENT = "authorization-spent"
+    AUTHORIZATION_REVOKED = "authorization-revoked"
+    APPROVAL_REQUESTED = "approval-requested"
+    APPROVAL_DECIDED = "approval-decided"
+    APPROVAL_WITHDRAWN = "approval-withdrawn"
+    APPROVAL_USED = "approval-used"
+    APPROVAL_POLICY_SET = "approval-policy-set"
+    CALENDAR_SET = "calendar-set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +93,9 @@ class Intent:
     fingerprint: what makes two requests of the same ids the same (SHA-256 over content and plan). plan: profile and level. digest: what
     the key will sign; SHA-256 of the document where none is used. certificate_serial: of the credential, hexadecimal. credential_id,
     certificate_serial and algorithm are empty and None where no key is used. acting_for: whose work it is, where another signs under a
-    delegation. record: in which role a record is signed, and for whom.
+    delegation. record: in which role a record is signed, and for whom;
+    record_uuid: which one, where that is known. authorization_id: under which the key's holder allows it, empty where none is needed;
+    entry: what the holder's list calls it.
     """
 
     key: SignatureKey
@@ -89,6 +108,9 @@ class Intent:
     plan: str
     record: RecordPlan | None = None
     acting_for: str = ""
+    record_uuid: str = ""
+    authorization_id: str = ""
+    entry: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +119,8 @@ class Outcome:
 
     material: what a repeat needs to return (RELEASED) or complete (PARKED) the signature; opaque here, empty for the other kinds.
     signature_sha256: of the signature value, 32 bytes; empty when there is none. detail: why, for FAILED and UNKNOWN: an error's reason,
-    no document's content. shared: runs of bytes that this material may have in common with others', which are stored once.
+    no document's content. shared: runs of bytes that this material may have in common with others', which are stored once. slot: of a
+    record that is RELEASED; kept in its register.
     """
 
     key: SignatureKey
@@ -107,6 +130,7 @@ class Outcome:
     signature_sha256: bytes = b""
     detail: str = ""
     shared: tuple[bytes, ...] = ()
+    slot: SignedSlot | None = None
 
 
 @dataclass(frozen=True, slots=True)

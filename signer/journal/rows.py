@@ -13,6 +13,7 @@ from signer.journal.jobs import StoredRow
 from signer.journal.ledger import Head, Ids, Ledger, Standing
 from signer.journal.log_nodes import read_range
 from signer.journal.model import SignatureState
+from signer.journal.record_rows import write_slots
 from signer.journal.shared import write_runs
 from signer.store.log_tables import log_node
 from signer.store.statements import ManyRows, inserting, upserting
@@ -75,6 +76,8 @@ def write(connection: Connection, ledger: Ledger) -> None:
         connection.execute(delete(material).where(material.c.outcome.in_(ledger.superseded)))
     _INSERT_MATERIALS.execute(connection, ledger.materials)
     write_runs(connection, ledger.runs, ledger.now_us)
+    if ledger.slots:
+        write_slots(connection, ledger.slots, ledger.now_us)
 
 
 def _of_wanted(query: Select[Any], count: int) -> Select[Any]:

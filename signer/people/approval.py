@@ -57,7 +57,10 @@ class ApprovalStep:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What several people allow, and how far they are. parameters: the act's bounds, part of what is agreed to."""
+    """What several people allow, and how far they are. parameters: the act's bounds, part of what is agreed to.
+
+    shown: what else deciders see (a correction's changes), of which `parameters` has the SHA-256; kept only while it is pending.
+    """
 
     id: str
     kind: ApprovalKind
@@ -70,14 +73,19 @@ class Approval:
     created: datetime
     expires: datetime
     parameters: Mapping[str, str] = field(default_factory=dict)
+    shown: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalPolicy:
-    """Who must agree to one kind of act. roles: in the order of their steps; none: no approval is needed. count_above: for seals."""
+    """Who must agree to one kind of act. roles: in the order of their steps; none: no approval is needed. count_above: for seals.
+
+    is_built_in: it came with the appliance; nobody has set it.
+    """
 
     kind: ApprovalKind
     school_id: str = ""
     roles: tuple[frozenset[Role], ...] = ()
     lifetime: timedelta = timedelta(days=7)
     count_above: int = 0
+    is_built_in: bool = False

@@ -163,7 +163,7 @@ async def _prepare(lot: Lot, items: Sequence[Item]) -> list[Item]:
         if isinstance(preparation, SignerError):
             item.result = preparation
         else:
-            item.prepared, item.document_s = preparation.prepared, preparation.document_s
+            item.prepared, item.document_s, item.slot = preparation.prepared, preparation.document_s, preparation.slot
             item.digest = hashlib.new(lot.plan.algorithm.digest.value, item.prepared.to_be_signed).digest()
     return still_going(items)
 
@@ -194,6 +194,7 @@ def _intent(lot: Lot, item: Item) -> Intent:
         plan=lot.plan.name,
         record=lot.plan.record,
         acting_for=lot.plan.acting_for,
+        record_uuid=item.slot.record_uuid if item.slot else "",
     )
 
 

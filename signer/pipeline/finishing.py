@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -108,7 +109,8 @@ async def release_lot(lot: Lot, items: Sequence[Item]) -> None:
 
 
 def _released(lot: Lot, item: Item) -> Outcome:
-    return outcome(item.key, item.attempt, OutcomeKind.RELEASED, known(item.finished), known(item.parked).signature, shared=lot.shared)
+    released = outcome(item.key, item.attempt, OutcomeKind.RELEASED, known(item.finished), known(item.parked).signature, shared=lot.shared)
+    return released if item.slot is None else replace(released, slot=item.slot)
 
 
 def _stamped(lot: Lot, item: Item) -> Outcome:

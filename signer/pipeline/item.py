@@ -18,6 +18,7 @@ from signer.pipeline.key_use import KeyUse
 from signer.pipeline.lot import IncomingDocument, Lot
 from signer.pipeline.material import Finished, Parked
 from signer.pipeline.plan import fingerprint
+from signer.records.register import SignedSlot
 
 _T = TypeVar("_T")
 
@@ -51,8 +52,9 @@ class Item:
     source: hashlib._Hash
     fingerprint: bytes
     result: SignedDocument | SignerError | None = None
-    prepared: AnyPrepared | None = None
     is_admitted: bool = False
+    prepared: AnyPrepared | None = None
+    slot: SignedSlot | None = None
     digest: bytes = b""
     document_s: float = 0.0
     used: KeyUse | None = None

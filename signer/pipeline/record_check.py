@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from signer.documents.wire import CheckedRecordReply, CheckRecordCall, Trust
 from signer.errors import SignerError
 from signer.model import RecordPlan
+from signer.pipeline.record_slots import Register, known_findings
 from signer.records.calendar import vietnamese_day
 from signer.records.examination import Expectation
 from signer.records.layout import Layout
@@ -32,13 +35,14 @@ class RecordDoor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecordRooms:
-    """What records are checked with. trust: whom earlier signers are believed under, as it is now."""
+    """What records are checked with. trust: whom earlier signers are believed under, as it is now. register: of records met before."""
 
     layouts: tuple[Layout, ...]
     settings: RecordSettings
     workers: RecordDoor
     trust: Callable[[], Trust]
     utc_now: Callable[[], datetime]
+    register: Register | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +78,30 @@ class ClassCheck:
     """
 
     def __init__(self, rooms: RecordRooms, school_id: str, plan: RecordPlan) -> None:
-        require_plan(plan, rooms.layouts)
-        now = rooms.utc_now()
+        self._slot = require_plan(plan, rooms.layouts)
+        self._at = rooms.utc_now()
         self.tally = CheckTally()
         self._rooms = rooms
-        self._now = now.isoformat()
-        self._expectation = Expectation(plan, rooms.settings.code_of(school_id), vietnamese_day(now))
+        self._school_id = school_id
+        self._expectation = Expectation(plan, rooms.settings.code_of(school_id), vietnamese_day(self._at))
         self._first_of: dict[str, str] = {}
 
     async def look(self, content: bytes) -> CheckedRecordReply | SignerError:
         """What is wrong with a record by itself, or why it can't be read."""
-        call = CheckRecordCall(document=content, expectation=self._expectation, trust=self._rooms.trust(), now=self._now)
+        now = self._at.isoformat()
+        call = CheckRecordCall(document=content, expectation=self._expectation, trust=self._rooms.trust(), now=now)
         try:
-            return await self._rooms.workers.check_record(call)
+            return await self._with_known(await self._rooms.workers.check_record(call))
         except SignerError as error:
             return error
+
+    async def _with_known(self, looked: CheckedRecordReply) -> CheckedRecordReply:
+        """The same with what is known of the record from before; a PDF does not say which record it is."""
+        register, identity = self._rooms.register, looked.identity
+        if register is None or not identity.record_uuid:
+            return looked
+        [(finding, _kept)] = await known_findings(register, self._school_id, [identity], self._slot, self._at)
+        return looked if finding is None else msgspec.structs.replace(looked, findings=(*looked.findings, finding))
 
     def judge(self, document_id: str, looked: CheckedRecordReply | SignerError) -> RecordVerdict:
         """The record's report, with what only the class shows. Of two records with one UUID the later one has the finding."""

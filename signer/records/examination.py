@@ -59,8 +59,8 @@ class Examination:
     request: SlotRequest | None = None
 
 
-def slot_to_sign(root: Element, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge) -> SlotRequest:
-    """Where a fit record is signed, and what is referenced; only signatures that matter for that are judged.
+def slot_to_sign(root: Element, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge) -> tuple[SlotRequest, Examination]:
+    """Where a fit record is signed, and what is referenced, beside all that was found; only signatures that matter for that are judged.
 
     Raises:
         RecordUnfit: it must not be signed in this role now; `metadata['finding']` is the first RecordProblem. No key was used.
@@ -68,7 +68,7 @@ def slot_to_sign(root: Element, expectation: Expectation, layouts: Sequence[Layo
     examination = examine(root, expectation, layouts, judge, judges_all=False)
     if examination.request is None:
         raise refusal(examination.findings)
-    return examination.request
+    return examination.request, examination
 
 
 def examine(

@@ -30,7 +30,10 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class Identifiers:
-    """Where a record says whose it is; each XPath finds elements of one value, or nothing."""
+    """Where a record says whose it is; each XPath finds elements of one value, or nothing.
+
+    supplementary: finds something in a record that locks later, its pupil being assessed once more in summer; empty: none does.
+    """
 
     uuid: _XPath
     personal_number: _XPath
@@ -38,6 +41,7 @@ class Identifiers:
     school_code: _XPath
     school_year: _XPath
     class_id: _XPath
+    supplementary: Annotated[str, Field(pattern=r"^(/|$)", max_length=1000)] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def _expressions(layout: Layout) -> Iterator[Problem]:
     recognition, identifiers = layout.recognition, layout.identifiers
     yield from ((f"recognition.present[{index}]", each) for index, each in enumerate(recognition.present))
     yield from ((f"recognition.absent[{index}]", each) for index, each in enumerate(recognition.absent))
-    yield from ((f"identifiers.{name}", getattr(identifiers, name)) for name in identifiers.__slots__)
+    yield from ((f"identifiers.{name}", path) for name in identifiers.__slots__ if (path := getattr(identifiers, name)))
     for index, results in enumerate(layout.results):
         yield f"results[{index}].each", results.each
         yield from ((f"results[{index}].needs[{at}]", each) for at, each in enumerate(results.needs))

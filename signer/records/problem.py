@@ -94,6 +94,11 @@ class Wording(Enum):
         "its MA_TRA_CUU_UUID is that of {first}, which came before: each record needs one of its own",
         "trùng MA_TRA_CUU_UUID với {first} đã gửi trước đó: mỗi học bạ phải có mã riêng",
     )
+    KNOWN_OTHERWISE = (
+        RecordProblem.DUPLICATE_UUID,
+        "its MA_TRA_CUU_UUID is that of another pupil's or school year's record, signed before: each record needs one of its own",
+        "trùng MA_TRA_CUU_UUID với học bạ của học sinh khác hoặc năm học khác đã ký trước đó: mỗi học bạ phải có mã riêng",
+    )
     LAYOUT_UNKNOWN = (
         RecordProblem.LAYOUT_UNKNOWN,
         "the document is of no layout known here ({known})",
@@ -193,6 +198,11 @@ class Wording(Enum):
         RecordProblem.ROLE_NOT_ASSIGNED,
         "the record is not of the school year that begins in {expected}",
         "học bạ không thuộc năm học bắt đầu từ {expected}",
+    )
+    ROLE_NOT_HELD = (
+        RecordProblem.ROLE_NOT_ASSIGNED,
+        "the signer does not have the role for class {class_id} in the school year that begins in {year}",
+        "người ký không được giao vai trò này cho lớp {class_id} trong năm học bắt đầu từ {year}",
     )
     UUID_MISSING = (
         RecordProblem.UUID_INVALID,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[
 _PERSONAL_NUMBER = re.compile(r"[0-9]{12}")
 _SCHOOL_YEAR = re.compile(r"(20[0-9]{2})(?![0-9])")
 _IDENTIFIER_MAX = 128
+PUPIL_BYTES = 16
 _ATTRIBUTE_VALUES = xpath("//@*")
 
 
@@ -71,12 +73,22 @@ def text_of(element: Element) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose record it is. Empty, or 0, for what can't be read; record_uuid in lower case; school_year: its first calendar year."""
+    """Whose record it is. Empty, or 0, for what can't be read; record_uuid in lower case; school_year: its first calendar year.
+
+    pupil: see `pupil_mark`. is_supplementary: the pupil is assessed once more in summer.
+    """
 
     record_uuid: str = ""
     school_code: str = ""
     class_id: str = ""
     school_year: int = 0
+    pupil: bytes = b""
+    is_supplementary: bool = False
+
+
+def pupil_mark(record_uuid: str, pupil_code: str) -> bytes:
+    """Equal for two records of one UUID only if they are of one pupil; tells nobody who it is. Empty for no code."""
+    return hashlib.sha256(f"{record_uuid}\0{pupil_code}".encode()).digest()[:PUPIL_BYTES] if pupil_code else b""
 
 
 def recognise(record: Record, layouts: Iterable[Layout]) -> Layout | None:
@@ -106,11 +118,14 @@ class IdentityReader:
         places = self._layout.identifiers
         self._require_personal_number(places.personal_number)
         year = _SCHOOL_YEAR.match(self._text(places.school_year))
+        record_uuid = self._uuid(places.uuid)
         return Identity(
-            record_uuid=self._uuid(places.uuid),
+            record_uuid=record_uuid,
             school_code=self._text(places.school_code),
             class_id=self._text(places.class_id),
             school_year=int(year[1]) if year else 0,
+            pupil=pupil_mark(record_uuid, self._text(places.pupil_code)),
+            is_supplementary=bool(places.supplementary and self._record.find(places.supplementary)),
         )
 
     def _text(self, expression: str) -> str:

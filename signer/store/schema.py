@@ -4,7 +4,13 @@ from sqlalchemy import DDL, Engine, event, insert, inspect, select, update
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from signer.errors import ConfigError, JournalUnavailable
-from signer.store import client_tables, log_tables, people_tables  # noqa: F401  # put their tables on the shared metadata
+from signer.store import (  # noqa: F401  # put their tables on the shared metadata
+    approval_tables,
+    client_tables,
+    log_tables,
+    people_tables,
+    record_tables,
+)
 from signer.store.engine import WRITER_BEGIN
 from signer.store.tables import journal_entry, metadata, schema_version
 

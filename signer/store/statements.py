@@ -16,7 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
-_UPSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+UPSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""Each dialect's INSERT that can update."""
 Row = tuple[Any, ...]
 _ROWS_MAX = 256
 """Rows a statement: 256 rows of 9 columns stay far below SQLite's 32,766 parameters."""
@@ -74,7 +75,7 @@ def run_text(connection: Connection, text: str, parameters: Row = ()) -> list[An
 
 def inserting(table: Table) -> ManyRows:
     """INSERT of whole rows, columns in the table's order."""
-    return ManyRows(lambda _dialect, count: insert(table).values(_blank_rows(table, count)))
+    return ManyRows(lambda _dialect, count: insert(table).values(blank_rows(table, count)))
 
 
 def upserting(table: Table) -> ManyRows:
@@ -82,7 +83,7 @@ def upserting(table: Table) -> ManyRows:
     others = [column.name for column in table.columns if not column.primary_key]
 
     def build(dialect: str, count: int) -> ClauseElement:
-        statement = _UPSERTS[dialect](table).values(_blank_rows(table, count))
+        statement = UPSERTS[dialect](table).values(blank_rows(table, count))
         upsert: ClauseElement = statement.on_conflict_do_update(
             index_elements=list(table.primary_key), set_={name: statement.excluded[name] for name in others}
         )
@@ -91,5 +92,6 @@ def upserting(table: Table) -> ManyRows:
     return ManyRows(build)
 
 
-def _blank_rows(table: Table, count: int) -> list[dict[str, None]]:
+def blank_rows(table: Table, count: int) -> list[dict[str, None]]:
+    """Values of so many rows, to build a statement with."""
     return [dict.fromkeys(table.columns.keys())] * count

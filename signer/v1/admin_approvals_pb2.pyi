@@ -361,7 +361,7 @@ class SetApprovalPolicyRequest(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     APPROVAL_ID_FIELD_NUMBER: _builtins.int
     approval_id: _builtins.str
-    """Required. The approval under the present policy for POLICY_CHANGE."""
+    """The approval, of kind POLICY_CHANGE. Not needed where the present policy asks for nobody."""
     @_builtins.property
     def policy(self) -> _approval_pb2.ApprovalPolicy:
         """Required. The policy."""

@@ -512,7 +512,7 @@ class DestroyKeyRequest(_message.Message):
     credential_id: _builtins.str
     """Required."""
     approval_id: _builtins.str
-    """Required. The approval."""
+    """The approval, where the policy asks for one."""
     def __init__(
         self,
         *,

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from signer.v1 import common_pb2 as signer_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18signer/v1/approval.proto\x12\tsigner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16signer/v1/common.proto\"\xb6\x03\n\x08\x41pproval\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.signer.v1.ApprovalKind\x12\x11\n\tschool_id\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x37\n\nparameters\x18\x05 \x03(\x0b\x32#.signer.v1.Approval.ParametersEntry\x12\x1b\n\x13requester_person_id\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12&\n\x05steps\x18\x08 \x03(\x0b\x32\x17.signer.v1.ApprovalStep\x12\'\n\x05state\x18\t \x01(\x0e\x32\x18.signer.v1.ApprovalState\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd7\x01\n\x0c\x41pprovalStep\x12\x1d\n\x04role\x18\x01 \x01(\x0e\x32\x0f.signer.v1.Role\x12\r\n\x05title\x18\x02 \x01(\t\x12\x11\n\tperson_id\x18\x03 \x01(\t\x12-\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0e\x32\x1b.signer.v1.ApprovalDecision\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12/\n\x0b\x64\x65\x63ide_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rjournal_entry\x18\x07 \x01(\x04\"\xac\x01\n\x0e\x41pprovalPolicy\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.signer.v1.ApprovalKind\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12\x1e\n\x05roles\x18\x03 \x03(\x0e\x32\x0f.signer.v1.Role\x12+\n\x08lifetime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63ount_above\x18\x05 \x01(\r*\xd0\x02\n\x0c\x41pprovalKind\x12\x1d\n\x19\x41PPROVAL_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41PPROVAL_KIND_CORRECTION\x10\x01\x12\x18\n\x14\x41PPROVAL_KIND_RECALL\x10\x02\x12\"\n\x1e\x41PPROVAL_KIND_SEAL_ABOVE_COUNT\x10\x03\x12!\n\x1d\x41PPROVAL_KIND_KEY_DESTRUCTION\x10\x04\x12\x1f\n\x1b\x41PPROVAL_KIND_FACTOR_UNLOCK\x10\x05\x12\x1d\n\x19\x41PPROVAL_KIND_PIN_RELEASE\x10\x06\x12!\n\x1d\x41PPROVAL_KIND_CALENDAR_CHANGE\x10\x07\x12\x1f\n\x1b\x41PPROVAL_KIND_POLICY_CHANGE\x10\x08\x12\x1e\n\x1a\x41PPROVAL_KIND_TRUST_CHANGE\x10\t*\xd7\x01\n\rApprovalState\x12\x1e\n\x1a\x41PPROVAL_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41PPROVAL_STATE_PENDING\x10\x01\x12\x1a\n\x16\x41PPROVAL_STATE_GRANTED\x10\x02\x12\x1b\n\x17\x41PPROVAL_STATE_REJECTED\x10\x03\x12\x1c\n\x18\x41PPROVAL_STATE_WITHDRAWN\x10\x04\x12\x1a\n\x16\x41PPROVAL_STATE_EXPIRED\x10\x05\x12\x17\n\x13\x41PPROVAL_STATE_USED\x10\x06*p\n\x10\x41pprovalDecision\x12!\n\x1d\x41PPROVAL_DECISION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41PPROVAL_DECISION_AGREE\x10\x01\x12\x1c\n\x18\x41PPROVAL_DECISION_REFUSE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18signer/v1/approval.proto\x12\tsigner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16signer/v1/common.proto\"\xb6\x03\n\x08\x41pproval\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.signer.v1.ApprovalKind\x12\x11\n\tschool_id\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x37\n\nparameters\x18\x05 \x03(\x0b\x32#.signer.v1.Approval.ParametersEntry\x12\x1b\n\x13requester_person_id\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12&\n\x05steps\x18\x08 \x03(\x0b\x32\x17.signer.v1.ApprovalStep\x12\'\n\x05state\x18\t \x01(\x0e\x32\x18.signer.v1.ApprovalState\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd8\x01\n\x0c\x41pprovalStep\x12\x1e\n\x05roles\x18\x01 \x03(\x0e\x32\x0f.signer.v1.Role\x12\r\n\x05title\x18\x02 \x01(\t\x12\x11\n\tperson_id\x18\x03 \x01(\t\x12-\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0e\x32\x1b.signer.v1.ApprovalDecision\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12/\n\x0b\x64\x65\x63ide_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rjournal_entry\x18\x07 \x01(\x04\"4\n\x12\x41pprovalPolicyStep\x12\x1e\n\x05roles\x18\x01 \x03(\x0e\x32\x0f.signer.v1.Role\"\xcc\x01\n\x0e\x41pprovalPolicy\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.signer.v1.ApprovalKind\x12\x11\n\tschool_id\x18\x02 \x01(\t\x12,\n\x05steps\x18\x03 \x03(\x0b\x32\x1d.signer.v1.ApprovalPolicyStep\x12+\n\x08lifetime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63ount_above\x18\x05 \x01(\r\x12\x10\n\x08\x62uilt_in\x18\x06 \x01(\x08*\xd0\x02\n\x0c\x41pprovalKind\x12\x1d\n\x19\x41PPROVAL_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41PPROVAL_KIND_CORRECTION\x10\x01\x12\x18\n\x14\x41PPROVAL_KIND_RECALL\x10\x02\x12\"\n\x1e\x41PPROVAL_KIND_SEAL_ABOVE_COUNT\x10\x03\x12!\n\x1d\x41PPROVAL_KIND_KEY_DESTRUCTION\x10\x04\x12\x1f\n\x1b\x41PPROVAL_KIND_FACTOR_UNLOCK\x10\x05\x12\x1d\n\x19\x41PPROVAL_KIND_PIN_RELEASE\x10\x06\x12!\n\x1d\x41PPROVAL_KIND_CALENDAR_CHANGE\x10\x07\x12\x1f\n\x1b\x41PPROVAL_KIND_POLICY_CHANGE\x10\x08\x12\x1e\n\x1a\x41PPROVAL_KIND_TRUST_CHANGE\x10\t*\xd7\x01\n\rApprovalState\x12\x1e\n\x1a\x41PPROVAL_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41PPROVAL_STATE_PENDING\x10\x01\x12\x1a\n\x16\x41PPROVAL_STATE_GRANTED\x10\x02\x12\x1b\n\x17\x41PPROVAL_STATE_REJECTED\x10\x03\x12\x1c\n\x18\x41PPROVAL_STATE_WITHDRAWN\x10\x04\x12\x1a\n\x16\x41PPROVAL_STATE_EXPIRED\x10\x05\x12\x17\n\x13\x41PPROVAL_STATE_USED\x10\x06*p\n\x10\x41pprovalDecision\x12!\n\x1d\x41PPROVAL_DECISION_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41PPROVAL_DECISION_AGREE\x10\x01\x12\x1c\n\x18\x41PPROVAL_DECISION_REFUSE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,18 +36,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_APPROVAL_PARAMETERSENTRY']._loaded_options = None
   _globals['_APPROVAL_PARAMETERSENTRY']._serialized_options = b'8\001'
-  _globals['_APPROVALKIND']._serialized_start=963
-  _globals['_APPROVALKIND']._serialized_end=1299
-  _globals['_APPROVALSTATE']._serialized_start=1302
-  _globals['_APPROVALSTATE']._serialized_end=1517
-  _globals['_APPROVALDECISION']._serialized_start=1519
-  _globals['_APPROVALDECISION']._serialized_end=1631
+  _globals['_APPROVALKIND']._serialized_start=1050
+  _globals['_APPROVALKIND']._serialized_end=1386
+  _globals['_APPROVALSTATE']._serialized_start=1389
+  _globals['_APPROVALSTATE']._serialized_end=1604
+  _globals['_APPROVALDECISION']._serialized_start=1606
+  _globals['_APPROVALDECISION']._serialized_end=1718
   _globals['_APPROVAL']._serialized_start=129
   _globals['_APPROVAL']._serialized_end=567
   _globals['_APPROVAL_PARAMETERSENTRY']._serialized_start=518
   _globals['_APPROVAL_PARAMETERSENTRY']._serialized_end=567
   _globals['_APPROVALSTEP']._serialized_start=570
-  _globals['_APPROVALSTEP']._serialized_end=785
-  _globals['_APPROVALPOLICY']._serialized_start=788
-  _globals['_APPROVALPOLICY']._serialized_end=960
+  _globals['_APPROVALSTEP']._serialized_end=786
+  _globals['_APPROVALPOLICYSTEP']._serialized_start=788
+  _globals['_APPROVALPOLICYSTEP']._serialized_end=840
+  _globals['_APPROVALPOLICY']._serialized_start=843
+  _globals['_APPROVALPOLICY']._serialized_end=1047
 # @@protoc_insertion_point(module_scope)

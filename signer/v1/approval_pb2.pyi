@@ -191,7 +191,9 @@ class Approval(_message.Message):
     """Where it is."""
     @_builtins.property
     def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The act's bounds, such as `count` or `replacementRecordUuid`; part of what is agreed to."""
+        """The act's bounds, such as `count` or `replacementRecordUuid`; part of what is agreed to. `changes`, as the caller shows them, only while PENDING;
+        `changesSha256` stays.
+        """
 
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApprovalStep]:
@@ -234,15 +236,13 @@ class ApprovalStep(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ROLE_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     PERSON_ID_FIELD_NUMBER: _builtins.int
     DECISION_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     DECIDE_TIME_FIELD_NUMBER: _builtins.int
     JOURNAL_ENTRY_FIELD_NUMBER: _builtins.int
-    role: _common_pb2.Role.ValueType
-    """The role that decides it."""
     title: _builtins.str
     """What is decided, such as `principal agrees`, in Vietnamese."""
     person_id: _builtins.str
@@ -254,13 +254,17 @@ class ApprovalStep(_message.Message):
     journal_entry: _builtins.int
     """The journal entry of the statement; AuditService proves it."""
     @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Role.ValueType]:
+        """The roles, any of which decides it."""
+
+    @_builtins.property
     def decide_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
 
     def __init__(
         self,
         *,
-        role: _common_pb2.Role.ValueType = ...,
+        roles: _abc.Iterable[_common_pb2.Role.ValueType] | None = ...,
         title: _builtins.str = ...,
         person_id: _builtins.str = ...,
         decision: Global___ApprovalDecision.ValueType = ...,
@@ -270,11 +274,35 @@ class ApprovalStep(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "decide_time", b"decide_time", "decision", b"decision", "journal_entry", b"journal_entry", "person_id", b"person_id", "role", b"role", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "decide_time", b"decide_time", "decision", b"decision", "journal_entry", b"journal_entry", "person_id", b"person_id", "roles", b"roles", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApprovalStep: _TypeAlias = ApprovalStep  # noqa: Y015
+
+@_typing.final
+class ApprovalPolicyStep(_message.Message):
+    """One step of a policy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Role.ValueType]:
+        """Required. The roles, any of which decides it."""
+
+    def __init__(
+        self,
+        *,
+        roles: _abc.Iterable[_common_pb2.Role.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["roles", b"roles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApprovalPolicyStep: _TypeAlias = ApprovalPolicyStep  # noqa: Y015
 
 @_typing.final
 class ApprovalPolicy(_message.Message):
@@ -284,18 +312,21 @@ class ApprovalPolicy(_message.Message):
 
     KIND_FIELD_NUMBER: _builtins.int
     SCHOOL_ID_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     LIFETIME_FIELD_NUMBER: _builtins.int
     COUNT_ABOVE_FIELD_NUMBER: _builtins.int
+    BUILT_IN_FIELD_NUMBER: _builtins.int
     kind: Global___ApprovalKind.ValueType
     """Which acts."""
     school_id: _builtins.str
     """The school; empty: every school without one of its own."""
     count_above: _builtins.int
-    """From which count on it is needed, for SEAL_ABOVE_COUNT."""
+    """Above which count it is needed, for SEAL_ABOVE_COUNT."""
+    built_in: _builtins.bool
+    """Whether the appliance came with it; false: it was set. Ignored in a request."""
     @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Role.ValueType]:
-        """The roles, in the order of their steps; empty: no approval is needed."""
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApprovalPolicyStep]:
+        """The steps in their order; empty: no approval is needed."""
 
     @_builtins.property
     def lifetime(self) -> _duration_pb2.Duration:
@@ -306,13 +337,14 @@ class ApprovalPolicy(_message.Message):
         *,
         kind: Global___ApprovalKind.ValueType = ...,
         school_id: _builtins.str = ...,
-        roles: _abc.Iterable[_common_pb2.Role.ValueType] | None = ...,
+        steps: _abc.Iterable[Global___ApprovalPolicyStep] | None = ...,
         lifetime: _duration_pb2.Duration | None = ...,
         count_above: _builtins.int = ...,
+        built_in: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lifetime", b"lifetime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_above", b"count_above", "kind", b"kind", "lifetime", b"lifetime", "roles", b"roles", "school_id", b"school_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["built_in", b"built_in", "count_above", b"count_above", "kind", b"kind", "lifetime", b"lifetime", "school_id", b"school_id", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,6 +12,7 @@ import msgspec
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import SignerError
 from signer.formats.insertions import Additions
+from signer.records.register import SignedSlot
 
 if TYPE_CHECKING:
     from signer.pipeline.forms.templates import Templates
@@ -57,10 +58,11 @@ class Arrived(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Preparation(Generic[PreparedT_co]):
-    """prepared, and how long a document worker took."""
+    """prepared, and how long a document worker took. slot: of a record, for its register; None for what is none."""
 
     prepared: PreparedT_co
     document_s: float = 0.0
+    slot: SignedSlot | None = None
 
 
 class Form(Protocol[PreparedT_co]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -17,8 +18,10 @@ from signer.formats.xml.values import Examined, PreparedXml
 from signer.model import Packaging, XadesOptions
 from signer.pipeline.forms.form import Arrived, Preparation, Signer
 from signer.pipeline.forms.templates import Templates
+from signer.pipeline.record_slots import slots_to_sign
 from signer.records.calendar import vietnamese_day
 from signer.records.examination import Expectation
+from signer.records.register import SignedSlot
 
 if TYPE_CHECKING:
     from signer.pipeline.lot import Lot
@@ -79,7 +82,17 @@ class MinistryForm:
         trust, now = records.trust(), lot.signing_time.isoformat()
         calls = [FindSlotCall(document=each.document.content, expectation=expectation, trust=trust, now=now) for each in arrived]
         replies = await lot.engine.require_xml().examine_xml(calls)
-        return [_built(lot, each, reply, XmlProfile.MINISTRY) for each, reply in zip(arrived, replies, strict=True)]
+        slots = await slots_to_sign(records.register, lot, replies)
+        return [_in_slot(lot, each, reply, slot) for each, reply, slot in zip(arrived, replies, slots, strict=True)]
+
+
+def _in_slot(
+    lot: Lot, arrived: Arrived, reply: ExaminedXmlReply | SignerError, slot: SignedSlot | SignerError | None
+) -> Preparation[XmlPrepared] | SignerError:
+    if isinstance(slot, SignerError):
+        return slot
+    built = _built(lot, arrived, reply, XmlProfile.MINISTRY)
+    return built if isinstance(built, SignerError) else replace(built, slot=slot)
 
 
 def _as_asked(call: ExamineXmlCall, reply: ExaminedXmlReply | SignerError) -> ExaminedXmlReply | SignerError:
