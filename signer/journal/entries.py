@@ -22,13 +22,15 @@ NOTE = "note"
 class IntentEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A key is about to be used, or a document to be raised: then algorithm, certificate and credential are empty.
 
-    actingFor, role, subject, delegation: of a record's signature; left out of other entries.
+    actingFor, role, subject, delegation: of a record's signature; left out of other entries. authorization: under which the
+    key's holder allowed it; left out where none is needed.
     """
 
     acting_for: str = msgspec.field(default="", name="actingFor")
     algorithm: str
     at: str
     attempt: int
+    authorization: str = ""
     certificate: str
     client: str
     credential: str
@@ -39,9 +41,9 @@ class IntentEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     index: int
     kind: str
     plan: str
+    record: str = ""
     request: str
     role: str = ""
-    record: str = ""
     school: str
     subject: str = ""
 

@@ -15,6 +15,7 @@ from signer.journal.ledger import Ids, Ledger, ids_of, microseconds, rfc3339
 from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
 from signer.journal.replacing import replace_record
 from signer.journal.shared import forget_runs, read_run, unpack_shared
+from signer.journal.uses import keep_uses, new_uses
 from signer.store.tables import counter, material, signature
 
 SERIAL_MAX = 2**63 - 1
@@ -121,9 +122,12 @@ class Intend(Change):
         super().__init__(loop, [ids_of(intent.key) for intent in intents])
         self.intents = intents
 
-    def apply(self, connection: Connection, ledger: Ledger) -> list[int]:  # noqa: ARG002
+    def apply(self, connection: Connection, ledger: Ledger) -> list[int]:
         """The attempt numbers."""
-        return ledger.intend(self.intents)
+        uses = new_uses(connection, self.intents)
+        attempts = ledger.intend(self.intents)
+        keep_uses(connection, uses)
+        return attempts
 
     def stranded(self, held: Collection[Ids]) -> Sequence[Ids]:
         """All that no other call holds: a commit that reported failure may yet have reached the disk."""
@@ -165,13 +169,13 @@ class Settle(Change):
         """Settle them; a sealed replacement takes its place."""
         filled = len(ledger.slots)
         ledger.settle(self.outcomes)
+        for each in ledger.slots[filled:]:
+            if each.completes_replacement:
+                replace_record(connection, ledger, each)
 
     def stranded(self, held: Collection[Ids]) -> Sequence[Ids]:  # noqa: ARG002
         """All: their callers are told that nothing was released."""
         return self.keys
-        for each in ledger.slots[filled:]:
-            if each.completes_replacement:
-                replace_record(connection, ledger, each)
 
 
 class Note(Change):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from signer.algorithms import SignatureAlgorithm
@@ -35,6 +35,14 @@ class SignableList:
 
 
 @dataclass(frozen=True, slots=True)
+class ListProof:
+    """That an entry stands at `index` of a list (RFC 9162 2.1.3). path: siblings from leaf to root, 32 bytes each."""
+
+    index: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PresentedItem:
     """One line of what the holder sees. text: with a pupil's name; kept until the decision, never journalled."""
 
@@ -60,7 +68,8 @@ class Presentation:
 class AuthorizationTarget:
     """All that a SAD binds. plan_sha256: of how documents are signed, 32 bytes, empty for final digests. role: of the plan's record part.
 
-    algorithm: for final digests; None for the credential's own. request_id: empty for the first that presents it.
+    algorithm: for final digests; None for the credential's own. request_id: empty for the first that presents it. plan: as its caller wrote
+    it, opaque here; `plan_sha256` is what binds it.
     """
 
     school_id: str
@@ -73,11 +82,17 @@ class AuthorizationTarget:
     algorithm: SignatureAlgorithm | None = None
     request_id: str = ""
     approval_ids: tuple[str, ...] = ()
+    plan: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """An authorisation without its SAD. request_id: under which it was asked for on the page. spent_by: the request that spent it."""
+    """An authorisation without its SAD.
+
+    expires: of a pending one, until when its holder may decide; else until when the SAD may be spent, `lifetime` after the decision.
+    request_id: under which it was asked for on the page. spent_by: the request that spent it. shown_sha256: of the presentation as it was
+    asked for, with its items, which are let go of at the decision.
+    """
 
     id: str
     target: AuthorizationTarget
@@ -91,3 +106,5 @@ class Authorization:
     factors: frozenset[FactorKind] = frozenset()
     decided: datetime | None = None
     request_id: str = ""
+    lifetime: timedelta = timedelta(minutes=5)
+    shown_sha256: bytes = b""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from signer.model import Role
 from signer.people.approval import Approval, ApprovalKind
-from signer.people.authorization import AuthorizationTarget
+from signer.people.authorization import AuthorizationTarget, ListProof
 from signer.people.factor import Factor, FactorKind
 from signer.people.person import Person, Right, Scope
 
@@ -29,11 +29,14 @@ class Rights(Protocol):
 class FactorCheck(Protocol):
     """Whether it is the person (`control.factors`)."""
 
-    async def require(self, person_id: str, factors: Sequence[Factor], role: Role | None, purpose: bytes) -> frozenset[FactorKind]:
+    async def require(
+        self, person_id: str, factors: Sequence[Factor], role: Role | None = None, purpose: bytes = b"", *, may: bool = True
+    ) -> frozenset[FactorKind]:
         """The kinds that were right, enough by the role's policy. purpose: SHA-256 of what they are given for; binds a WebAuthn assertion.
 
-        FactorsRefused otherwise: unknown, locked, wrong, too few, used before, all alike and after the same time. A one-time factor is
-        spent by success and by failure; wrong ones count towards the lock.
+        may: False refuses whatever is given, as if it were wrong. Raises InvalidArgument for kinds that are never enough; FactorsRefused
+        otherwise: unknown, locked, wrong, used before, all alike and after the same time. A one-time factor is spent by success and by
+        failure; wrong ones count towards the lock.
         """
 
 
@@ -59,8 +62,19 @@ class FourEyes(Protocol):
 class Presented(Protocol):
     """A SAD that was presented with a request, believed and bound to it; for one request's items."""
 
-    def require(self, entry: bytes, index: int | None = None, path: Sequence[bytes] = ()) -> None:
-        """DocumentNotAuthorized unless the list covers the entry. index, path: its inclusion proof, where no entries came along."""
+    @property
+    def authorization_id(self) -> str:
+        """Which one it is."""
+
+    @property
+    def person_id(self) -> str:
+        """Who allowed it."""
+
+    def require(self, entry: bytes, document_id: str, proof: ListProof | None = None) -> None:
+        """DocumentNotAuthorized unless the list covers the entry; AuthorizationExhausted when it was signed as another document.
+
+        proof: that it is in the list, where no entries came along.
+        """
 
 
 class Activation(Protocol):

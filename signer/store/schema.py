@@ -5,6 +5,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from signer.errors import ConfigError, JournalUnavailable
 from signer.store import (  # noqa: F401  # put their tables on the shared metadata
+    activation_tables,
     approval_tables,
     client_tables,
     log_tables,

@@ -210,6 +210,15 @@ class Metrics:
     journal_commit_duration_seconds: Annotated[
         Histogram, Spec("signer_journal_commit_duration_seconds", "Of a durable commit, on the journal's thread.", (), _STAGE_SECONDS)
     ]
+    checkpoint_made_seconds: Annotated[
+        Gauge,
+        Spec("signer_journal_checkpoint_made_timestamp_seconds", "When the journal's last checkpoint was signed (Unix time); 0: never."),
+    ]
+    checkpoint_entries: Annotated[Gauge, Spec("signer_journal_checkpoint_entries", "How many entries the last checkpoint covers.")]
+    checkpoint_failures: Annotated[
+        Counter,
+        Spec("signer_journal_checkpoint_failures_total", "Checkpoints that could not be made.", (("reason", "an error's reason"),)),
+    ]
     journal_size_bytes: Annotated[Gauge, Spec("signer_journal_size_bytes", "The journal's file, its write-ahead log included.")]
     journal_disk_bytes: Annotated[Gauge, Spec("signer_journal_disk_bytes", "The file system that holds the journal.")]
     journal_disk_free_bytes: Annotated[
@@ -302,6 +311,15 @@ class Metrics:
         ),
     ]
     authority_connections: Annotated[Gauge, Spec("signer_authority_connections", "HTTP connections open to the built-in authority now.")]
+    page_requests: Annotated[
+        Counter,
+        Spec(
+            "signer_page_requests_total",
+            "Requests to the page for people, by page and status.",
+            (("page", "its path; other for files and what there is none of"), ("status", "200, 303, 403, …")),
+        ),
+    ]
+    page_sessions: Annotated[Gauge, Spec("signer_page_sessions", "Browsers signed in on the page for people, or on their first visit.")]
     parked_signatures: Annotated[
         Gauge,
         Spec("signer_parked_signatures", "Signatures in the journal that wait for their timestamp, or for a repeat to reach their level."),
@@ -388,6 +406,18 @@ class Metrics:
             "Documents and digests let through though nobody could tell whether the signer's certificate is revoked.",
         ),
     ]
+    factor_refusals: Annotated[
+        Counter,
+        Spec("signer_factor_refusals_total", "Factors that were refused, for whatever reason; many at once: somebody is guessing."),
+    ]
+    sad_refusals: Annotated[
+        Counter,
+        Spec(
+            "signer_sad_refusals_total",
+            "SADs that were refused when they were presented, and documents that the presented one does not cover.",
+            (("reason", "as in docs/errors.md"),),
+        ),
+    ]
     batches_in_progress: Annotated[Gauge, Spec("signer_batches_in_progress", "Batches open now.")]
     batch_documents_left: Annotated[
         Gauge, Spec("signer_batch_documents_left", "Documents that open batches announced or sent, and that have not ended yet.")
@@ -422,7 +452,7 @@ class Metrics:
         Spec(
             "signer_tls_certificate_not_after_timestamp_seconds",
             "When a door's TLS certificate ends, seconds since 1970.",
-            (("door", "grpc, timestamp"),),
+            (("door", "grpc, timestamp, pages"),),
         ),
     ]
     config_reload_successful: Annotated[
