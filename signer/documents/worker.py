@@ -2,20 +2,24 @@
 
     python -m signer.documents.worker FD
 
-It limits its own memory before it reads the first document, and leaves when the daemon closes the socket.
+Before it reads the first document it limits its own memory and shuts itself in (`confinement`): who takes it over by a document finds no
+network, no other program and no file but libraries. It leaves when the daemon closes the socket.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from datetime import datetime
-from pathlib import Path
 from time import perf_counter
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from signer.confinement.files import programs_own_files, read_only_below
+from signer.confinement.memory import keep_memory_private
+from signer.confinement.syscalls import nothing_but_work, refuse
 from signer.documents.anchors import anchors
 from signer.documents.records import check_record, find_slot
 from signer.documents.verifying import verify
@@ -44,25 +48,37 @@ from signer.formats.pades.extend import ValidationData, extend
 from signer.formats.pades.fast.fallback import FallbackReason
 from signer.formats.pades.prepare import prepare
 from signer.records.layout import Layout
-from signer.telemetry.logs import configure_logs
+from signer.telemetry.logs import configure_logs, get_logger
 from signer.validation.long_term import examine
 from signer.workers.frames import Kind, WorkerChannel
 
+_log = get_logger(__name__)
 _decode_calls = msgspec.msgpack.Decoder(Calls).decode
 _encode = msgspec.msgpack.Encoder().encode
 _PAGE_BYTES = resource.getpagesize()
+_STATM = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+"""Opened while files may be."""
+_STATM_BYTES_MAX = 256
 
 
 def limit_memory(bytes_max: int) -> int:
     """Caps the address space at what is mapped now plus bytes_max; beyond it allocation raises MemoryError. Returns what is mapped now."""
     mapped_bytes = _mapped_bytes()
     resource.setrlimit(resource.RLIMIT_AS, (mapped_bytes + bytes_max, mapped_bytes + bytes_max))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     return mapped_bytes
 
 
 def _mapped_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * _PAGE_BYTES
+    return int(os.pread(_STATM, _STATM_BYTES_MAX, 0).split()[0]) * _PAGE_BYTES
+
+
+def shut_in() -> None:
+    """Nothing is left but the descriptors that are open, the libraries and the work."""
+    keep_memory_private()
+    files = read_only_below(programs_own_files())
+    calls = refuse(nothing_but_work())
+    tell = _log.info if files and calls else _log.warning  # an old kernel, or a machine whose calls we don't know
+    tell("worker shut in", files=files, system_calls=calls)
 
 
 def answer(call: Call, artwork: Artwork | None = None, layouts: tuple[Layout, ...] = ()) -> Reply:  # noqa: PLR0911  # one a kind
@@ -151,6 +167,7 @@ def run(channel: WorkerChannel) -> None:
     start = msgspec.msgpack.decode(frame.body, type=Start)
     configure_logs(start.log_level, process=f"document:{start.name}")
     mapped_bytes_max = limit_memory(start.memory_bytes_max) + start.memory_bytes_max // 2
+    shut_in()
     channel.send(Kind.READY, 0)
     while (frame := channel.receive()) is not None:
         calls = _decode_calls(frame.body)

@@ -1,6 +1,6 @@
 """Gauges that are looked up rather than told: processes, disk, the loop's own delay. Once a second, and cheap.
 
-A worker's figures come from /proc/PID (proc(5)), which the daemon may read because its workers run as the same user.
+A worker's figures come from /proc/PID/stat (proc(5)), which the daemon has held open since it started it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,10 @@ class ProcessFigures:
     resident_bytes: int
 
 
-def process_figures(pid: int) -> ProcessFigures | None:
-    """None when there is no such process any more."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
-    except OSError:
+def process_figures(stat: bytes) -> ProcessFigures | None:
+    """From /proc/PID/stat; None when it is empty: there is no such process any more."""
+    fields = stat.rpartition(b") ")[2].split()
+    if not fields:
         return None
     return ProcessFigures((int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS, int(fields[_RSS]) * _PAGE_BYTES)
 
@@ -70,7 +69,7 @@ class Vitals:
 
     def _look_at(self, kind: str, place: Place) -> None:
         pid = place.worker.pid if place.worker else 0
-        found = process_figures(pid) if pid else None
+        found = process_figures(place.worker.read_stat()) if place.worker else None
         labels = {"kind": kind, "worker": place.spec.name}
         self._metrics.worker_resident_memory_bytes.labels(**labels).set(found.resident_bytes if found else 0)
         counter = self._metrics.worker_cpu_seconds.labels(**labels)

@@ -27,7 +27,7 @@ from signer.tokens.kept_keys import KeptKeys
 from signer.tokens.key_wire import DestroyKey, KeyAnswer, KeyCall, KeyOrder, KeyReply, MakeKey, RequestCertificate
 from signer.tokens.login import Login
 from signer.tokens.making import make_pair, subject_public_key_info
-from signer.tokens.program import run_program
+from signer.tokens.program import run_program, shut_in
 from signer.tokens.session_signer import sign_verified
 from signer.tokens.wire import Start
 from signer.tokens.wrapping import Wrapping
@@ -124,6 +124,7 @@ def run(channel: WorkerChannel) -> int:
         return 0
     start = msgspec.msgpack.decode(frame.body, type=Start)
     configure_logs(start.log_level, process=f"keys:{start.name}")
+    shut_in(start)
     try:
         login = Login(start)
     except (SignerError, PKCS11Error) as error:

@@ -111,6 +111,13 @@ class TokenSettings:
             gt=0, le=3600, description="Longest C_Initialize and C_Login; a worker is never killed before it, since that can empty a token."
         ),
     ] = 60.0
+    network: Annotated[
+        bool,
+        Field(
+            description="Whether the module reaches its device over a network (an HSM that is no card and no USB device): its workers may "
+            "open IPv4 and IPv6 sockets then, and otherwise none."
+        ),
+    ] = False
     environment: Annotated[
         Mapping[str, str],
         Field(description="Variables for the workers of this token, such as SOFTHSM2_CONF; never the PIN. Values are taken as they stand."),

@@ -43,6 +43,7 @@ def worker_spec(
         known=known,
         keep_alive_s=settings.keep_alive_s,
         look_s=_LOOK_S,
+        network=settings.network,
     )
     pin_variable = (start.pin.removeprefix("env:"),) if start.pin.startswith("env:") else ()
     return WorkerSpec(

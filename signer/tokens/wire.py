@@ -53,7 +53,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     kept_key_idle_s: and how long unused.
     lock_path: file locked while a process initialises and logs in. softhsm_token_directory, safe_copy_directory: empty for other modules.
     known: what it was known by when it was last ready. keep_alive_s: an idle session is used this often, 0 for never. look_s: pause between
-    two looks for a token that is not there; 0: the worker leaves at once.
+    two looks for a token that is not there; 0: the worker leaves at once. network: whether the module reaches its token over one.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     known: Identity = Identity()
     keep_alive_s: float = 0.0
     look_s: float = 0.0
+    network: bool = False
 
 
 class FoundKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
     python -m signer.tokens.worker FD
 
-1. START tells which token. Under the start-up lock: put back a spoiled SoftHSM token file, initialise the module, find the token, log in
+1. START tells which token. The process shuts itself in.                                                       `program`
+   Under the start-up lock: put back a spoiled SoftHSM token file, initialise the module, find the token, log in
    once, bring the safe copy up to date; then open the other sessions. While the token is not there, WAITING says so. `login`
 2. READY tells what was found.                                                                                `discovery`
 3. CALL after CALL is worked off; each signature is verified with the public key before it is answered (Boneh, DeMillo and Lipton 1997:
@@ -24,7 +25,7 @@ from signer.telemetry.logs import configure_logs, get_logger
 from signer.tokens.crew import Crew
 from signer.tokens.faults import Broken, FaultClass, classify, translate
 from signer.tokens.login import Login
-from signer.tokens.program import run_program
+from signer.tokens.program import run_program, shut_in
 from signer.tokens.wire import Start
 from signer.workers.frames import Kind, WorkerChannel
 
@@ -40,6 +41,7 @@ def run(channel: WorkerChannel) -> int:
         return 0
     start = msgspec.msgpack.decode(frame.body, type=Start)
     configure_logs(start.log_level, process=f"token:{start.name}")
+    shut_in(start)
     try:
         login = Login(start, Patience(channel, start))
     except DaemonGone:

@@ -29,6 +29,7 @@ from signer.workers.frames import Frame, FrameBuffer, Kind, decode_failure, head
 _EXIT_GRACE_S = 5.0
 _LOOK_MAX_S = 1.0
 _SOCKET_BUFFER_BYTES = 1 << 20
+_STAT_BYTES_MAX = 4096
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "CREDENTIALS_DIRECTORY", "PYTHONPATH")
 """The daemon's own variables that every worker gets."""
 
@@ -93,6 +94,7 @@ class WorkerProcess(asyncio.Protocol):
         self._is_ready = False
         self._loop = asyncio.get_running_loop()
         self._process: asyncio.subprocess.Process | None = None
+        self._stat = -1
         self._transport: asyncio.Transport | None = None
         self._buffer = FrameBuffer()
         self._first: asyncio.Future[Frame] = self._loop.create_future()
@@ -108,6 +110,13 @@ class WorkerProcess(asyncio.Protocol):
     def pid(self) -> int:
         """Process id, for tests and process metrics."""
         return self._process.pid if self._process else 0
+
+    def read_stat(self) -> bytes:
+        """/proc/PID/stat as it is now (proc(5)); empty once the process has gone."""
+        try:
+            return os.pread(self._stat, _STAT_BYTES_MAX, 0)
+        except OSError:
+            return b""
 
     @property
     def calls_open(self) -> int:
@@ -163,6 +172,9 @@ class WorkerProcess(asyncio.Protocol):
                 env=environment,
                 start_new_session=True,
             )
+        # Opened before the worker shuts itself in: behind hidepid (ProtectProc=invisible) it is then out of our sight as well.
+        with contextlib.suppress(OSError):
+            self._stat = os.open(f"/proc/{self._process.pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
         await self._loop.create_unix_connection(lambda: self, sock=ours)
 
     async def _shake_hands(self) -> bytes:
@@ -232,6 +244,9 @@ class WorkerProcess(asyncio.Protocol):
                 await self._process.wait()
         if self._watch is not None:
             self._watch.cancel()
+        if self._stat >= 0:
+            os.close(self._stat)
+            self._stat = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio.Protocol."""
