@@ -24,10 +24,11 @@ from signer.errors import (
     PersonNotFound,
     RequestIdReused,
 )
-from signer.journal import PeopleRevision, PeopleStore, Revised
+from signer.journal import PeopleStore
 from signer.model import Role
 from signer.people.client import Window
 from signer.people.person import Assignment, Delegation, Holdings, Person, Right, Scope
+from signer.people.revision import PeopleRevision, Revised
 
 _REMEMBERED_S: Final = 5.0
 _REMEMBERED_MAX: Final = 4096

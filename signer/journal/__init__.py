@@ -23,7 +23,7 @@ from signer.journal.credentials import CredentialChange, CredentialFilter, Crede
 from signer.journal.images import ImageStore
 from signer.journal.journal import Journal
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
-from signer.journal.people import PeopleRevision, PeopleStore, Revised, RoleFilter
+from signer.journal.people import PeopleStore, RoleFilter
 from signer.journal.quotas import QuotaStore
 from signer.journal.reports import accounting
 from signer.journal.schools import SchoolStore
@@ -45,11 +45,9 @@ __all__ = [
     "NoteKind",
     "Outcome",
     "OutcomeKind",
-    "PeopleRevision",
     "PeopleStore",
     "QuotaStore",
     "Renewal",
-    "Revised",
     "RoleFilter",
     "SchoolStore",
     "SignatureState",

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, select, update
 
@@ -17,27 +17,11 @@ from signer.journal.ledger import Ledger, microseconds
 from signer.journal.people_rows import ASSIGNMENT, DELEGATION, PERSON, Noun
 from signer.model import Role
 from signer.people.person import Assignment, Delegation, Holdings, Person
+from signer.people.revision import PeopleRevision, Revised
 from signer.store import people_tables as tables
 
 _T = TypeVar("_T")
 _IDS_AT_ONCE: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Revised(Generic[_T]):
-    """One row's new value. before: what it replaces; None for a new row."""
-
-    after: _T
-    before: _T | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PeopleRevision:
-    """What is changed in one commit."""
-
-    people: Sequence[Revised[Person]] = ()
-    assignments: Sequence[Revised[Assignment]] = ()
-    delegations: Sequence[Revised[Delegation]] = ()
 
 
 @dataclass(frozen=True, slots=True)

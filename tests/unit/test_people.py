@@ -22,10 +22,11 @@ from signer.errors import (
     RequestIdReused,
     RoleRefused,
 )
-from signer.journal import Journal, PeopleRevision, PeopleStore, Revised, RoleFilter
+from signer.journal import Journal, PeopleStore, RoleFilter
 from signer.model import Role
 from signer.people.client import ALWAYS, Window
 from signer.people.person import Assignment, Delegation, Person, Scope
+from signer.people.revision import PeopleRevision, Revised
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
