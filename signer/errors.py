@@ -71,6 +71,8 @@ class Reason(Enum):
     APPROVAL_NOT_FOUND = "APPROVAL_NOT_FOUND"
     APPROVAL_REQUIRED = "APPROVAL_REQUIRED"
     APPROVAL_ENDED = "APPROVAL_ENDED"
+    ENTRY_NOT_FOUND = "ENTRY_NOT_FOUND"
+    CHECKPOINT_NOT_FOUND = "CHECKPOINT_NOT_FOUND"
     CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
     CERTIFICATE_NOT_YET_VALID = "CERTIFICATE_NOT_YET_VALID"
     CERTIFICATE_UNUSABLE = "CERTIFICATE_UNUSABLE"
@@ -466,6 +468,18 @@ class ApprovalEnded(AccessError):
     """The approval was used, refused, withdrawn or has expired. Nothing was changed."""
 
     reason = Reason.APPROVAL_ENDED
+
+
+class EntryNotFound(AccessError):
+    """The journal has no such entry."""
+
+    reason = Reason.ENTRY_NOT_FOUND
+
+
+class CheckpointNotFound(AccessError):
+    """No checkpoint covers so many entries, or none was made."""
+
+    reason = Reason.CHECKPOINT_NOT_FOUND
 
 
 class CredentialError(SignerError):

@@ -295,6 +295,16 @@ ADVICE: dict[Reason, Advice] = {
         Text("ask for the approval: signer approvals ask", "xin phê duyệt: signer approvals ask"),
     ),
     _R.APPROVAL_ENDED: _advice("the approval has ended", "phê duyệt đã kết thúc", Text("ask for a new one", "xin phê duyệt mới")),
+    _R.ENTRY_NOT_FOUND: _advice(
+        "the journal has no such entry",
+        "nhật ký không có mục này",
+        Text("see how many there are: signer audit checkpoint", "xem số mục hiện có: signer audit checkpoint"),
+    ),
+    _R.CHECKPOINT_NOT_FOUND: _advice(
+        "there is no such checkpoint",
+        "chưa có điểm chốt nhật ký này",
+        Text("make one: signer audit checkpoint --make", "tạo mới: signer audit checkpoint --make"),
+    ),
     _R.CERTIFICATE_EXPIRED: _advice(
         "the signer's certificate has expired",
         "chứng thư số của người ký đã hết hạn",

@@ -19,6 +19,7 @@ from signer.config.tree import Config, TrustSettings
 from signer.documents.settings import AppearanceSettings
 from signer.errors import ConfigError, InvalidArgument
 from signer.formats.pades.appearance.png import size_of
+from signer.journal.settings import JournalSettings
 from signer.people.client import ClientKind
 from signer.records.layout_files import load_layouts
 from signer.records.settings import RecordSettings
@@ -201,12 +202,23 @@ def _check_timestamp(timestamp: TimestampSettings | None, credentials: tuple[Cre
 
 
 def _check_health(health: HealthSettings, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
+    yield from _check_own_key("health.probe_credential", health.probe_credential, credentials)
+
+
+def _check_checkpoints(journal: JournalSettings, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
+    if journal.checkpoints is not None:
+        yield from _check_own_key("journal.checkpoints.credential", journal.checkpoints.credential, credentials)
+
+
+def _check_own_key(path: str, credential_id: str, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
+    """A key that the appliance uses for itself; empty for none."""
     schools = {credential.id: credential.school for credential in credentials}
-    probe = health.probe_credential
-    if probe and probe not in schools:
-        yield Problem("health.probe_credential", f"no credential '{probe}'{did_you_mean(probe, schools)}")
-    elif probe and schools[probe]:
-        yield Problem("health.probe_credential", f"'{probe}' is of school '{schools[probe]}': a probe must not use a school's key")
+    if credential_id and credential_id not in schools:
+        yield Problem(path, f"no credential '{credential_id}'{did_you_mean(credential_id, schools)}")
+    elif credential_id and schools[credential_id]:
+        yield Problem(
+            path, f"'{credential_id}' is of school '{schools[credential_id]}': the appliance must not use a school's key for itself"
+        )
 
 
 def _check_timestamp_http(timestamp: TimestampSettings | None) -> Iterator[Problem]:
@@ -279,6 +291,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("trust",), _check_trust),
     (("timestamp", "credentials"), _check_timestamp),
     (("health", "credentials"), _check_health),
+    (("journal", "credentials"), _check_checkpoints),
     (("timestamp",), _check_timestamp_http),
     (("timestamp",), _check_clock),
     (("stamping",), _check_stamping),

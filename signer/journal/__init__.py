@@ -18,6 +18,7 @@ Rules of the room:
 
 from signer.journal.archive import EvidenceArchive, EvidenceHead, KeptChain, NewEvidence, Renewal, StampedSpan
 from signer.journal.chain import ChainReport, verify_chain
+from signer.journal.checkpoints import CheckpointStore, KeptCheckpoint
 from signer.journal.clients import ClientStore
 from signer.journal.credentials import CredentialChange, CredentialFilter, CredentialStore
 from signer.journal.images import ImageStore
@@ -31,6 +32,7 @@ from signer.journal.schools import SchoolStore
 __all__ = [
     "Accounting",
     "ChainReport",
+    "CheckpointStore",
     "ClientStore",
     "CredentialChange",
     "CredentialFilter",
@@ -41,6 +43,7 @@ __all__ = [
     "Intent",
     "Journal",
     "KeptChain",
+    "KeptCheckpoint",
     "NewEvidence",
     "NoteKind",
     "Outcome",

@@ -8,7 +8,31 @@ from typing import Annotated
 
 from pydantic import Field
 
+from signer.settings import Identifier
+
 _SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSettings:
+    """`[journal.checkpoints]`: the journal's size and root, signed, for a witness outside; without it a cut at its end can't be shown."""
+
+    credential: Annotated[Identifier, Field(description="What signs them: a credential of no school, for nothing else.")]
+    origin: Annotated[
+        str,
+        Field(
+            pattern=r"^[^\s+]{1,256}$",
+            description="Names this log for good, as a URL without scheme: signer.so-gddt.example/journal.",
+        ),
+    ]
+    interval_s: Annotated[
+        float,
+        Field(ge=1, le=86_400, description="Between two checkpoints, where the journal has grown. Each is a signature and two entries."),
+    ] = 300.0
+    file: Annotated[
+        Path | None,
+        Field(description="Each note is appended here as well, for a collector to take away; empty: in the database and over gRPC alone."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +65,18 @@ class JournalSettings:
         ),
     ] = 400
 
+    checkpoints: Annotated[CheckpointSettings | None, Field(description="Signed checkpoints; leave it out to make none.")] = None
+
     @property
     def sqlite_file(self) -> Path | None:
         """The database's file; None where a server keeps it."""
         return Path(self.url.removeprefix(_SQLITE)) if self.url.startswith(_SQLITE) else None
 
     def anchored(self, folder: Path) -> JournalSettings:
-        """The same with a relative SQLite path read from `folder`."""
+        """The same with relative paths read from `folder`."""
+        marks = self.checkpoints
+        if marks is not None and marks.file is not None:
+            marks = replace(marks, file=(folder / marks.file).absolute())
         path = self.url.removeprefix(_SQLITE)
-        if path in {self.url, "", ":memory:"} or path.startswith("/"):
-            return self
-        return replace(self, url=f"{_SQLITE}{(folder / path).absolute()}")
+        stays = path in {self.url, "", ":memory:"} or path.startswith("/")
+        return replace(self, checkpoints=marks, url=self.url if stays else f"{_SQLITE}{(folder / path).absolute()}")

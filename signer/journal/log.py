@@ -1,0 +1,244 @@
+"""Reading the log: entries, proofs, the whole read through, and the account of signatures.
+
+Beside the journal's own thread, on connections that only read: an audit of millions of entries must not keep a signature from its commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from signer.errors import EntryNotFound, InvalidArgument, JournalUnavailable
+from signer.formats.merkle import consistency_proof, inclusion_proof
+from signer.journal.chain import ChainReport, verify_chain
+from signer.journal.entries import INTENT, NOTE, decode
+from signer.journal.ledger import rfc3339
+from signer.journal.log_nodes import LogNodes
+from signer.journal.model import OutcomeKind
+from signer.journal.rows import count_entries
+from signer.store import open_engine
+from signer.store.tables import journal_entry
+
+_T = TypeVar("_T")
+_READERS_MAX = 2
+_PORTION = 1_000
+_SCANNED_MAX = 50_000
+_SIGNED = {OutcomeKind.RELEASED.value, OutcomeKind.PARKED.value}
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry. kind: intent, note, or an outcome's. completes: whether a parked signature got its timestamp with it."""
+
+    index: int
+    kind: str
+    body: bytes
+    leaf_hash: bytes
+    completes: bool = False
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """What it says."""
+        return decode(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which entries. schools: None for all. kinds, notes: of an entry or of a note, either fits; None for any. start, end: when written."""
+
+    schools: Collection[str] | None = None
+    kinds: Collection[str] | None = None
+    notes: Collection[str] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+    credential_id: str = ""
+    person_id: str = ""
+    request_id: str = ""
+    document_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Entries, and where the next page begins; None at the log's end. A page may be short or empty where few entries fit."""
+
+    entries: tuple[LogEntry, ...]
+    following: int | None
+
+
+@dataclass(slots=True)
+class Account:
+    """Of intents: what became of them. intents == signed + failed + unknown + open."""
+
+    intents: int = 0
+    signed: int = 0
+    failed: int = 0
+    unknown: int = 0
+
+    @property
+    def open(self) -> int:
+        """Under way."""
+        return self.intents - self.signed - self.failed - self.unknown
+
+
+class _Seen(msgspec.Struct, omit_defaults=True):
+    """What filters and accounts look at, of any entry."""
+
+    at: str
+    kind: str
+    school: str = ""
+    credential: str = ""
+    request: str = ""
+    document: str = ""
+    follows: int = -1
+    note: str = ""
+    subject: str = ""
+    detail: str | dict[str, str | int] = ""
+
+
+_look = msgspec.json.Decoder(_Seen).decode
+
+
+class JournalLog:
+    """The door. Calls raise JournalUnavailable when the database can't be read."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engine: Engine | None = None
+        self._room = asyncio.Semaphore(_READERS_MAX)
+
+    async def size(self) -> int:
+        """How many entries there are."""
+        return await self._run(count_entries)
+
+    async def entry(self, index: int) -> LogEntry:
+        """EntryNotFound when there is none."""
+        found = await self.span(index, 1)
+        if not found:
+            raise EntryNotFound(f"the journal has no entry {index}", index=index)
+        return found[0]
+
+    async def span(self, first: int, count: int) -> list[LogEntry]:
+        """Up to `count` entries from `first` on."""
+        return await self._run(lambda connection: list(_entries(connection, first, first + count)))
+
+    async def page(self, wanted: LogFilter, *, start: int | None, newest_first: bool, limit: int) -> LogPage:
+        """Entries that fit, from `start` on in the direction asked for; None to begin. Reads some ten thousand entries at most."""
+        return await self._run(lambda connection: _page(connection, wanted, start=start, newest_first=newest_first, limit=limit))
+
+    async def inclusion(self, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+        """Leaf hash and proof (RFC 9162 2.1.3). EntryNotFound, InvalidArgument."""
+        entry = await self.entry(index)
+        await self._require_size(size)
+        return entry.leaf_hash, await self._run(lambda connection: inclusion_proof(LogNodes(connection), index, size))
+
+    async def consistency(self, first: int, second: int) -> tuple[bytes, ...]:
+        """That the log of one size begins with that of another (2.1.4). InvalidArgument."""
+        await self._require_size(second)
+        return await self._run(lambda connection: consistency_proof(LogNodes(connection), first, second))
+
+    async def verify(self, witnessed: Mapping[int, bytes], on_progress: Callable[[int], None]) -> ChainReport:
+        """Reads the whole log through (`chain`). on_progress: called in another thread. JournalDamaged for one that does not hold."""
+        return await self._run(lambda connection: verify_chain(connection, witnessed, on_progress))
+
+    async def account(self, wanted: LogFilter) -> dict[str, Account]:
+        """What became of the intents that fit, by credential. Reads the whole log."""
+        return await self._run(lambda connection: _account(connection, wanted))
+
+    async def _require_size(self, size: int) -> None:
+        there = await self.size()
+        if not 0 < size <= there:
+            raise InvalidArgument(f"the journal has {there} entries: a size of {size} can't be proven", field="tree_size")
+
+    async def _run(self, read: Callable[[Connection], _T]) -> _T:
+        async with self._room:
+            return await asyncio.to_thread(self._read, read)
+
+    def _read(self, read: Callable[[Connection], _T]) -> _T:
+        if self._engine is None:
+            self._engine = open_engine(self._url, must_exist=True)
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                return read(connection)
+        except SQLAlchemyError as error:
+            raise JournalUnavailable("the journal can't be read", retry_after_s=1.0) from error
+
+
+def _entries(connection: Connection, first: int, end: int) -> Iterator[LogEntry]:
+    columns = journal_entry.c
+    query = select(columns.entry_index, columns.kind, columns.body, columns.leaf_hash)
+    rows = connection.execute(query.where(columns.entry_index >= first, columns.entry_index < end).order_by(columns.entry_index)).all()
+    return (LogEntry(*row) for row in rows)
+
+
+def _page(connection: Connection, wanted: LogFilter, *, start: int | None, newest_first: bool, limit: int) -> LogPage:
+    size = count_entries(connection)
+    at = (size - 1 if newest_first else 0) if start is None else start
+    found: list[LogEntry] = []
+    scanned = 0
+    while 0 <= at < size and len(found) < limit and scanned < _SCANNED_MAX:
+        first, end = (max(0, at - _PORTION + 1), at + 1) if newest_first else (at, at + _PORTION)
+        portion = list(_entries(connection, first, end))
+        for entry in reversed(portion) if newest_first else portion:
+            if _fits(_look(entry.body), wanted):
+                found.append(entry)
+                if len(found) == limit:
+                    at = entry.index + (-1 if newest_first else 1)
+                    break
+        else:
+            at = first - 1 if newest_first else end
+        scanned += len(portion)
+    return LogPage(tuple(_with_completions(connection, found)), at if 0 <= at < size else None)
+
+
+def _with_completions(connection: Connection, found: Sequence[LogEntry]) -> Iterator[LogEntry]:
+    """A released outcome that follows a parked one is a timestamp's."""
+    followed = {entry.index: _look(entry.body).follows for entry in found if entry.kind == OutcomeKind.RELEASED.value}
+    columns = journal_entry.c
+    query = select(columns.entry_index).where(columns.entry_index.in_(followed.values()), columns.kind == OutcomeKind.PARKED.value)
+    parked = set(connection.execute(query).scalars()) if followed else set()
+    return (replace(entry, completes=True) if followed.get(entry.index) in parked else entry for entry in found)
+
+
+def _fits(seen: _Seen, wanted: LogFilter) -> bool:
+    detail = seen.detail if isinstance(seen.detail, dict) else {}
+    if wanted.schools is not None and (seen.school or detail.get("school", "")) not in wanted.schools:
+        return False
+    if wanted.kinds is not None and seen.kind not in wanted.kinds and seen.note not in wanted.notes:
+        return False
+    if (wanted.start is not None and seen.at < rfc3339(wanted.start)) or (wanted.end is not None and seen.at >= rfc3339(wanted.end)):
+        return False
+    said = {seen.credential, seen.request, seen.document, seen.subject, *(str(value) for value in detail.values())}
+    return all(not each or each in said for each in (wanted.credential_id, wanted.person_id, wanted.request_id, wanted.document_id))
+
+
+def _account(connection: Connection, wanted: LogFilter) -> dict[str, Account]:
+    accounts: dict[str, Account] = {}
+    open_intents: dict[int, str] = {}
+    size, at = count_entries(connection), 0
+    while at < size:
+        for entry in _entries(connection, at, at + _PORTION):
+            seen = _look(entry.body)
+            if seen.kind == INTENT:
+                if seen.credential and _fits(seen, wanted):
+                    accounts.setdefault(seen.credential, Account()).intents += 1
+                    open_intents[entry.index] = seen.credential
+            elif seen.kind != NOTE and (credential := open_intents.pop(seen.follows, None)) is not None:
+                _count(accounts[credential], seen.kind)
+        at += _PORTION
+    return accounts
+
+
+def _count(account: Account, kind: str) -> None:
+    if kind in _SIGNED:
+        account.signed += 1
+    elif kind == OutcomeKind.UNKNOWN.value:
+        account.unknown += 1
+    else:
+        account.failed += 1
