@@ -2,8 +2,8 @@
 
 Every signature is an intent, durable before the key is used, and an outcome, durable before the signature is released. Entries are
 append-only, numbered from 0, each hashed as a Merkle tree leaf (RFC 9162 2.1.1: SHA-256 over 0x00 and the entry) and chained to its
-predecessor, so a changed, removed or reordered entry is found. A cut at the end takes checkpoints, the better if kept elsewhere: the log's size
-and Merkle root, signed (`log_nodes`, `chain`).
+predecessor, so a changed, removed or reordered entry is found. A cut at the end takes checkpoints, the better if kept elsewhere: the
+log's size and Merkle root, signed (`log_nodes`, `chain`, `checkpoints`).
 
 Rules of the room:
 - What a call answers is committed and synced. What it could not commit has not happened: all calls of that commit raise

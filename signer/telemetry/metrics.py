@@ -219,15 +219,6 @@ class Metrics:
         Counter,
         Spec("signer_journal_checkpoint_failures_total", "Checkpoints that could not be made.", (("reason", "an error's reason"),)),
     ]
-    checkpoint_made_seconds: Annotated[
-        Gauge,
-        Spec("signer_journal_checkpoint_made_timestamp_seconds", "When the journal's last checkpoint was signed (Unix time); 0: never."),
-    ]
-    checkpoint_entries: Annotated[Gauge, Spec("signer_journal_checkpoint_entries", "How many entries the last checkpoint covers.")]
-    checkpoint_failures: Annotated[
-        Counter,
-        Spec("signer_journal_checkpoint_failures_total", "Checkpoints that could not be made.", (("reason", "an error's reason"),)),
-    ]
     journal_size_bytes: Annotated[Gauge, Spec("signer_journal_size_bytes", "The journal's file, its write-ahead log included.")]
     journal_disk_bytes: Annotated[Gauge, Spec("signer_journal_disk_bytes", "The file system that holds the journal.")]
     journal_disk_free_bytes: Annotated[
