@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signer.server.clients import ClientMethods
 from signer.server.images import ImageMethods
 from signer.server.keys import KeyMethods
 from signer.server.operations import OperationMethods, Operations
@@ -10,12 +11,13 @@ from signer.server.tokens import TokenMethods
 from signer.server.trust import TrustMethods
 
 
-class AdminService(TokenMethods, KeyMethods, ImageMethods, OperationMethods, TrustMethods):
+class AdminService(TokenMethods, KeyMethods, ImageMethods, ClientMethods, OperationMethods, TrustMethods):
     """What this release serves of AdminService."""
 
     def __init__(self, rooms: Rooms, operations: Operations) -> None:
         TokenMethods.__init__(self, rooms.engine, rooms.pools, rooms.journal)
         KeyMethods.__init__(self, rooms.engine, rooms.pools, rooms.keys)
         ImageMethods.__init__(self, rooms.engine, rooms.images, rooms.configured_images)
+        ClientMethods.__init__(self, rooms.calling)
         OperationMethods.__init__(self, operations)
         TrustMethods.__init__(self, rooms.believing, rooms.watch)
