@@ -45,21 +45,13 @@ class PagesSettings:
     sessions_max: Annotated[
         int, Field(ge=1, le=1_000_000, description="People signed in at once; beyond it whoever has been idle longest is signed out.")
     ] = 20_000
-    checks_concurrency_max: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=64,
-            description="Factors checked at once (argon2id costs a core and memory); a few times as many wait, more are answered with 503.",
-        ),
-    ] = 2
     address_tries_per_minute_max: Annotated[
         int,
         Field(
             ge=1,
             le=10_000,
             description="Tries of codes and factors a minute from one address; beyond it 429. A school is usually one address. Tries of "
-            "one person are limited by `[factors]`.",
+            "one person are limited by `[activation]`.",
         ),
     ] = 60
     address_per_second_max: Annotated[

@@ -5,7 +5,7 @@
 - `sessions`, `forms`: who is signed in, on the server's side; what was posted, and that our own page posted it.
 - `first_visit`, `sign_in`, `waiting`, `approvals`, `signed`, `account`: one file a matter of the person's.
 - `views`, `words`: templates (Jinja, escaping, strict) and their texts, Vietnamese and English.
-- `doors`: what is asked of `control`.
+- `doors`: what is asked of `control`. `assembly`: all of it put together.
 
 Rules of the room:
 - Plain forms and links; the one script speaks to authenticators (WebAuthn) and nothing else works by it.
@@ -13,3 +13,9 @@ Rules of the room:
 - Whoever is not who they say gets one answer, whatever was wrong, at the same time.
 - What a person decides about is shown whole before, and bound by the factors they give (`purpose`).
 """
+
+from signer.server.pages.assembly import pages_door
+from signer.server.pages.door import PagesDoor
+from signer.server.pages.doors import PageRooms
+
+__all__ = ["PageRooms", "PagesDoor", "pages_door"]

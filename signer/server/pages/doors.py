@@ -6,42 +6,23 @@ Every call that takes factors or codes raises FactorsRefused alike for whatever 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Protocol
 
+from signer.control.challenges import Challenge
+from signer.control.passkeys import Attestation
 from signer.people.approval import Approval, Decision
 from signer.people.authorization import Authorization
-from signer.people.factor import Factor, FactorKind
+from signer.people.factor import Factor, FactorKind, Passkey
 from signer.people.person import Person
 from signer.secrets import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """What an authenticator is asked. options_json: PublicKeyCredential(Request|Creation)OptionsJSON (W3C WebAuthn 5.1)."""
+class People(Protocol):
+    """Who there is."""
 
-    id: str
-    options_json: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Attestation:
-    """An authenticator's new credential (W3C WebAuthn 5.2.1), answering a challenge of ours. label: what its owner calls it."""
-
-    challenge_id: str
-    label: str
-    client_data_json: bytes = field(repr=False)
-    attestation_object: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Passkey:
-    """One that a person has. id: the authenticator's credential id."""
-
-    id: bytes
-    label: str
-    created: datetime
+    async def find(self, person_id: str) -> Person | None:
+        """The person; None when there is none."""
 
 
 class Enrolling(Protocol):
@@ -50,18 +31,27 @@ class Enrolling(Protocol):
     async def look(self, person_id: str, code: Secret) -> Person:
         """Whose code it is; it stays usable."""
 
+    def require_fit(self, pin: Secret) -> None:
+        """That the rules accept the PIN; InvalidArgument otherwise. Pure."""
+
     async def set_factors(self, person_id: str, code: Secret, pin: Secret, totp_seed: bytes, totp: Secret) -> None:
-        """Spends the code and sets PIN and TOTP, all or nothing. totp: a code of the new seed, which proves that it has arrived."""
+        """Spends the code and sets PIN and TOTP, all or nothing. totp: a code of the new seed, which proves that it has arrived.
+
+        InvalidArgument when it is not: the code stays usable.
+        """
 
 
 class Factors(Protocol):
     """A person's factors, for themselves."""
 
-    async def require(self, person_id: str, factors: Sequence[Factor], purpose: bytes) -> frozenset[FactorKind]:
-        """As people.doors.FactorCheck, for being let in: in no role."""
+    async def require(self, person_id: str, factors: Sequence[Factor], *, purpose: bytes) -> frozenset[FactorKind]:
+        """As people.doors.FactorCheck, for being let in: in no role. InvalidArgument when they could not be enough."""
 
     async def challenge(self, person_id: str, purpose: bytes) -> Challenge:
-        """For a WebAuthn assertion bound to the purpose; also for unknown people. QuotaExceeded when there were too many."""
+        """For a WebAuthn assertion bound to the purpose; also for unknown people. QuotaExceeded when there were too many.
+
+        NotServedYet where there are no passkeys.
+        """
 
     async def change_pin(self, person_id: str, factors: Sequence[Factor], pin: Secret) -> None:
         """Sets another PIN, by the present factors. InvalidArgument for one that the rules refuse."""
@@ -70,7 +60,7 @@ class Factors(Protocol):
         """All of the person's."""
 
     async def begin_passkey(self, person_id: str) -> Challenge:
-        """For a new passkey."""
+        """For a new passkey; raises as `challenge`."""
 
     async def add_passkey(self, person_id: str, factors: Sequence[Factor], attestation: Attestation) -> None:
         """Believes a new passkey, by the present factors. InvalidArgument for an attestation that does not answer the challenge."""
@@ -89,7 +79,10 @@ class Deciding(Protocol):
         """What factors for granting exactly these are given for: SHA-256, 32 bytes."""
 
     async def grant(self, person_id: str, authorization_ids: Sequence[str], factors: Sequence[Factor]) -> None:
-        """Grants all, by one presentation of factors, or none. AuthorizationNotFound, AuthorizationExpired: one has ended meanwhile."""
+        """Grants all, by one presentation of factors, or none. AuthorizationNotFound, AuthorizationExpired: one has ended meanwhile.
+
+        RoleRefused: the person has the role no more.
+        """
 
     async def reject(self, person_id: str, authorization_ids: Sequence[str]) -> None:
         """Refuses them; needs no factors."""
@@ -109,3 +102,28 @@ class Approving(Protocol):
 
     def purpose(self, approval: Approval, decision: Decision) -> bytes:
         """What factors for this decision are given for: SHA-256, 32 bytes."""
+
+
+class Names(Protocol):
+    """What things are called, for people; the id itself where there is no name."""
+
+    async def client(self, client_id: str) -> str:
+        """School software's."""
+
+    async def school(self, school_id: str) -> str:
+        """A school's; empty for none."""
+
+    async def person(self, person_id: str) -> str:
+        """A person's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRooms:
+    """All that the page stands on."""
+
+    people: People
+    enrolling: Enrolling
+    factors: Factors
+    deciding: Deciding
+    approving: Approving
+    names: Names

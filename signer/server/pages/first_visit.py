@@ -1,0 +1,112 @@
+"""The first visit: one-time code → PIN → authenticator app → signed in. Nothing is kept before the last step, which spends the code."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b32encode
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote, urlencode
+
+import segno
+from markupsafe import Markup
+
+from signer.errors import FactorsRefused, InternalError, InvalidArgument
+from signer.secrets import Secret
+from signer.server.pages.checking import Checking
+from signer.server.pages.doors import Enrolling
+from signer.server.pages.routes import Needs, Route, Routes
+from signer.server.pages.sessions import FirstVisit, Session, Sessions
+from signer.server.pages.views import Answer, Views, Visit, redirect
+
+_SEED_BYTES = 20  # RFC 4226 section 4, R6
+_GROUP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FirstVisitPages:
+    """issuer: under which authenticator apps list the one-time passwords."""
+
+    views: Views
+    sessions: Sessions
+    checking: Checking
+    enrolling: Enrolling
+    issuer: str
+
+    def routes(self) -> Routes:
+        """Under /first."""
+        return {
+            "/first": Route(Needs.NOBODY, self._code, self._take_code),
+            "/first/pin": Route(Needs.FIRST_VISIT, self._pin, self._take_pin),
+            "/first/totp": Route(Needs.FIRST_VISIT, self._totp, self._take_totp),
+        }
+
+    async def _code(self, visit: Visit) -> Answer:
+        return self.views.page(visit, "first_code", person_id="")
+
+    async def _take_code(self, visit: Visit) -> Answer:
+        person_id, code = visit.form.text("person_id"), Secret(visit.form.text("code"))
+        try:
+            with self.checking.turn(visit.account, person_id):
+                person = await self.enrolling.look(person_id, code)
+        except FactorsRefused:
+            return self.views.page(visit, "first_code", HTTPStatus.FORBIDDEN, error="first.code_refused", person_id=person_id)
+        name = self.sessions.open(person, FirstVisit(code, secrets.token_bytes(_SEED_BYTES)))
+        return redirect("/first/pin").with_cookie(name)
+
+    async def _pin(self, visit: Visit) -> Answer:
+        return self.views.page(visit, "first_pin")
+
+    async def _take_pin(self, visit: Visit) -> Answer:
+        _, first = _under_way(visit)
+        pin, again = visit.form.secret("new_pin"), visit.form.secret("new_pin_again")
+        if pin != again:
+            return self.views.page(visit, "first_pin", HTTPStatus.BAD_REQUEST, error="pin.differ")
+        try:
+            self.enrolling.require_fit(pin)
+        except InvalidArgument:
+            return self.views.page(visit, "first_pin", HTTPStatus.BAD_REQUEST, error="pin.unfit")
+        first.pin = pin
+        return redirect("/first/totp")
+
+    async def _totp(self, visit: Visit) -> Answer:
+        session, first = _under_way(visit)
+        if first.pin is None:
+            return redirect("/first/pin")
+        return self._totp_page(visit, session, first)
+
+    async def _take_totp(self, visit: Visit) -> Answer:
+        session, first = _under_way(visit)
+        if first.pin is None:
+            return redirect("/first/pin")
+        totp = Secret("".join(visit.form.text("totp").split()))
+        try:
+            with self.checking.turn(visit.account, session.person.id):
+                await self.enrolling.set_factors(session.person.id, first.code, first.pin, first.totp_seed, totp)
+        except InvalidArgument:
+            return self._totp_page(visit, session, first, HTTPStatus.BAD_REQUEST, error="first.totp_refused")
+        except FactorsRefused:
+            self.sessions.close(visit.cookie)
+            return self.views.page(visit, "first_code", HTTPStatus.FORBIDDEN, error="first.code_refused", person_id=session.person.id)
+        self.sessions.close(visit.cookie)
+        name = self.sessions.open(session.person, notice="first.done")
+        return redirect("/").with_cookie(name)
+
+    def _totp_page(self, visit: Visit, session: Session, first: FirstVisit, status: HTTPStatus = HTTPStatus.OK, error: str = "") -> Answer:
+        seed = b32encode(first.totp_seed).decode().rstrip("=")
+        grouped = " ".join(seed[at : at + _GROUP] for at in range(0, len(seed), _GROUP))
+        code = segno.make(self._otpauth(session.person.id, seed), error="m", micro=False)
+        picture = Markup(code.svg_inline(scale=5, border=4, light="#fff", svgclass="qr", lineclass=None))  # noqa: S704 - made here of modules alone
+        return self.views.page(visit, "first_totp", status, error=error, picture=picture, seed=grouped)
+
+    def _otpauth(self, person_id: str, seed: str) -> str:
+        """The key URI that authenticator apps read."""
+        label = quote(f"{self.issuer}:{person_id}", safe=":")
+        return f"otpauth://totp/{label}?{urlencode({'secret': seed, 'issuer': self.issuer})}"
+
+
+def _under_way(visit: Visit) -> tuple[Session, FirstVisit]:
+    session = visit.session
+    if session is None or session.first_visit is None:
+        raise InternalError("the route lets only first visits in")
+    return session, session.first_visit
