@@ -73,9 +73,13 @@ class _Known:
 
 
 class CallerTable:
-    """All clients, and who is behind each certificate; remembered, since every RPC asks. Owned by the event loop."""
+    """All clients, and who is behind each certificate; remembered, since every RPC asks. Owned by the event loop.
+
+    called: when each client last called, written by the door.
+    """
 
     def __init__(self, configured: Iterable[ClientSettings] = ()) -> None:
+        self.called: dict[str, datetime] = {}
         self._configured = tuple(configured)
         self._kept: dict[str, Client] = {}
         self._by_sha256: dict[str, tuple[str, Window, bool]] = {}

@@ -11,13 +11,14 @@ All of them are held in memory, since every RPC asks; this daemon is the store's
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from signer.access.callers import CallerTable
 from signer.access.settings import ClientSettings
-from signer.errors import ClientNotFound, IdTaken, SchoolNotFound
+from signer.errors import ClientNotFound, IdTaken, JournalUnavailable, SchoolNotFound
 from signer.journal.clients import ClientStore
 from signer.journal.schools import SchoolStore
 from signer.people.client import Client, ClientCertificate, School
@@ -39,7 +40,7 @@ class Clients:
         self._configured_schools = configured_schools
         self._schools: dict[str, School] = {}
         self._on_change: list[Callable[[], None]] = []
-        self._calls: dict[str, datetime] = {}
+        self._saved_calls: dict[str, datetime] = {}
         self._turn = asyncio.Lock()
 
     async def load(self) -> None:
@@ -47,7 +48,8 @@ class Clients:
         for client in await self._clients.all():
             self.callers.put(client)
         self._schools = {school.id: school for school in await self._store.all()}
-        self._calls = await self._clients.last_calls()
+        self._saved_calls = await self._clients.last_calls()
+        self.callers.called.update(self._saved_calls)
         self._close_schools()
 
     def call_on_change(self, action: Callable[[], None]) -> None:
@@ -84,12 +86,15 @@ class Clients:
 
     def last_call(self, client_id: str) -> datetime | None:
         """When the client last called, as far as is known."""
-        return self._calls.get(client_id)
+        return self.callers.called.get(client_id)
 
-    async def keep_calls(self, calls: Mapping[str, datetime]) -> None:
-        """Remembers when clients last called."""
-        self._calls.update(calls)
-        await self._clients.keep_calls(calls)
+    async def save_calls(self) -> None:
+        """Keeps when clients last called, of those that did since the last time. What can't be written now is kept with the next."""
+        called = {name: at for name, at in self.callers.called.items() if self._saved_calls.get(name) != at}
+        if called:
+            with contextlib.suppress(JournalUnavailable):
+                await self._clients.keep_calls(called)
+                self._saved_calls.update(called)
 
     async def create_client(self, by: str, wanted: Client) -> Client:
         """Adds a client; the same again returns what is there. Raises IdTaken, SchoolNotFound, JournalUnavailable."""

@@ -6,9 +6,7 @@ What was signed since the last second is lost with a crash: a client may then si
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from signer.access.quotas import Meter, day_of
@@ -53,8 +51,8 @@ class QuotaKeeping:
             self.quotas.put_back(unsaved)
 
 
-async def keep_used(keeping: QuotaKeeping, calls: Callable[[], Mapping[str, datetime]], keep: Callable[..., Awaitable[None]]) -> None:
-    """Keeps counts each second and, each minute, when clients last called (`calls`, by `keep`); once more when it is cancelled."""
+async def keep_used(keeping: QuotaKeeping, save_calls: Callable[[], Awaitable[None]]) -> None:
+    """Keeps counts each second and, each minute, when clients last called; both once more when it is cancelled."""
     loop = asyncio.get_running_loop()
     calls_due_s = loop.time() + _CALLS_INTERVAL_S
     try:
@@ -63,13 +61,7 @@ async def keep_used(keeping: QuotaKeeping, calls: Callable[[], Mapping[str, date
             await keeping.save()
             if loop.time() >= calls_due_s:
                 calls_due_s = loop.time() + _CALLS_INTERVAL_S
-                await _keep_calls(calls(), keep)
+                await save_calls()
     finally:
         await keeping.save()
-        await _keep_calls(calls(), keep)
-
-
-async def _keep_calls(calls: Mapping[str, datetime], keep: Callable[..., Awaitable[None]]) -> None:
-    if calls:
-        with contextlib.suppress(JournalUnavailable):
-            await keep(calls)
+        await save_calls()

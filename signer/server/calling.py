@@ -38,9 +38,9 @@ class CallingRooms:
         """Changes of clients and schools reach RPCs under way as well."""
         self.clients.call_on_change(door.stop_strangers)
 
-    async def keep_counts(self, door: Door) -> None:
+    async def keep_counts(self) -> None:
         """Runs until it is cancelled."""
-        await keep_used(self.keeping, door.take_calls, self.clients.keep_calls)
+        await keep_used(self.keeping, self.clients.save_calls)
 
     def configure(self, door: Door, clients: Sequence[ClientSettings]) -> None:
         """The configuration's clients are these from now on."""

@@ -16,7 +16,6 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import grpc
@@ -106,7 +105,6 @@ class Door(aio.ServerInterceptor):
         self._callers = callers
         self._quotas = quotas
         self._metrics = metrics
-        self._calls: dict[str, datetime] = {}
         self._open: dict[str, Visit] = {}
         self._is_draining = False
         self._emptied = asyncio.Event()
@@ -124,11 +122,6 @@ class Door(aio.ServerInterceptor):
                 _log.warning("caller stopped", client=visit.caller.client_id, rpc_id=visit.rpc_id, reason=error.reason.value)
                 for request in visit.requests:
                     request.cancel()
-
-    def take_calls(self) -> dict[str, datetime]:
-        """When each client last called, of those that did since this was asked for last."""
-        calls, self._calls = self._calls, {}
-        return calls
 
     def drain(self) -> None:
         """Takes nothing new; what runs goes on."""
@@ -210,7 +203,7 @@ class Door(aio.ServerInterceptor):
             raise CallerUnknown("no TLS client certificate came with this connection")
         now = self._quotas.utc_now()
         caller = self._callers.identify(certificates[0], now)
-        self._calls[caller.client_id] = now
+        self._callers.called[caller.client_id] = now
         caller.require_method(method)
         if len(self._open) >= self._settings.concurrent_rpcs_max:
             raise TooManyRequests(

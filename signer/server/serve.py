@@ -37,7 +37,7 @@ from signer.server.reloading import GrpcTls, Reloading
 from signer.server.rooms import Rooms, furnish
 from signer.server.service_manager import ServiceManager
 from signer.server.timestamp_http import TimestampDoor
-from signer.server.tls import TlsIdentity
+from signer.server.tls import TlsIdentity, limit_tls
 from signer.server.vitals import Vitals
 from signer.telemetry.exposition import expose
 from signer.telemetry.logs import configure_logs, get_logger
@@ -139,6 +139,7 @@ class Daemon:
         if self._probe is not None:
             _spawn(stack, self._probe.run())
         _spawn(stack, keep_counted(rooms.metrics, rooms.engine))
+        _spawn(stack, rooms.checkpoints.run())
         _spawn(stack, rooms.believing.run())
         _spawn(stack, _keep_house(rooms, timedelta(days=self._config.journal.material_days)))
         if rooms.clock is not None:
@@ -163,7 +164,7 @@ class Daemon:
         operations.listener = listener = GrpcListener(self._config.server, self._rooms, tls, operations)
         self._reloading.add(GrpcTls(listener.take, partial(calling.configure, door)))
         self._reloading.call_afterwards(self._read_pins_anew)
-        _spawn(stack, calling.keep_counts(door))
+        _spawn(stack, calling.keep_counts())
         self.port = await listener.open()
         stack.push_async_callback(listener.close)
         await self._open_timestamp_door(stack)
@@ -233,6 +234,7 @@ def run(config: Config, source: Path, *, on_ready: Callable[[Daemon], Awaitable[
     """Serves until SIGTERM or SIGINT; SIGHUP reads `source` anew. Raises ConfigError or JournalUnavailable when it can't start."""
     configure_logs(config.log.level.value, process="daemon")
     keep_memory_private()
+    limit_tls(config.server.tls_version_min)
     for problem in advise(config):
         _log.warning("configuration", problem=str(problem))
     asyncio.run(_serve(config, source, on_ready))
