@@ -37,7 +37,7 @@ from signer.server.reloading import GrpcTls, Reloading
 from signer.server.rooms import Rooms, furnish
 from signer.server.service_manager import ServiceManager
 from signer.server.timestamp_http import TimestampDoor
-from signer.server.tls import TlsIdentity, limit_tls
+from signer.server.tls import TlsIdentity
 from signer.server.vitals import Vitals
 from signer.telemetry.exposition import expose
 from signer.telemetry.logs import configure_logs, get_logger
@@ -234,7 +234,6 @@ def run(config: Config, source: Path, *, on_ready: Callable[[Daemon], Awaitable[
     """Serves until SIGTERM or SIGINT; SIGHUP reads `source` anew. Raises ConfigError or JournalUnavailable when it can't start."""
     configure_logs(config.log.level.value, process="daemon")
     keep_memory_private()
-    limit_tls(config.server.tls_version_min)
     for problem in advise(config):
         _log.warning("configuration", problem=str(problem))
     asyncio.run(_serve(config, source, on_ready))
