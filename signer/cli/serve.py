@@ -39,7 +39,7 @@ def serve(config_path: Path, ready_file: Path | None) -> None:
     """  # noqa: D301  # click reads \b
     from signer.config import load
     from signer.errors import ConfigError, JournalUnavailable
-    from signer.server.serve import run
+    from signer.server.grpc_environment import prepare
 
     async def announce(daemon: Daemon) -> None:
         import os
@@ -56,7 +56,11 @@ def serve(config_path: Path, ready_file: Path | None) -> None:
             partial.replace(ready_file)
 
     try:
-        run(load(config_path), config_path, on_ready=announce)
+        config = load(config_path)
+        prepare(config.server.tls_version_min)
+        from signer.server.serve import run  # loads gRPC
+
+        run(config, config_path, on_ready=announce)
     except (ConfigError, JournalUnavailable) as error:
         click.echo(error.message, err=True)
         sys.exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,46 @@ class LimitSettings:
     ] = 4_000
 
 
+class TlsVersion(Enum):
+    """The oldest version of TLS that is spoken."""
+
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """`[server.connections]`: what a connection may cost before anything is asked over it, and how long it may stay."""
+
+    connections_max: Annotated[
+        int,
+        Field(
+            ge=1, le=1_000_000, description="Connections open at once; one more is closed before its handshake. Needs as many open files."
+        ),
+    ] = 4096
+    streams_max: Annotated[
+        int, Field(ge=1, le=100_000, description="Calls open at once on one connection; the client holds the next one back.")
+    ] = 100
+    handshake_s_max: Annotated[
+        float, Field(ge=1, le=120, description="From the connection's first moment to the end of its TLS handshake.")
+    ] = 10.0
+    idle_s_max: Annotated[
+        float, Field(ge=1, le=86_400, description="A connection without a call is closed after it; clients make another by themselves.")
+    ] = 900.0
+    age_s_max: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=604_800,
+            description="Any connection is closed after it (a tenth more or less), and its calls have deadline_s_max to end: so clients "
+            "spread over replicas again.",
+        ),
+    ] = 3600.0
+    ping_interval_s_min: Annotated[
+        float, Field(ge=0.1, le=7200, description="Pings without a call that come faster than this, three times, cost the connection.")
+    ] = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """`[server]`: the gRPC door. Mutual TLS always: there is no way to switch it off."""
@@ -62,6 +103,13 @@ class ServerSettings:
     tls_client_ca: Annotated[
         Path, Field(description="PEM: the CAs whose client certificates are let in; `[[clients]]` then says who each of them is.")
     ]
+    tls_version_min: Annotated[
+        TlsVersion,
+        Field(
+            description='"1.2" also lets in school software that knows no newer one (ECDHE with AES-GCM or ChaCha20 alone). The ciphers of '
+            "1.3 are AES-GCM and ChaCha20."
+        ),
+    ] = TlsVersion.TLS_1_3
     listen: Annotated[ListenAddress, Field(description="Address and port; port 0 takes a free one and logs it.")] = "127.0.0.1:8443"
     message_bytes_max: Annotated[
         int,
@@ -88,4 +136,5 @@ class ServerSettings:
         ),
     ] = 30.0
     reflection: Annotated[bool, Field(description="Serve gRPC reflection, so that grpcurl and the like need no .proto files.")] = True
+    connections: Annotated[ConnectionSettings, Field(description="What a connection may cost.")] = field(default_factory=ConnectionSettings)
     limits: Annotated[LimitSettings, Field(description="How much one request may ask for.")] = field(default_factory=LimitSettings)

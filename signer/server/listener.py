@@ -11,6 +11,8 @@ from grpc_reflection.v1alpha import reflection
 from signer.config.server import ServerSettings
 from signer.errors import ConfigError
 from signer.server.admin import AdminService
+from signer.server.audit import AuditService
+from signer.server.authorization import AuthorizationService
 from signer.server.credentials import CredentialService
 from signer.server.health import HealthWatch
 from signer.server.operations import Operations
@@ -26,10 +28,21 @@ _SERVED = tuple(
     name
     for name in SERVICE_NAMES
     if name.rsplit(".", 1)[1]
-    in ("SigningService", "CredentialService", "RecordService", "ValidationService", "TimestampService", "AdminService")
+    in (
+        "SigningService",
+        "CredentialService",
+        "AuthorizationService",
+        "RecordService",
+        "ValidationService",
+        "TimestampService",
+        "AdminService",
+    )
 )
 _CLOSE_GRACE_S = 5.0
 _LAST_WRITES_S = 0.5
+_PING_STRIKES_MAX = 2
+_DEAD_AFTER_S = 60.0
+"""A connection that is silent so long is asked whether anybody is still there."""
 
 
 class GrpcListener:
@@ -81,19 +94,17 @@ class GrpcListener:
         settings = self._settings
         server = aio.server(
             interceptors=[self._door],
-            options=[
-                ("grpc.max_receive_message_length", settings.message_bytes_max),
-                ("grpc.max_send_message_length", settings.message_bytes_max),
-                ("grpc.so_reuseport", 0),
-            ],
+            options=_channel_arguments(settings),
         )
         add_services(
             server,
             SigningService(rooms.engine, rooms.time.evidence, settings, operations.batches),
             CredentialService(rooms.engine, rooms.pools),
+            AuthorizationService(rooms.engine, rooms.activation),
             TimestampService(rooms.time, settings, operations.batches),
-            RecordService(rooms.records, rooms.engine, settings),
+            RecordService(rooms.records, rooms.engine, settings, rooms.governing.register),
             ValidationService(rooms.validation, rooms.engine, settings),
+            AuditService(rooms.log, rooms.checkpoints, settings.message_bytes_max),
             AdminService(rooms, operations),
         )
         if settings.reflection:
@@ -110,3 +121,28 @@ class GrpcListener:
         if not port:
             raise ConfigError("[server]: the TLS files are not accepted; check tls_certificate, tls_private_key and tls_client_ca")
         return int(port)
+
+
+def _channel_arguments(settings: ServerSettings) -> list[tuple[str, int]]:
+    """As grpc_types.h names them."""
+    connections = settings.connections
+    return [
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", settings.message_bytes_max),
+        ("grpc.max_send_message_length", settings.message_bytes_max),
+        ("grpc.max_allowed_incoming_connections", connections.connections_max),
+        ("grpc.max_concurrent_streams", connections.streams_max),
+        ("grpc.server_handshake_timeout_ms", _ms(connections.handshake_s_max)),
+        ("grpc.max_connection_idle_ms", _ms(connections.idle_s_max)),
+        ("grpc.max_connection_age_ms", _ms(connections.age_s_max)),
+        ("grpc.max_connection_age_grace_ms", _ms(settings.deadline_s_max)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _ms(connections.ping_interval_s_min)),
+        ("grpc.http2.max_ping_strikes", _PING_STRIKES_MAX),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", _ms(_DEAD_AFTER_S)),
+        ("grpc.keepalive_timeout_ms", _ms(_DEAD_AFTER_S / 2)),
+    ]
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -122,6 +122,7 @@ class Daemon:
         for pool in rooms.pools.values():
             await pool.start()
             stack.push_async_callback(pool.close)
+        stack.callback(rooms.activation.pins.close)
         for workshop in rooms.workshops.values():
             stack.push_async_callback(workshop.close)
         stack.push_async_callback(rooms.engine.drain, _SETTLE_S_MAX)

@@ -62,14 +62,14 @@ def test_a_client_notices_a_server_of_another_name(world: World, daemon: Running
         list_credentials(channel)
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1])
-def test_old_versions_of_tls_are_refused(version: ssl.TLSVersion, world: World, daemon: Running) -> None:
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1])
+def test_versions_before_tls_1_3_are_refused(version: ssl.TLSVersion, world: World, daemon: Running) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(world.pki / "tls-ca.crt")
     context.load_cert_chain(world.pki / "school.crt", world.pki / "school.key")
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning, match="deprecated"):
-        context.minimum_version = context.maximum_version = version
+    context.minimum_version = context.maximum_version = version
     with (
         socket.create_connection(("127.0.0.1", daemon.port), timeout=TIMEOUT_S) as raw,
         pytest.raises(ssl.SSLError, match=r"EOF|ALERT"),
