@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -234,7 +235,7 @@ class Browser:
     async def get(self, path: str, **headers: str) -> Page:
         return await self._ask("GET", path, None, headers)
 
-    async def post(self, path: str, body: str | None = None, *, headers: Mapping[str, str] | None = None, **fields: str) -> Page:
+    async def post(self, path: str, body: Any = None, *, headers: Any = None, **fields: str) -> Page:
         """A form; with the token of the last page unless another is given."""
         form = body if body is not None else urlencode({"csrf": self.csrf, **fields})
         return await self._ask(

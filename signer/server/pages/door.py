@@ -23,7 +23,6 @@ from signer.server.http.connections import Bounds, Connection, Connections
 from signer.server.http.tls import HttpTls
 from signer.server.pages.forms import CONTENT_TYPE, TOKEN_FIELD, CsrfTokens, Form
 from signer.server.pages.routes import Needs, Route, Routes
-from signer.server.pages.sessions import Session
 from signer.server.pages.sign_in import SignInPages
 from signer.server.pages.views import Answer, Visit, redirect
 from signer.server.pages.words import language_of, preferred
@@ -34,6 +33,7 @@ _log = get_logger(__name__)
 _COOKIE: Final = "__Host-signer"
 _LANGUAGE_COOKIE: Final = "__Host-language"
 _COOKIE_RULES: Final = "Path=/; Secure; HttpOnly; SameSite=Strict"
+_COOKIE_BYTES: Final = 32
 _COOKIE_CHARACTERS_MAX: Final = 64
 _LANGUAGE_S: Final = 31_536_000
 _METHODS: Final = (hdrs.METH_GET, hdrs.METH_POST)
@@ -111,9 +111,9 @@ class PagesDoor:
         connection.owing_since_s = None
         closes = False
         try:
-            visit, cookie = self._visit(request, connection, Form())
+            visit = self._visit(request, connection)
             try:
-                answer = await self._answered(request, connection)
+                answer = await self._answered(request, connection, visit)
             except _Refused as refused:
                 closes = refused.closes
                 answer = self._said(visit, refused)
@@ -125,12 +125,12 @@ class PagesDoor:
             connection.owing_since_s = asyncio.get_running_loop().time()
         page = request.path if request.path in self._routes else _ELSEWHERE
         self._metrics.page_requests.labels(page=page, status=str(answer.status.value)).inc()
-        response = _response(answer, new_cookie=cookie)
+        response = _response(answer, new_cookie="" if _cookie(request) else visit.cookie)
         if closes:
             response.force_close()
         return response
 
-    async def _answered(self, request: web.BaseRequest, connection: Connection) -> Answer:
+    async def _answered(self, request: web.BaseRequest, connection: Connection, visit: Visit) -> Answer:
         self._require_admission(request, connection)
         if (file := self._views.files.get(request.path)) is not None:
             return file
@@ -138,11 +138,10 @@ class PagesDoor:
         if route is None:
             raise _Refused(HTTPStatus.NOT_FOUND, "said.not_found")
         if request.method == hdrs.METH_POST:
-            return await self._posted(request, connection, route)
-        visit, is_new = self._visit(request, connection, Form())
+            return await self._posted(request, visit, route)
         if (language := language_of(request.query.get("lang", ""))) is not None:
             return Answer(HTTPStatus.SEE_OTHER, location=visit.place, language=language)
-        if is_new and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        if not _cookie(request) and request.headers.get("Sec-Fetch-Site") == "cross-site":
             return replace(self._views.page(visit, "onward"), bare=True)
         if (instead := await self._let_in(visit, route)) is not None:
             return instead
@@ -150,7 +149,7 @@ class PagesDoor:
             raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "said.not_found")
         return await route.get(visit)
 
-    async def _posted(self, request: web.BaseRequest, connection: Connection, route: Route) -> Answer:
+    async def _posted(self, request: web.BaseRequest, visit: Visit, route: Route) -> Answer:
         if route.post is None or request.content_type != CONTENT_TYPE:
             raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "said.not_found")
         if request.headers.get(hdrs.ORIGIN, self._settings.origin) != self._settings.origin:
@@ -159,7 +158,7 @@ class PagesDoor:
             form = Form.read(await read_body(request, self._settings.request_bytes_max, self._settings.idle_s))
         except BodyRefused as refused:
             raise _Refused(refused.status, "said.too_long", closes=True) from None
-        visit, _ = self._visit(request, connection, form)
+        visit = replace(visit, form=form)
         if not self._csrf.fits(_cookie(request), form.raw(TOKEN_FIELD)):
             raise _Refused(HTTPStatus.FORBIDDEN, "said.not_ours")
         if (instead := await self._let_in(visit, route)) is not None:
@@ -193,17 +192,25 @@ class PagesDoor:
         if request.method not in _METHODS:
             raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "said.not_found", closes=True)
 
-    def _visit(self, request: web.BaseRequest, connection: Connection, form: Form) -> tuple[Visit, str]:
-        """The request as pages see it, and the cookie that its browser gets because it has none."""
+    def _visit(self, request: web.BaseRequest, connection: Connection) -> Visit:
+        """The request as pages see it, its form still unread. A browser without our cookie gets one with the answer."""
         known = _cookie(request)
-        cookie = known or secrets.token_urlsafe(32)
-        session: Session | None = self._sessions.find(known) if known else None
+        cookie = known or secrets.token_urlsafe(_COOKIE_BYTES)
+        session = self._sessions.find(known) if known else None
         language = language_of(request.cookies.get(_LANGUAGE_COOKIE, "")) or preferred(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
         asked = [(name, value) for name, value in request.query.items() if name != "lang"]
-        ids = tuple(dict.fromkeys(value for name, value in asked if name == "id"))
-        place = f"{request.path}?{urlencode(asked)}" if asked else request.path
-        visit = Visit(request.path, place, dict(asked), ids, form, language, cookie, self._csrf.of(cookie), connection.account, session)
-        return visit, "" if known else cookie
+        return Visit(
+            path=request.path,
+            place=f"{request.path}?{urlencode(asked)}" if asked else request.path,
+            query=dict(asked),
+            ids=tuple(dict.fromkeys(value for name, value in asked if name == "id")),
+            form=Form(),
+            language=language,
+            cookie=cookie,
+            csrf=self._csrf.of(cookie),
+            account=connection.account,
+            session=session,
+        )
 
     def _broken(self, visit: Visit, bug: Exception) -> Answer:
         reference = secrets.token_hex(8)

@@ -111,7 +111,7 @@ class Names(Protocol):
         """School software's."""
 
     async def school(self, school_id: str) -> str:
-        """A school's; empty for none."""
+        """A school's; empty where nobody here has named it."""
 
     async def person(self, person_id: str) -> str:
         """A person's."""

@@ -55,7 +55,7 @@ class Sessions:
         """Signs a person in; returns the new session's name, for its browser alone. Their oldest ends when they have too many."""
         self._forget_overdue()
         own = [key for key, session in self._by_key.items() if session.person.id == person.id]
-        for key in own[: len(own) - _OF_ONE_PERSON_MAX + 1]:
+        for key in own[: max(0, len(own) - _OF_ONE_PERSON_MAX + 1)]:
             del self._by_key[key]
         if len(self._by_key) >= self._count_max:
             self._by_key.popitem(last=False)

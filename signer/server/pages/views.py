@@ -38,8 +38,8 @@ class Visit:
     ids: tuple[str, ...]
     form: Form
     language: Language
-    cookie: str
-    csrf: str
+    cookie: str = field(repr=False)
+    csrf: str = field(repr=False)
     account: str
     session: Session | None
 
@@ -52,10 +52,10 @@ class Answer:
     """
 
     status: HTTPStatus
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     content_type: str = _HTML
     location: str = ""
-    cookie: str | None = None
+    cookie: str | None = field(default=None, repr=False)
     language: Language | None = None
     bare: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)

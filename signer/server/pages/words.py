@@ -33,7 +33,7 @@ class Words:
         file = files("signer.server.pages") / "text" / f"{language.value}.toml"
         return cls(language, dict(_flat(tomllib.loads(file.read_text(encoding="utf-8")))))
 
-    def __call__(self, name: str, **values: Any) -> str:
+    def __call__(self, name: str, /, **values: Any) -> str:
         """The text of that name, filled in; KeyError for one that does not exist."""
         text = self.texts[name]
         return text.format(**values) if values else text
