@@ -312,6 +312,16 @@ class KeyStorage(Enum):
     WRAPPED = "wrapped"
 
 
+class ActivationMode(Enum):
+    """What stands between a caller and a key (CSC: SCAL); the value is its name in the database and on the command line.
+
+    NONE: nothing beyond the client's certificate. SAD: its holder's word on exactly what is signed.
+    """
+
+    NONE = "none"
+    SAD = "sad"
+
+
 class CredentialState(Enum):
     """Where a kept credential is in its life; the value is its name in the database."""
 
@@ -348,7 +358,7 @@ class KeptCredential:
     """A credential of the store. subject: Name for its certificate requests, DER, empty for none. certificate: DER, empty while it waits.
 
     renews, renewed_by: ids of the credentials before and after it. usable_until: the end of the overlap, of one
-    that was renewed; of one that waits for its certificate, what the renewal asked for.
+    that was renewed; of one that waits for its certificate, what the renewal asked for. activation: for good.
     """
 
     key: KeptKey
@@ -360,6 +370,7 @@ class KeptCredential:
     renews: str = ""
     renewed_by: str = ""
     usable_until: datetime | None = None
+    activation: ActivationMode = ActivationMode.NONE
 
     @property
     def id(self) -> str:

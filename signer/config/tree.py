@@ -12,7 +12,7 @@ from signer.access.settings import ClientSettings
 from signer.config.health import HealthSettings
 from signer.config.pages import PagesSettings
 from signer.config.server import ServerSettings
-from signer.control.settings import EnrolmentSettings
+from signer.control.settings import ActivationSettings, EnrolmentSettings
 from signer.documents.settings import AppearanceSettings, DocumentSettings
 from signer.journal.settings import JournalSettings
 from signer.records.settings import RecordSettings
@@ -62,6 +62,9 @@ class Config:
     credentials: Annotated[tuple[CredentialSettings, ...], Field(description="The keys callers may name.")] = ()
     keys: Annotated[KeySettings, Field(description="How keys and certificates are looked after.")] = field(default_factory=KeySettings)
     clients: Annotated[tuple[ClientSettings, ...], Field(description="The school software that is let in.")] = ()
+    activation: Annotated[ActivationSettings, Field(description="How holders allow what is signed with their keys.")] = field(
+        default_factory=ActivationSettings
+    )
     enrolment: Annotated[EnrolmentSettings, Field(description="How people come by their factors.")] = field(
         default_factory=EnrolmentSettings
     )

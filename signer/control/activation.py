@@ -10,9 +10,9 @@ Then each item is held against the list, once as one document. The row is asked 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -83,11 +83,10 @@ class Held:
 class Activations:
     """All of it. Owned by the event loop."""
 
-    def __init__(self, store: AuthorizationStore, keys: ApplianceKeys, metrics: Metrics, utc_now: Callable[[], datetime]) -> None:
+    def __init__(self, store: AuthorizationStore, keys: ApplianceKeys, metrics: Metrics) -> None:
         self._store = store
         self._keys = keys
         self._metrics = metrics
-        self._utc_now = utc_now
         self._claims: WeakValueDictionary[str, _Claims] = WeakValueDictionary()
 
     async def present(self, sad: bytes, entries: Sequence[bytes], target: AuthorizationTarget, client_id: str, request_id: str) -> Held:
@@ -128,7 +127,7 @@ class Activations:
         kept = entries or await self._store.entries(row.id)
         if not kept:
             return None
-        if len(kept) != signable.count or root_of([leaf_hash(entry) for entry in kept]) != signable.root:
+        if len(kept) != signable.count or await asyncio.to_thread(_root, kept) != signable.root:
             raise AuthorizationInvalid("activation.entries is not the list that the key's holder allowed, in its order")
         return frozenset(kept)
 
@@ -140,7 +139,10 @@ class Activations:
         return claims
 
 
+def _root(entries: Sequence[bytes]) -> bytes:
+    return root_of([leaf_hash(entry) for entry in entries])
+
+
 def _asked(target: AuthorizationTarget) -> tuple[object, ...]:
     """What a request says again."""
-    plain = replace(target, plan=b"")
-    return (plain.plan_sha256, plain.role, plain.delegation_id, plain.algorithm, plain.list.source_documents)
+    return (target.plan_sha256, target.role, target.delegation_id, target.algorithm, target.list.source_documents)

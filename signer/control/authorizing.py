@@ -116,10 +116,11 @@ class Authorizing:
         good = row is not None and row.client_id == client_id and row.state_at(self._utc_now()) in _WITH_SAD
         return self._mint(row) if row is not None and good else b""
 
-    async def watch(self, school_id: str, authorization_id: str) -> AsyncIterator[Authorization]:
-        """The authorisation whenever its state is another, until it is decided or over."""
+    async def watch(self, school_id: str, authorization_id: str, check: Callable[[], None]) -> AsyncIterator[Authorization]:
+        """The authorisation whenever its state is another, until it is decided or over, or `check` raises why not to go on."""
         last: AuthorizationState | None = None
         while True:
+            check()
             found = await self.find(school_id, authorization_id)
             if found.state is not last:
                 last = found.state

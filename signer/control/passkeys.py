@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from webauthn import (
     generate_authentication_options,
@@ -28,7 +29,6 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from signer.control.settings import ActivationSettings
 from signer.errors import InvalidArgument, NotServedYet
 from signer.people.factor import Passkey, WebAuthnFactor
 
@@ -46,16 +46,16 @@ class Attestation:
 
 
 class Authenticators:
-    """What is the same for all: the relying party, and where answers may come from."""
+    """origin: of the page for people, whose host name is the relying party; empty where there is no page."""
 
-    def __init__(self, settings: ActivationSettings) -> None:
-        self._rp_id = settings.webauthn_rp_id
-        self._origins = list(settings.webauthn_origins or (f"https://{settings.webauthn_rp_id}",))
+    def __init__(self, origin: str) -> None:
+        self._rp_id = urlsplit(origin).hostname or ""
+        self._origin = origin
 
     def require_served(self) -> None:
-        """NotServedYet where no relying party is configured."""
+        """NotServedYet where there is no page for people."""
         if not self._rp_id:
-            raise NotServedYet("passkeys need activation.webauthn_rp_id, the host name of the page for people")
+            raise NotServedYet("passkeys are bound to the page for people, and this appliance has none: [pages]")
 
     def assertion_options(self, challenge: bytes, ids: Sequence[bytes]) -> str:
         """PublicKeyCredentialRequestOptionsJSON for one of these authenticators."""
@@ -95,7 +95,7 @@ class Authenticators:
                 credential=_credential(factor.authenticator_credential_id, response),
                 expected_challenge=challenge,
                 expected_rp_id=self._rp_id,
-                expected_origin=self._origins,
+                expected_origin=self._origin,
                 credential_public_key=passkey.public_key,
                 credential_current_sign_count=passkey.sign_count,
                 require_user_verification=True,
@@ -115,7 +115,7 @@ class Authenticators:
                 credential=_credential(_id_within(attestation.attestation_object), response),
                 expected_challenge=challenge,
                 expected_rp_id=self._rp_id,
-                expected_origin=self._origins,
+                expected_origin=self._origin,
                 require_user_verification=True,
             )
         except (WebAuthnException, ValueError, KeyError, TypeError) as error:

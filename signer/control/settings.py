@@ -68,10 +68,3 @@ class ActivationSettings:
     hashes_at_once: Annotated[
         int, Field(ge=1, le=64, description="PINs that are looked at together, each in 19 MiB and a thread; further ones wait.")
     ] = 2
-    webauthn_rp_id: Annotated[
-        str, Field(max_length=253, description="Relying party of passkeys: the host name of the page for people. Empty: no passkeys.")
-    ] = ""
-    webauthn_origins: Annotated[
-        tuple[str, ...],
-        Field(description="Where passkeys may answer from, as https://host or https://host:port. Empty: https:// and webauthn_rp_id."),
-    ] = ()

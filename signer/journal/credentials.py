@@ -24,11 +24,13 @@ from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
 from signer.journal.ledger import Ledger, microseconds
 from signer.journal.model import NoteKind
-from signer.model import CredentialState, KeptCredential, KeptKey, KeyStorage
+from signer.model import ActivationMode, CredentialState, KeptCredential, KeptKey, KeyStorage
+from signer.store.activation_tables import credential_activation as activation
 from signer.store.tables import credential as table
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IDS_AT_ONCE = 500
+_SELECT = select(table, activation.c.mode).join_from(table, activation, table.c.credential_id == activation.c.credential_id, isouter=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class CredentialStore:
 
     async def find(self, credential_id: str) -> KeptCredential | None:
         """The credential of this id."""
-        found = await self._read(select(table).where(table.c.credential_id == credential_id))
+        found = await self._read(_SELECT.where(table.c.credential_id == credential_id))
         return found[0] if found else None
 
     async def find_all(self, credential_ids: Sequence[str]) -> dict[str, KeptCredential]:
@@ -84,7 +86,7 @@ class CredentialStore:
 
     async def page(self, wanted: CredentialFilter, limit: int) -> list[KeptCredential]:
         """Up to `limit` credentials by id."""
-        return await self._read(select(table).where(*_conditions(wanted)).order_by(table.c.credential_id).limit(limit))
+        return await self._read(_SELECT.where(*_conditions(wanted)).order_by(table.c.credential_id).limit(limit))
 
     async def count_ends(self, bounds: Sequence[datetime]) -> EndCounts:
         """How many certificates in use end when: those renewed already are left out. One query, whatever their number."""
@@ -113,7 +115,7 @@ class CredentialStore:
     async def _read_in(self, column: ColumnElement[Any], values: Sequence[Any]) -> list[KeptCredential]:
         found: list[KeptCredential] = []
         for start in range(0, len(values), _IDS_AT_ONCE):
-            found += await self._read(select(table).where(column.in_(values[start : start + _IDS_AT_ONCE])))
+            found += await self._read(_SELECT.where(column.in_(values[start : start + _IDS_AT_ONCE])))
         return found
 
     async def _run(self, query: Any) -> Any:
@@ -139,6 +141,9 @@ class _Revise(Change):
         self._require_unchanged(connection)
         if self.added:
             connection.execute(insert(table), [_row(kept) for kept in self.added])
+        modes = [{"credential_id": kept.id, "mode": kept.activation.value} for kept in self.added if _is_said(kept)]
+        if modes:
+            connection.execute(insert(activation), modes)
         for kept in self.added:
             ledger.note(NoteKind.KEY_MADE, kept.id, self._birth(kept))
         for change in self.changes:
@@ -161,7 +166,7 @@ class _Revise(Change):
     def _require_unchanged(self, connection: Connection) -> None:
         for change in self.changes:
             credential_id = change.before.id
-            row = connection.execute(select(table).where(table.c.credential_id == credential_id)).one_or_none()
+            row = connection.execute(_SELECT.where(table.c.credential_id == credential_id)).one_or_none()
             if row is None or _kept(row) != change.before:
                 raise ChangedMeanwhile(f"credential {credential_id} was changed by another at the same time", credential=credential_id)
 
@@ -176,6 +181,7 @@ class _Revise(Change):
             "kind": key.kind.value,
             "publicKey": sha256(key.public_key).hexdigest(),
             "renews": kept.renews,
+            "activation": kept.activation.value,
         }
 
 
@@ -250,7 +256,19 @@ def _kept(row: Any) -> KeptCredential:
         renews=row.renews,
         renewed_by=row.renewed_by,
         usable_until=_moment(row.usable_until_us),
+        activation=_activation(row),
     )
+
+
+def _activation(row: Any) -> ActivationMode:
+    """As it was made; without a row, a person's key is theirs alone to allow."""
+    if row.mode:
+        return ActivationMode(row.mode)
+    return ActivationMode.SAD if row.person_id else ActivationMode.NONE
+
+
+def _is_said(kept: KeptCredential) -> bool:
+    return bool(kept.key.person_id) or kept.activation is not ActivationMode.NONE
 
 
 def _not_after_us(certificate: bytes) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from signer.errors import (
+    AccessError,
     InternalError,
     InvalidArgument,
     JournalUnavailable,
@@ -18,6 +19,7 @@ from signer.errors import (
 from signer.formats.insertions import Additions
 from signer.journal.model import Intent, Outcome, OutcomeKind, Stored
 from signer.model import FieldPlacement, SignatureKey, StageTimes
+from signer.people.authorization import ListProof
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_use import KeyUse, use_key
 from signer.pipeline.material import Finished, encode, stored_material
@@ -29,10 +31,11 @@ NO_FIELD = FieldPlacement("")
 
 @dataclass(frozen=True, slots=True)
 class IncomingDigest:
-    """One digest as it came; document_ids of a call all differ."""
+    """One digest as it came; document_ids of a call all differ. proof: as of an IncomingDocument."""
 
     document_id: str
     digest: bytes
+    proof: ListProof | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ async def sign_digests(engine: Engine, request: Request, plan: ReadyPlan, items:
             return await _sign(engine, request, plan, keyed, await engine.ledger.look_up(keys))
         try:
             return await _sign(engine, request, plan, keyed, {})  # as `document` takes ids for new
-        except (SignatureSettled, RequestIdReused, QuotaExceeded, JournalUnavailable) as error:
+        except (SignatureSettled, RequestIdReused, QuotaExceeded, AccessError, JournalUnavailable) as error:
             request.is_new = False
             stored = await engine.ledger.look_up(keys)
             if isinstance(error, JournalUnavailable) and not stored:
@@ -77,7 +80,7 @@ async def _sign(
 ) -> list[DigestResult]:
     results = {item.document_id: _before_signing(plan, item, stored.get(key)) for key, item in keyed}
     fresh = [(key, item) for key, item in keyed if results[item.document_id] is None]
-    granted = _admit(request, fresh, results)
+    granted = _admit(request, _allowed(request, plan, fresh, results), results)
     if granted:
         try:
             await _sign_fresh(engine, request, plan, granted, results)
@@ -85,6 +88,25 @@ async def _sign(
             if unused := sum(not isinstance(results[item.document_id], SignedDigest) for _key, item in granted):
                 request.allowance.give_back(unused)
     return [results[item.document_id] or InternalError("an item was left without a result") for _key, item in keyed]
+
+
+def _allowed(
+    request: Request,
+    plan: ReadyPlan,
+    fresh: Sequence[tuple[SignatureKey, IncomingDigest]],
+    results: dict[str, DigestResult | None],
+) -> list[tuple[SignatureKey, IncomingDigest]]:
+    """What the key's holder allows. The others end; of ids taken for new, their AccessError is raised: they may have been signed."""
+    if plan.presented is None:
+        return list(fresh)
+    for _key, item in fresh:
+        try:
+            plan.presented.require(item.digest, item.document_id, item.proof)
+        except AccessError as refused:
+            if request.is_new:
+                raise
+            results[item.document_id] = refused
+    return [(key, item) for key, item in fresh if results[item.document_id] is None]
 
 
 def _admit(
@@ -167,4 +189,6 @@ def _intent(request: Request, plan: ReadyPlan, key: SignatureKey, item: Incoming
         algorithm=plan.algorithm,
         digest=item.digest,
         plan=plan.name,
+        authorization_id=plan.authorization_id,
+        entry=item.digest if plan.authorization_id else b"",
     )

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from signer.errors import InternalError, JournalUnavailable, RequestIdReused, SignatureSettled, SignerError
 from signer.journal.model import Intent, Stored
 from signer.model import StageTimes
+from signer.pipeline.allowing import entry_of, require_allowed
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
 from signer.pipeline.finishing import assemble_lot, raise_lot, release_lot, stamp_lot
@@ -83,7 +84,7 @@ async def _sign_new(lot: Lot, items: Sequence[Item]) -> list[Item]:
 
 async def _make_digests(lot: Lot, items: Sequence[Item]) -> list[Item]:
     """Steps 2 to 4."""
-    return await _prepare(lot, await _require_status(lot, _admit(lot, items)))
+    return await _prepare(lot, await _require_status(lot, _admit(lot, require_allowed(lot, items))))
 
 
 async def _answer_stored(lot: Lot, items: Sequence[Item]) -> list[Item]:
@@ -195,6 +196,8 @@ def _intent(lot: Lot, item: Item) -> Intent:
         record=lot.plan.record,
         acting_for=lot.plan.acting_for,
         record_uuid=item.slot.record_uuid if item.slot else "",
+        authorization_id=lot.plan.authorization_id,
+        entry=entry_of(lot.plan, item) if lot.plan.authorization_id else b"",
     )
 
 

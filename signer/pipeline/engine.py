@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from signer.documents.appearances import Appearances
 from signer.errors import InternalError, TimestampUnavailable, TokenUnavailable
 from signer.model import Credential, SignatureKey
-from signer.people.doors import Rights
+from signer.people.doors import Activation, FourEyes, Rights
 from signer.pipeline.doors import ArchiveDoors, KeyDoor, Ledger, Preparer, Timestamper, XmlExaminer
 from signer.pipeline.forms.templates import Templates
 from signer.pipeline.kept import KeptCredentials
@@ -29,7 +29,8 @@ class Engine:
     """Everything the path needs. utc_now: the injected wall clock, aware. Owned by the event loop.
 
     patience_s: how long a signature goes on asking for its timestamp, when its caller does not want it parked. signers: None looks at no
-    signer's certificate beyond its dates. rights: None looks at nobody's role.
+    signer's certificate beyond its dates. rights: None looks at nobody's role. activation: who believes SADs;
+    multisign_max: most signatures that one may allow. four_eyes: None asks nobody else.
     """
 
     ledger: Ledger
@@ -46,6 +47,9 @@ class Engine:
     kept: KeptCredentials | None = None
     xml: XmlExaminer | None = None
     records: RecordRooms | None = None
+    activation: Activation | None = None
+    multisign_max: int = 0
+    four_eyes: FourEyes | None = None
     rights: Rights | None = None
     templates: Templates = field(default_factory=Templates)
     _running: dict[SignatureKey, asyncio.Event] = field(default_factory=dict)

@@ -21,7 +21,8 @@ from cryptography import x509
 from signer.algorithms import KeyFamily, KeyKind
 from signer.errors import AlgorithmUnsupported, IdTaken, InternalError, SignerError, StateRefused, TokenNotFound
 from signer.journal import CredentialChange, CredentialFilter, NoteKind
-from signer.model import Credential, CredentialState, KeptCredential, KeptKey, KeyStorage
+from signer.model import ActivationMode, Credential, CredentialState, KeptCredential, KeptKey, KeyStorage
+from signer.people.approval import ApprovalKind
 from signer.pipeline.engine import Engine
 from signer.pipeline.kept import KeptCredentials
 from signer.tokens.certificates import key_kind_of, public_key_of
@@ -60,6 +61,7 @@ class WantedKey:
     display_name: str = ""
     renews: str = ""
     overlap_end: datetime | None = None
+    activation: ActivationMode = ActivationMode.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +141,12 @@ class KeyLife:
 
         A wrapped key is gone with its row's content; what a worker still has unwrapped goes with the worker, and is not asked for. (A copy
         of the database from before still has it, and is of use with the token alone.) Of one in the token the objects are destroyed next;
-        if that fails, its error is raised, and a repeat goes on there.
+        if that fails, its error is raised, and a repeat goes on there. ApprovalRequired, ApprovalEnded: several people must allow it first.
         """
         kept = require_kept(credential)
         changed = credential
         if kept.state is not CredentialState.DESTROYED:
+            approval_id = await self._allowed(kept, approval_id, client_id)
             gone = replace(kept, state=CredentialState.DESTROYED, key=replace(kept.key, wrapped=b"", seal=b""))
             changed = await self.change(client_id, NoteKind.KEY_DESTROYED, kept, gone, approval=approval_id)
         if kept.key.storage is KeyStorage.TOKEN:
@@ -151,6 +154,18 @@ class KeyLife:
             if isinstance(answer, SignerError):
                 raise answer
         return changed
+
+    async def _allowed(self, kept: KeptCredential, approval_id: str, client_id: str) -> str:
+        """The approval under which the key is destroyed, used by that; empty where nobody else is asked."""
+        four_eyes = self._engine.four_eyes
+        if four_eyes is None:
+            return ""
+        named = [approval_id] if approval_id else []
+        approval = await four_eyes.require(ApprovalKind.KEY_DESTRUCTION, kept.key.school_id, kept.id, named)
+        if approval is None:
+            return ""
+        await four_eyes.use(approval, client_id)
+        return approval.id
 
     async def change(self, client_id: str, kind: NoteKind, before: KeptCredential, after: KeptCredential, **detail: str) -> Credential:
         """Replaces a row; the credential as it is then."""
@@ -248,6 +263,7 @@ class KeyLife:
             kept.display_name,
             renews=kept.id,
             overlap_end=overlap_end,
+            activation=kept.activation,
         )
 
     def _workshop(self, token_name: str) -> KeyWorkshop:
@@ -323,6 +339,7 @@ def _row(wanted: WantedKey, answer: KeyAnswer) -> KeptCredential:
         subject=wanted.subject,
         renews=wanted.renews,
         usable_until=wanted.overlap_end,
+        activation=wanted.activation,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from signer.model import FieldPlacement
+from signer.people.authorization import ListProof
 from signer.pipeline.doors import KeyDoor
 from signer.pipeline.engine import Engine
 from signer.pipeline.forms.form import Form
@@ -18,13 +19,15 @@ from signer.pipeline.request import Request
 class IncomingDocument:
     """One document as it came.
 
-    placement: the plan's, or this document's own. file_name: as its sender calls it; empty if nothing was said.
+    placement: the plan's, or this document's own. file_name: as its sender calls it; empty if nothing was said. proof: that its key's
+    holder allows it, where the list's entries did not come along.
     """
 
     document_id: str
     content: bytes
     placement: FieldPlacement
     file_name: str = ""
+    proof: ListProof | None = None
 
     @property
     def name(self) -> str:

@@ -25,6 +25,7 @@ from signer.model import (
     TextAnchor,
     XadesOptions,
 )
+from signer.people.doors import Presented
 from signer.pipeline.engine import Engine
 from signer.pipeline.forms.form import Signer
 from signer.pipeline.request import Request
@@ -66,8 +67,8 @@ class ReadyPlan:
 
     placement: of PAdES. options: of another profile that has some; None for its defaults. record: the rules that records must keep; None
     for other documents. certificate_serial: lower-case hex. shortage: for levels above B-B. evidence: digest of the evidence record to make
-    over a batch; None for none. artwork: what the placement's appearance shows. acting: in which right a person signs records. These four
-    are not what makes two requests the same.
+    over a batch; None for none. artwork: what the placement's appearance shows. acting: in which right a person signs records. presented:
+    what the key's holder allows, None where the key needs nobody's word. These five are not what makes two requests the same.
     """
 
     profile: Profile
@@ -82,6 +83,7 @@ class ReadyPlan:
     options: FormOptions | None = None
     record: RecordPlan | None = None
     acting: Acting | None = None
+    presented: Presented | None = None
 
     @property
     def name(self) -> str:
@@ -97,6 +99,11 @@ class ReadyPlan:
     def acting_for(self) -> str:
         """The person whose work the signer does; empty in their own name."""
         return self.acting.for_person_id if self.acting else ""
+
+    @property
+    def authorization_id(self) -> str:
+        """What the key's holder allows it by; empty where nobody's word is needed."""
+        return self.presented.authorization_id if self.presented else ""
 
     @property
     def signer(self) -> Signer:
@@ -148,6 +155,11 @@ async def with_artwork(engine: Engine, request: Request, plan: ReadyPlan) -> Rea
         raise InternalError("nobody makes appearances")
     moment = engine.utc_now().astimezone(VIETNAM_TIME)
     return replace(plan, artwork=await engine.appearances.prepare(wanted, plan.credential, request.school_id, moment))
+
+
+def plan_sha256(plan: ReadyPlan) -> bytes:
+    """SHA-256 of all that `fingerprint` sees of a plan: what a holder allows documents to be signed as. 32 bytes."""
+    return fingerprint(plan, plan.placement, b"")
 
 
 def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: bytes, name: str = "") -> bytes:

@@ -164,6 +164,7 @@ def signature_info(plan: ReadyPlan, material: Finished, field: str, source_sha25
         source_sha256=source_sha256,
         signed_sha256=b"" if plan.profile.is_of_digest else material.signed_sha256,
         field_name=field,
+        authorization_id=plan.authorization_id,
     )
     if plan.record is not None:
         info.role, info.slot = ROLE_NUMBERS[plan.record.role], SLOT_NUMBERS[OWN_SLOTS[plan.record.role]]

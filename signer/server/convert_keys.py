@@ -9,9 +9,9 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from signer.algorithms import KeyKind
-from signer.errors import InvalidArgument, NotServedYet, SignerError
+from signer.errors import InvalidArgument, SignerError
 from signer.formats.certificate_request import Subject, encode_name
-from signer.model import Credential, CredentialState, KeyStorage, Problem, ProblemKind
+from signer.model import ActivationMode, Credential, CredentialState, KeyStorage, Problem, ProblemKind
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_life import KeyMade, WantedKey
 from signer.rpc_status import to_rpc_status
@@ -35,6 +35,11 @@ _STORAGE_NUMBERS = {KeyStorage.TOKEN: credential_pb2.KEY_STORAGE_TOKEN, KeyStora
 _STORAGES = {0: KeyStorage.TOKEN} | {number: storage for storage, number in _STORAGE_NUMBERS.items()}
 _KIND_NUMBERS: dict[KeyKind, Any] = {kind: common_pb2.KeyKind.Value(f"KEY_KIND_{kind.name}") for kind in KeyKind}
 _KINDS = {0: KeyKind.RSA_2048} | {number: kind for kind, number in _KIND_NUMBERS.items()}
+_ACTIVATIONS: dict[int, ActivationMode | None] = {
+    0: None,
+    credential_pb2.ACTIVATION_MODE_NONE: ActivationMode.NONE,
+    credential_pb2.ACTIVATION_MODE_SAD: ActivationMode.SAD,
+}
 _TEXT_MAX = 300
 
 
@@ -70,6 +75,9 @@ def credential_message(engine: Engine, pools: Mapping[str, TokenPool], credentia
         message.key_kind = _KIND_NUMBERS[kept.key.kind]
         message.key_storage = _STORAGE_NUMBERS[kept.key.storage]
         message.renewed_by_credential_id = kept.renewed_by
+        if kept.activation is ActivationMode.SAD:
+            message.activation = credential_pb2.ACTIVATION_MODE_SAD
+            message.multisign_max = engine.multisign_max
     return message
 
 
@@ -90,12 +98,8 @@ def _wanted_key(spec: admin_keys_pb2.KeySpec, field: str) -> WantedKey:
         raise InvalidArgument(f"{field}.key_kind {spec.key_kind} is not one of this contract", field=f"{field}.key_kind")
     if spec.key_storage not in _STORAGES:
         raise InvalidArgument(f"{field}.key_storage {spec.key_storage} is not one of this contract", field=f"{field}.key_storage")
-    is_by_sad = spec.activation == credential_pb2.ACTIVATION_MODE_SAD or (spec.person_id and not spec.activation)
-    if is_by_sad:
-        raise NotServedYet(
-            f"{field}.activation: a person's key is activated by SAD unless ACTIVATION_MODE_NONE is said; SADs are not served yet",
-            field=f"{field}.activation",
-        )
+    if spec.activation not in _ACTIVATIONS:
+        raise InvalidArgument(f"{field}.activation {spec.activation} is not one of this contract", field=f"{field}.activation")
     return WantedKey(
         credential_id=convert.identifier(spec.credential_id, f"{field}.credential_id"),
         school_id=convert.identifier(spec.school_id, f"{field}.school_id") if spec.school_id else "",
@@ -105,6 +109,7 @@ def _wanted_key(spec: admin_keys_pb2.KeySpec, field: str) -> WantedKey:
         storage=_STORAGES[spec.key_storage],
         subject=subject_name(spec.subject, field) if spec.HasField("subject") else b"",
         display_name=text(spec.display_name, f"{field}.display_name"),
+        activation=_ACTIVATIONS[spec.activation] or (ActivationMode.SAD if spec.person_id else ActivationMode.NONE),
     )
 
 

@@ -20,6 +20,7 @@ from signer.pipeline.plan import ReadyPlan, make_ready
 from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
+from signer.server.activating import activated, list_proof
 from signer.server.limits import duplicate, require_digest_count
 from signer.server.served import require_all_served, require_served
 from signer.v1 import signing_pb2
@@ -45,9 +46,10 @@ async def answer_digests(
         algorithm=convert.algorithm(request.algorithm),
         placement=NO_FIELD,
     )
+    plan = await activated(engine, budget, plan, request.activation)
     require_digest_count(len(request.items), _signature_bytes_max(engine, plan), settings)
     require_all_served(request.items, "items.")
-    items = [IncomingDigest(convert.identifier(item.document_id, "items.document_id"), item.digest) for item in request.items]
+    items = [_incoming(item) for item in request.items]
     unique: dict[str, IncomingDigest] = {}
     for item in items:
         unique.setdefault(item.document_id, item)
@@ -60,6 +62,11 @@ async def answer_digests(
         observer.observe(result)
         response.results.append(_result(plan, item, result))
     return response
+
+
+def _incoming(item: signing_pb2.DigestItem) -> IncomingDigest:
+    proof = list_proof(item.list_proof, "items.list_proof") if item.HasField("list_proof") else None
+    return IncomingDigest(convert.identifier(item.document_id, "items.document_id"), item.digest, proof)
 
 
 def _level(request: signing_pb2.SignDigestsRequest, profile: Profile) -> Level:
@@ -82,7 +89,9 @@ async def _sign_cms(
     engine: Engine, budget: Request, plan: ReadyPlan, items: Sequence[IncomingDigest]
 ) -> Sequence[SignedDocument | SignerError]:
     """The path of documents, each of which is its digest."""
-    return await sign_documents(engine, budget, plan, [IncomingDocument(item.document_id, item.digest, NO_FIELD) for item in items])
+    return await sign_documents(
+        engine, budget, plan, [IncomingDocument(item.document_id, item.digest, NO_FIELD, proof=item.proof) for item in items]
+    )
 
 
 _SIGN: Mapping[Profile, _Sign] = {Profile.DIGEST: sign_digests, Profile.CADES_DIGEST: _sign_cms}

@@ -20,6 +20,7 @@ from signer.pipeline.lot import IncomingDocument
 from signer.pipeline.request import Request
 from signer.rpc_status import to_rpc_status
 from signer.server import convert
+from signer.server.activating import list_proof
 from signer.server.arrivals import Arrivals
 from signer.server.door import current_visit
 from signer.v1 import batch_pb2, signature_pb2
@@ -116,7 +117,8 @@ class DocumentStream(Generic[ResponseT, DoneT]):
         if start.field_name:
             placement = replace(placement, field_name=start.field_name)
             self._fields[start.document_id] = start.field_name
-        await self.batch.submit(index, IncomingDocument(start.document_id, content, placement, start.file_name))
+        proof = list_proof(start.list_proof, "document.list_proof") if start.HasField("list_proof") else None
+        await self.batch.submit(index, IncomingDocument(start.document_id, content, placement, start.file_name, proof))
 
     def refused(self, index: int, document_id: str, error: SignerError) -> None:
         """Is counted by the batch."""

@@ -42,6 +42,7 @@ from signer.records.layout import Layout
 from signer.records.layout_files import load_layouts
 from signer.revocation.source import StatusSource
 from signer.revocation.web import HttpWeb
+from signer.server.activating import ActivationRooms, furnish_activation
 from signer.server.believing import Believing
 from signer.server.calling import CallingRooms, furnish_calling
 from signer.server.timestamps import TimeRooms
@@ -83,6 +84,7 @@ class Rooms:
     images: ImageStore
     configured_images: tuple[ImageSettings, ...]
     calling: CallingRooms
+    activation: ActivationRooms
     people: People
     codes: OneTimeCodes
 
@@ -137,6 +139,8 @@ def furnish(config: Config) -> Rooms:
     engine.records = RecordRooms(layouts, config.records, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     people = engine.rights = People(PeopleStore(journal), time.monotonic)
     codes = OneTimeCodes(EnrolmentCodeStore(journal), people, config.enrolment, engine.utc_now)
+    activation = furnish_activation(config, journal, metrics, people=people, codes=codes, utc_now=engine.utc_now)
+    engine.activation, engine.multisign_max = activation.activations, config.activation.entries_max
     return Rooms(
         registry,
         metrics,
@@ -158,6 +162,7 @@ def furnish(config: Config) -> Rooms:
         images,
         config.appearance.images,
         calling,
+        activation,
         people,
         codes,
     )

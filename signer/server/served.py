@@ -28,16 +28,26 @@ _SERVED: dict[Descriptor, frozenset[str]] = {
     plan_pb2.RecordPlan.DESCRIPTOR: frozenset({"role", "layout_id", "slot", "subject_id", "class_id", "school_year", "delegation_id"}),
     plan_pb2.Appearance.DESCRIPTOR: frozenset({"style", "image_id", "lines", "rectangle", "anchor"}),
     batch_pb2.BatchHeader.DESCRIPTOR: frozenset(
-        {"request_id", "school_id", "plan", "expected_documents", "result_form", "progress_interval", "label", "results_in_lots"}
+        {
+            "request_id",
+            "school_id",
+            "plan",
+            "activation",
+            "expected_documents",
+            "result_form",
+            "progress_interval",
+            "label",
+            "results_in_lots",
+        }
     ),
-    batch_pb2.DocumentStart.DESCRIPTOR: frozenset({"document_id", "size_bytes", "data", "sha256", "file_name", "field_name"}),
+    batch_pb2.DocumentStart.DESCRIPTOR: frozenset({"document_id", "size_bytes", "data", "sha256", "file_name", "field_name", "list_proof"}),
     signing_pb2.SignDocumentRequest.DESCRIPTOR: frozenset(
-        {"request_id", "school_id", "document_id", "plan", "document", "sha256", "result_form", "file_name"}
+        {"request_id", "school_id", "document_id", "plan", "document", "sha256", "result_form", "file_name", "activation"}
     ),
     signing_pb2.SignDigestsRequest.DESCRIPTOR: frozenset(
-        {"request_id", "school_id", "credential_id", "algorithm", "items", "output", "level"}
+        {"request_id", "school_id", "credential_id", "algorithm", "items", "output", "level", "activation"}
     ),
-    signing_pb2.DigestItem.DESCRIPTOR: frozenset({"document_id", "digest"}),
+    signing_pb2.DigestItem.DESCRIPTOR: frozenset({"document_id", "digest", "list_proof"}),
 }
 """The messages of a signing request, and the fields of each that are served."""
 

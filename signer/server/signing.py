@@ -20,6 +20,7 @@ from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan, make_ready, with_artwork
 from signer.pipeline.request import Request
 from signer.server import convert, convert_forms, convert_pades, convert_time
+from signer.server.activating import activated
 from signer.server.batch_stream import BatchStream
 from signer.server.digests import answer_digests
 from signer.server.document_stream import read_header
@@ -27,15 +28,21 @@ from signer.server.door import current_visit
 from signer.server.limits import require_answerable, require_sendable, require_size
 from signer.server.open_batches import OpenBatches
 from signer.server.served import require_served
-from signer.v1 import plan_pb2, signing_pb2, signing_pb2_grpc
+from signer.v1 import plan_pb2, signature_pb2, signing_pb2, signing_pb2_grpc
 
 _T = TypeVar("_T")
 
 
-async def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPlan) -> ReadyPlan:
-    """The plan of a message, checked; raises what stops the whole request."""
+async def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPlan, activation: signature_pb2.Activation) -> ReadyPlan:
+    """The plan of a message, checked, with what its key's holder allows; raises what stops the whole request."""
+    ready = await with_artwork(engine, request, await checked_plan(engine, request, plan))
+    return await activated(engine, request, ready, activation)
+
+
+async def checked_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPlan) -> ReadyPlan:
+    """The plan of a message, without what it shows and who allows it."""
     profile, level = convert.profile(plan.profile), convert.level(plan.level)
-    ready = await make_ready(
+    return await make_ready(
         engine,
         request,
         profile=profile,
@@ -48,7 +55,6 @@ async def ready_plan(engine: Engine, request: Request, plan: plan_pb2.SigningPla
         options=convert_forms.form_options(plan, profile),
         record=convert_forms.record_plan(plan, profile, engine.records),
     )
-    return await with_artwork(engine, request, ready)
 
 
 class SigningService(signing_pb2_grpc.SigningServiceServicer):
@@ -81,7 +87,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         announced = convert.sha256(request.sha256, "sha256")
         if announced and hashlib.sha256(request.document).digest() != announced:
             raise DocumentDigestMismatch("the document's bytes do not have the SHA-256 announced; it was damaged on its way")
-        plan = await ready_plan(self._engine, budget, request.plan)
+        plan = await ready_plan(self._engine, budget, request.plan, request.activation)
         convert_forms.require_result_form(request.result_form, plan.profile)
         document_id = convert.identifier(request.document_id, "document_id")
         document = IncomingDocument(document_id, request.document, plan.placement, request.file_name)
@@ -107,7 +113,7 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         header, budget = await read_header(request_iterator)
         require_served(header)
         convert.label(header.label)
-        plan = await ready_plan(self._engine, budget, header.plan)
+        plan = await ready_plan(self._engine, budget, header.plan, header.activation)
         convert_forms.require_result_form(header.result_form, plan.profile)
         limits = self._settings.limits
         work = SigningWork(self._engine, budget, plan)

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signer.errors import CertificateUnusable, CredentialNotFound, InvalidArgument, NotServedYet, RoleRefused, StateRefused, TokenRefused
+from signer.errors import CertificateUnusable, CredentialNotFound, InvalidArgument, RoleRefused, StateRefused, TokenRefused
 from signer.v1 import admin_keys_pb2, admin_pb2_grpc, common_pb2, credential_pb2
 from tests.support import pki
 from tests.support.bureau import EC_P256, IN_TOKEN, RSA_2048, TEACHER, WRAPPED, Office, answer, office, problems, spec, subject
@@ -107,10 +107,13 @@ def test_one_key_that_cannot_be_made_harms_no_other(desk: Office) -> None:
     assert reason_of(next(result.status for result in results if result.status.code)) == "TOKEN_NOT_FOUND"
 
 
-def test_a_persons_key_is_never_made_usable_without_activation_unless_that_is_said(desk: Office) -> None:
+def test_a_persons_key_is_of_no_use_without_their_word_unless_that_is_said(desk: Office) -> None:
     for mode in (credential_pb2.ACTIVATION_MODE_UNSPECIFIED, credential_pb2.ACTIVATION_MODE_SAD):
-        with refused(NotServedYet):
-            desk.generate(spec("hers", activation=mode))
+        name = f"hers-{mode}"
+        made = desk.enrol(spec(name, activation=mode))
+        assert (made.credential.activation, made.credential.multisign_max) == (credential_pb2.ACTIVATION_MODE_SAD, 20_000)
+        answered = sign_digests(desk.channel("school"), DIGESTS, credential_id=name)
+        assert {reason_of(result.status) for result in answered.results} == {"AUTHORIZATION_REQUIRED"}
     [made] = desk.generate(spec("schools-own", person_id="", activation=credential_pb2.ACTIVATION_MODE_UNSPECIFIED))
     assert made.credential.activation == credential_pb2.ACTIVATION_MODE_NONE
 
