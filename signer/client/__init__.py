@@ -27,6 +27,8 @@ from signer.client.batch import DocumentBatch
 from signer.client.client import SignerClient
 from signer.client.key_values import BroughtCertificate, KeyOutcome, NewKey
 from signer.client.keys import KeyClient
+from signer.client.people import PeopleClient
+from signer.client.people_values import EnrolmentCode, ImportOutcome, PersonFile, PersonInfo, RowOutcome
 from signer.client.record_values import LayoutInfo, RecordCheck, RecordFinding, RecordReport
 from signer.client.records import RecordClient
 from signer.client.retries import RetryPolicy
@@ -90,10 +92,12 @@ __all__ = [
     "DocumentBatch",
     "DocumentResult",
     "DocumentVerdict",
+    "EnrolmentCode",
     "EvidenceProof",
     "EvidenceRecord",
     "FieldLock",
     "Finding",
+    "ImportOutcome",
     "KeyClient",
     "KeyOutcome",
     "LayoutInfo",
@@ -102,6 +106,9 @@ __all__ = [
     "NewKey",
     "Packaging",
     "PageRectangle",
+    "PeopleClient",
+    "PersonFile",
+    "PersonInfo",
     "Phase",
     "Profile",
     "Progress",
@@ -115,6 +122,7 @@ __all__ = [
     "RecordSlot",
     "RetryPolicy",
     "Role",
+    "RowOutcome",
     "SignatureInfo",
     "SignatureVerdict",
     "SignedDigests",

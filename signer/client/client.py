@@ -16,6 +16,7 @@ from signer.client.digests import sign_digests
 from signer.client.images import ImageClient
 from signer.client.keys import KeyClient
 from signer.client.operations import OperationsClient
+from signer.client.people import PeopleClient
 from signer.client.orders import Extending, Signing
 from signer.client.records import RecordClient
 from signer.client.retries import RetryPolicy
@@ -55,6 +56,8 @@ class SignerClient:
         """Signature images and seals; for operators."""
         self.keys = KeyClient(self._connection, self._policy)
         """The life of keys; for operators."""
+        self.people = PeopleClient(self._connection, self._policy)
+        """People, their roles, who acts for whom; for operators."""
         self.operations = OperationsClient(self._connection, self._policy)
         """The daemon as a whole. For operators."""
         self.records = RecordClient(self._connection, self._policy)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from signer.server.clients import ClientMethods
+from signer.server.department import DepartmentMethods
 from signer.server.images import ImageMethods
 from signer.server.keys import KeyMethods
 from signer.server.operations import OperationMethods, Operations
+from signer.server.people import PeopleMethods
 from signer.server.rooms import Rooms
 from signer.server.tokens import TokenMethods
 from signer.server.trust import TrustMethods
 
 
-class AdminService(TokenMethods, KeyMethods, ImageMethods, ClientMethods, OperationMethods, TrustMethods):
+class AdminService(TokenMethods, KeyMethods, ImageMethods, ClientMethods, PeopleMethods, DepartmentMethods, OperationMethods, TrustMethods):
     """What this release serves of AdminService."""
 
     def __init__(self, rooms: Rooms, operations: Operations) -> None:
@@ -19,5 +21,7 @@ class AdminService(TokenMethods, KeyMethods, ImageMethods, ClientMethods, Operat
         KeyMethods.__init__(self, rooms.engine, rooms.pools, rooms.keys)
         ImageMethods.__init__(self, rooms.engine, rooms.images, rooms.configured_images)
         ClientMethods.__init__(self, rooms.calling)
+        PeopleMethods.__init__(self, rooms.people)
+        DepartmentMethods.__init__(self, rooms.people)
         OperationMethods.__init__(self, operations)
         TrustMethods.__init__(self, rooms.believing, rooms.watch)

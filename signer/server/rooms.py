@@ -26,6 +26,8 @@ from signer.documents.pool import DocumentPool
 from signer.documents.settings import ImageSettings
 from signer.journal import CredentialStore, EvidenceArchive, ImageStore, Journal, PeopleStore
 from signer.journal.enrolment_codes import EnrolmentCodeStore
+from signer.journal.factors import FactorStore
+from signer.people.factor import TryLimits
 from signer.pipeline.authorities import Authorities
 from signer.pipeline.doors import ArchiveDoors
 from signer.pipeline.engine import Engine
@@ -45,6 +47,7 @@ from signer.revocation.web import HttpWeb
 from signer.server.activating import ActivationRooms, furnish_activation
 from signer.server.believing import Believing
 from signer.server.calling import CallingRooms, furnish_calling
+from signer.server.people import PeopleRooms
 from signer.server.timestamps import TimeRooms
 from signer.server.validation import ValidationRooms
 from signer.server.watch import Watch
@@ -85,8 +88,7 @@ class Rooms:
     configured_images: tuple[ImageSettings, ...]
     calling: CallingRooms
     activation: ActivationRooms
-    people: People
-    codes: OneTimeCodes
+    people: PeopleRooms
 
 
 def furnish(config: Config) -> Rooms:
@@ -138,6 +140,7 @@ def furnish(config: Config) -> Rooms:
     verification = Verification(documents, status, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     engine.records = RecordRooms(layouts, config.records, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     people = engine.rights = People(PeopleStore(journal), time.monotonic)
+    factors = FactorStore(journal, TryLimits())
     codes = OneTimeCodes(EnrolmentCodeStore(journal), people, config.enrolment, engine.utc_now)
     activation = furnish_activation(config, journal, metrics, people=people, codes=codes, utc_now=engine.utc_now)
     engine.activation, engine.multisign_max = activation.activations, config.activation.entries_max
@@ -163,9 +166,13 @@ def furnish(config: Config) -> Rooms:
         config.appearance.images,
         calling,
         activation,
-        people,
-        codes,
+        PeopleRooms(people, codes, factors, engine.kept.store, _first_visit(config), engine.utc_now),
     )
+
+
+def _first_visit(config: Config) -> str:
+    """Where people use their one-time code."""
+    return f"{config.pages.origin}/first" if config.pages else ""
 
 
 def _stamps(config: Config, authority: BuiltInTimestamper | None, authorities: Authorities) -> ImprintStamper | None:
