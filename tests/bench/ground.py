@@ -124,10 +124,11 @@ class Ground:
             yield Deployment(self.world, running, client)
 
     def config(self, name: str, *, processes: int = 1, **changes: Any) -> Path:
-        """A configuration with a journal of its own. processes: of the token."""
+        """A configuration with a journal of its own. processes: of the token; documents have two."""
         token = {"processes": processes} | changes.pop("token", {})
+        documents = {"processes": 2} | changes.pop("documents", {})
         journal = {"url": f"sqlite:///{self.world.folder / name}.db"} | changes.pop("journal", {})
-        return self.world.config(f"{name}.toml", token=token, journal=journal, **changes)
+        return self.world.config(f"{name}.toml", token=token, documents=documents, journal=journal, **changes)
 
     def loop(self, key_label: str, family: str = "rsa", *, processes: int = 1) -> TokenPrograms:
         """The reference on the same token."""

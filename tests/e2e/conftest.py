@@ -14,8 +14,11 @@ from tests.support.daemon import Running, World, running_daemon
 
 @pytest.fixture(scope="session")
 def daemon(world: World) -> Iterator[Running]:
-    """Shared by all tests of this process; none may stop, starve or spoil it. Talkative, so that secrets can be looked for."""
-    with running_daemon(world.config("shared.toml", journal={"url": "sqlite:///shared.db"}, log={"level": "debug"})) as running:
+    """Shared by all tests of this process; none may stop, starve or spoil it. Started as an operator does, with several workers of each
+    kind, and talkative, so that secrets can be looked for."""
+    two = {"processes": 2}
+    config = world.config("shared.toml", journal={"url": "sqlite:///shared.db"}, log={"level": "debug"}, token=two, documents=two)
+    with running_daemon(config, is_cold=True) as running:
         yield running
 
 

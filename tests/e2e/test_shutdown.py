@@ -92,7 +92,8 @@ class OpenBatch(threading.Thread):
 
 
 def test_an_idle_daemon_stops_at_once_with_code_0_tells_watchers_and_leaves_nothing_running(world: World) -> None:
-    running = start_daemon(world.config("idle.toml", journal={"url": "sqlite:///idle.db"}))
+    two = {"processes": 2}
+    running = start_daemon(world.config("idle.toml", journal={"url": "sqlite:///idle.db"}, token=two, documents=two))
     with world.channel(running.port) as channel:
         sign_batch(channel, {"d": CARD}, plan=plan(level=common_pb2.LEVEL_B_T))
         health: Any = health_pb2_grpc.HealthStub(channel)

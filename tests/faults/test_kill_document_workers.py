@@ -57,7 +57,7 @@ def test_no_document_is_lost_when_document_workers_are_killed_at_random_moments(
     for number in range(DAEMONS):
         killed: list[int] = []
         stop = threading.Event()
-        with rig.daemon() as daemon:
+        with rig.daemon(documents={"processes": 2}) as daemon:
             killer = threading.Thread(target=kill_document_workers, args=(daemon, killed, stop))
             killer.start()
             try:
@@ -89,7 +89,7 @@ def test_no_document_is_lost_when_document_workers_are_killed_at_random_moments(
 def test_a_bomb_fails_alone(rig: Rig, cards: dict[str, bytes], record: Record, tmp_path: Path, bombing: Bombing) -> None:
     neighbours = dict(list(cards.items())[:8])
     documents = {"bomb-1": bombing.bomb, **neighbours, "bomb-2": bombing.bomb[:-1]}
-    with rig.daemon(documents=bombing.limits) as daemon, rig.channel() as channel:
+    with rig.daemon(documents={"processes": 2} | bombing.limits) as daemon, rig.channel() as channel:
         end = sign_batch(channel, documents, "bombed", Plan(), timeout_s=90.0)
         heal_s = wait_until(lambda: len(daemon.worker_pids("documents")) == 2, "both document workers are back")
     books = rig.books()

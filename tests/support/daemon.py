@@ -26,6 +26,7 @@ from signer.demo.pki import DemoPki
 from signer.demo.pupils import DEMO_SCHOOL
 from signer.demo.softhsm import DemoToken, KeyKind, KeySpec, create_token, store_certificates
 from signer.demo.tls_pki import TlsPki
+from tests.support.nursery import Forked
 
 SCHOOL = "79000001"
 OTHER_SCHOOL = "79000002"
@@ -59,7 +60,8 @@ class World:
         return self.folder / "pki"
 
     def config(self, name: str = "signer.toml", **changes: Any) -> Path:
-        """Writes a configuration; changes: token, server, documents, journal, limits, clock … as dicts; tsas, images lists."""
+        """Writes a configuration with one worker of each kind; changes: token, server, documents, journal, limits, clock … as dicts; tsas,
+        images, clients, tokens beside the world's own and credentials, lists of dicts."""
         path = self.folder / name
         path.write_text(_config_text(self, changes), encoding="utf-8")
         return path
@@ -110,7 +112,7 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         "module": str(world.token.module_path),
         "label": world.token.label,
         "pin": f"file:{world.token.pin_file}",
-        "processes": 2,
+        "processes": 1,
         "softhsm_token_directory": str(world.token.tokens_directory),
         "environment": dict(world.token.environment),
     } | changes.get("token", {})
@@ -130,11 +132,12 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
             | changes.get("server", {}),
         ),
         ("[server.limits]", changes.get("limits", {})),
+        ("[server.connections]", changes.get("connections", {})),
         ("[metrics]", {"listen": "127.0.0.1:0"} | changes.get("metrics", {})),
         ("[health]", changes.get("health", {})),
         ("[log]", {"level": "info"} | changes.get("log", {})),
         ("[journal]", {"url": "sqlite:///journal.db"} | changes.get("journal", {})),
-        ("[documents]", {"processes": 2} | changes.get("documents", {})),
+        ("[documents]", {"processes": 1} | changes.get("documents", {})),
         ("[records]", {"schools": [{"id": SCHOOL, "code": DEMO_SCHOOL.code}]} | changes.get("records", {})),
         ("[trust]", {"ca_files": ["ca.pem"]} | changes.get("trust", {})),
         ("[timestamp]", {"credential": "tsa", "policy_oid": POLICY_OID} | changes.get("timestamp", {})),
@@ -145,11 +148,12 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         *([("[appearance]", changes["appearance"])] if "appearance" in changes else []),
         *[("[[appearance.images]]", image) for image in changes.get("images", [])],
         *[("[[stamping.servers]]", server) for server in changes.get("tsas", [])],
-        ("[[tokens]]", token),
+        *[("[[tokens]]", entry) for entry in [token, *changes.get("tokens", [])]],
         *[("[[credentials]]", entry) for entry in [*credentials, *changes.get("credentials", [])]],
         ("[[clients]]", {"id": "school", "common_name": "school", "schools": [SCHOOL]}),
         ("[[clients]]", {"id": "other-school", "common_name": "other-school", "schools": [OTHER_SCHOOL]}),
         ("[[clients]]", {"id": "operator", "common_name": "operator", "schools": [SCHOOL], "operator": True}),
+        *[("[[clients]]", entry) for entry in changes.get("clients", [])],
     ]
     return "\n".join(f"{head}\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in body.items()) for head, body in tables)
 
@@ -166,7 +170,7 @@ def _toml(value: Any) -> str:
 class Running:
     """A started daemon. log: its standard error."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     port: int
     log: Path
     workers: dict[str, int] = field(default_factory=dict)
@@ -194,19 +198,18 @@ class Running:
         return self.process.wait(within_s)
 
 
-def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None) -> Running:
-    """Starts `signer serve` and waits until it answers; AssertionError with its log when it doesn't."""
+def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None, is_cold: bool = False) -> Running:
+    """Starts `signer serve` and waits until it answers; AssertionError with its log when it doesn't.
+
+    environment: further variables, from the program's very start. is_cold: by a command of its own, as an operator does; otherwise a test's
+    daemon may come out of the nursery.
+    """
     ready = config.with_suffix(".ready")
     ready.unlink(missing_ok=True)
     log = config.with_suffix(".log")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "signer", "serve", "--config", str(config), "--ready-file", str(ready)],
-            stdout=output,
-            stderr=output,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **(environment or {})},
-        )
+    arguments = ["serve", "--config", str(config), "--ready-file", str(ready)]
+    is_cold = is_cold or environment is not None or "PYTEST_CURRENT_TEST" not in os.environ
+    process = _command(arguments, log, environment or {}) if is_cold else Forked(arguments, log)
     deadline = time.monotonic() + _READY_S_MAX
     while not ready.exists():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -215,6 +218,17 @@ def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None) 
             raise AssertionError(message)
         time.sleep(0.02)
     return Running(process, json.loads(ready.read_text(encoding="utf-8"))["port"], log)
+
+
+def _command(arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "signer", *arguments],
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **environment},
+        )
 
 
 @contextlib.contextmanager
