@@ -14,7 +14,7 @@ import pytest
 from signer.demo.softhsm import KeySpec, create_token, store_certificates
 from tests.support.batch import B_B, Plan
 from tests.support.far_hsm import MODULE, FarHsm
-from tests.support.other_token import HEAL_S_MAX, Beside, CardIssuer, add_token
+from tests.support.other_token import HEAL_S_MAX, Beside, CardIssuer, credentials_on
 from tests.support.rig import FULL, Record, Rig, wait_until
 from tests.support.shim import Door, Shim
 
@@ -36,8 +36,10 @@ def shim(rig: Rig, shim_module: Path, tmp_path: Path) -> Shim:
 def hsm(shim: Shim, tmp_path: Path) -> Iterator[FarHsm]:
     made = FarHsm(shim, tmp_path / "hsm.socket")
     made.start()
-    yield made
-    made.kill()
+    try:
+        yield made
+    finally:
+        made.kill()
 
 
 @pytest.fixture
@@ -51,12 +53,14 @@ def beside(rig: Rig, shim: Shim, hsm: FarHsm) -> Iterator[Beside]:
         "keep_alive_s": 1,
         "call_s_max": CALL_S_MAX,
     }
-    rig.start(change=lambda config: add_token(config, token, {"far": "01"}))
+    rig.start(tokens=[token], credentials=credentials_on("far", {"far": "01"}))
     made = Beside(rig, "far", FAR, shim.digests)
-    made.wait_for("READY")
-    shim.delay(Door.SIGN, SIGN_S)
-    yield made
-    made.close()
+    try:
+        made.wait_for("READY")
+        shim.delay(Door.SIGN, SIGN_S)
+        yield made
+    finally:
+        made.close()
 
 
 def test_an_hsm_that_is_restarted_while_a_class_is_signed_costs_nothing_but_time(

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from signer.errors import PinHeld, PinLocked
 from tests.support.batch import B_B, Delivery, Plan, sign_batch, sign_until_done
-from tests.support.other_token import HEAL_S_MAX, OTHER, Beside, CardIssuer, Struck, add_token, batch_under_way
+from tests.support.other_token import HEAL_S_MAX, OTHER, Beside, CardIssuer, Struck, batch_under_way, credentials_on
 from tests.support.rig import FULL, Record, Rig, kill, wait_until
 from tests.support.virtual_card import MODULE, PIN, VirtualCard, make_card, readers
 
@@ -74,7 +74,7 @@ def desk(rig: Rig, ports: list[int], tmp_path: Path) -> Iterator[Desk]:
     }
     card.insert()
     card.delay(SIGN_S)
-    rig.start(change=lambda config: add_token(config, token, {"usb": "01", "usb-seal": "02"}))
+    rig.start(tokens=[token], credentials=credentials_on("usb", {"usb": "01", "usb-seal": "02"}))
     made = Desk(
         rig,
         "usb",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -40,26 +39,9 @@ class CardIssuer:
         return self._pki.issue_leaf(LeafKind.SCHOOL_SEAL, subject, key)
 
 
-def add_token(config: Path, token: Mapping[str, Any], credentials: Mapping[str, str]) -> Path:
-    """Appends a `[[tokens]]` stanza and its credentials (id → CKA_ID) to a configuration that was written."""
-    lines = ["", "[[tokens]]", *(f"{key} = {_toml(value)}" for key, value in token.items())]
-    for credential, key_id in credentials.items():
-        lines += [
-            "",
-            "[[credentials]]",
-            f'id = "{credential}"',
-            f'token = "{token["name"]}"',
-            f'key_id = "{key_id}"',
-            f'school = "{SCHOOL}"',
-        ]
-    config.write_text(config.read_text(encoding="utf-8") + "\n".join(lines) + "\n", encoding="utf-8")
-    return config
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f'{key} = "{item}"' for key, item in value.items()) + " }"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def credentials_on(token: str, key_ids: Mapping[str, str]) -> list[dict[str, str]]:
+    """SCHOOL's credentials on a token, by their ids; each key by its CKA_ID."""
+    return [{"id": credential, "token": token, "key_id": key_id, "school": SCHOOL} for credential, key_id in key_ids.items()]
 
 
 @dataclass

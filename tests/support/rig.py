@@ -121,11 +121,9 @@ class Rig:
             self.shim.calm()
             running.stop()
 
-    def start(
-        self, *, environment: Mapping[str, str] | None = None, change: Callable[[Path], Path] = lambda config: config, **changes: Any
-    ) -> Running:
-        """A daemon that the caller ends. change: adds to the configuration file what `World.config` doesn't write."""
-        self.running = start_daemon(change(self.config(**changes)), environment=environment)
+    def start(self, *, environment: Mapping[str, str] | None = None, **changes: Any) -> Running:
+        """A daemon that the caller ends."""
+        self.running = start_daemon(self.config(**changes), environment=environment)
         return self.running
 
     def channel(self) -> grpc.Channel:
