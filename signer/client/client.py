@@ -10,14 +10,15 @@ from typing import Self, TypeVar
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.client import convert
+from signer.client.audit import AuditClient
 from signer.client.batch import DocumentBatch, OnProgress
 from signer.client.channel import Pem, connect
 from signer.client.digests import sign_digests
 from signer.client.images import ImageClient
 from signer.client.keys import KeyClient
 from signer.client.operations import OperationsClient
-from signer.client.people import PeopleClient
 from signer.client.orders import Extending, Signing
+from signer.client.people import PeopleClient
 from signer.client.records import RecordClient
 from signer.client.retries import RetryPolicy
 from signer.client.time import TimeClient
@@ -48,8 +49,11 @@ class SignerClient:
         self._policy = policy or RetryPolicy()
         self._connection = connect(server, ca=ca, certificate=certificate, key=key, server_name=server_name)
         self.time = TimeClient(self._connection, self._policy)
-        self.tokens = TokenClient(self._connection, self._policy)
         """Timestamps and evidence records."""
+        self.tokens = TokenClient(self._connection, self._policy)
+        """PKCS#11 tokens; for operators."""
+        self.audit = AuditClient(self._connection, self._policy)
+        """The journal; for auditors and operators."""
         self.validation = ValidationClient(self._connection, self._policy)
         """Signatures that others made, certificates before they sign, and whom the appliance believes."""
         self.images = ImageClient(self._connection, self._policy)

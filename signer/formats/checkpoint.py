@@ -84,6 +84,12 @@ def read_note(note: str) -> SignedCheckpoint:
     return SignedCheckpoint(Checkpoint(lines[0], int(lines[1]), root), ours[0][:_KEY_ID_BYTES], ours[0][_KEY_ID_BYTES:])
 
 
+def read_notes(notes: str) -> list[SignedCheckpoint]:
+    """Notes one after the other, a blank line between them, as a witness file has them. InvalidArgument as `read_note`."""
+    parts = notes.strip("\n").split("\n\n")
+    return [read_note("\n\n".join(parts[at : at + 2])) for at in range(0, len(parts), 2)]
+
+
 def _unbase64(text: str) -> bytes:
     try:
         return b64decode(text, validate=True)

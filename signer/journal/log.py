@@ -30,6 +30,11 @@ _T = TypeVar("_T")
 _READERS_MAX = 2
 _PORTION = 1_000
 _SCANNED_MAX = 50_000
+_SUBJECTS = {
+    "credential": ("key-", "credential-", "certificate-"),
+    "person": ("person-", "role-", "delegation-", "enrolment-", "factors-", "passkey-"),
+}
+"""Which notes, by how their names begin, are about one: it is their subject."""
 _SIGNED = {OutcomeKind.RELEASED.value, OutcomeKind.PARKED.value}
 
 
@@ -214,8 +219,19 @@ def _fits(seen: _Seen, wanted: LogFilter) -> bool:
         return False
     if (wanted.start is not None and seen.at < rfc3339(wanted.start)) or (wanted.end is not None and seen.at >= rfc3339(wanted.end)):
         return False
-    said = {seen.credential, seen.request, seen.document, seen.subject, *(str(value) for value in detail.values())}
-    return all(not each or each in said for each in (wanted.credential_id, wanted.person_id, wanted.request_id, wanted.document_id))
+    asked = {
+        "credential": wanted.credential_id,
+        "person": wanted.person_id,
+        "request": wanted.request_id,
+        "document": wanted.document_id,
+    }
+    return all(not value or value in _named(seen, detail, name) for name, value in asked.items())
+
+
+def _named(seen: _Seen, detail: Mapping[str, str | int], name: str) -> set[str]:
+    """What an entry calls its credential, person, request or document."""
+    about = seen.subject if seen.note.startswith(_SUBJECTS.get(name, ())) else ""
+    return {str(getattr(seen, name, "")), str(detail.get(name, "")), about}
 
 
 def _account(connection: Connection, wanted: LogFilter) -> dict[str, Account]:

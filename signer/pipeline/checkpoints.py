@@ -94,7 +94,7 @@ class Checkpoints:
             yield told
         while True:
             async with self._made:
-                while self._news is None or self._news is told:
+                while self._news is None or (told is not None and self._news.size <= told.size):
                     await self._made.wait()
                 told = self._news
             yield told

@@ -24,11 +24,13 @@ from signer.control.people import People
 from signer.documents.appearances import Appearances
 from signer.documents.pool import DocumentPool
 from signer.documents.settings import ImageSettings
-from signer.journal import CredentialStore, EvidenceArchive, ImageStore, Journal, PeopleStore
+from signer.journal import CheckpointStore, CredentialStore, EvidenceArchive, ImageStore, Journal, PeopleStore
 from signer.journal.enrolment_codes import EnrolmentCodeStore
 from signer.journal.factors import FactorStore
+from signer.journal.log import JournalLog
 from signer.people.factor import TryLimits
 from signer.pipeline.authorities import Authorities
+from signer.pipeline.checkpoints import Checkpoints
 from signer.pipeline.doors import ArchiveDoors
 from signer.pipeline.engine import Engine
 from signer.pipeline.evidence import EvidenceKeeping
@@ -70,6 +72,8 @@ class Rooms:
     registry: CollectorRegistry
     metrics: Metrics
     journal: Journal
+    log: JournalLog
+    checkpoints: Checkpoints
     watch: Watch
     documents: DocumentPool
     pools: Mapping[str, TokenPool]
@@ -148,6 +152,8 @@ def furnish(config: Config) -> Rooms:
         registry,
         metrics,
         journal,
+        JournalLog(config.journal.url),
+        Checkpoints(engine, CheckpointStore(journal), config.journal.checkpoints),
         watch,
         documents,
         pools,
