@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 from signer.access.settings import ClientSettings
 from signer.config import Config, load
 from signer.config.changes import changed_keys
+from signer.config.pages import PagesSettings
 from signer.config.server import ServerSettings
 from signer.errors import ConfigError
 from signer.server.tls import TlsIdentity
@@ -27,8 +28,8 @@ from signer.telemetry.metrics import Metrics
 from signer.timestamp.settings import TimestampHttpSettings
 
 _log = get_logger(__name__)
-_Door = TypeVar("_Door", ServerSettings, TimestampHttpSettings)
-_TLS_KEYS = ("tls_certificate", "tls_private_key", "tls_client_ca")
+_Door = TypeVar("_Door", ServerSettings, TimestampHttpSettings, PagesSettings)
+_TLS_KEYS = frozenset({"tls_certificate", "tls_private_key", "tls_client_ca"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,10 @@ def _merged(old: Config, wanted: Config) -> Config:
         speaks_tls = timestamp.http.tls_certificate is not None and wanted.timestamp.http.tls_certificate is not None
         if speaks_tls:  # plain HTTP stays plain until a restart, and TLS stays TLS
             timestamp = replace(timestamp, http=_with_tls_of(timestamp.http, wanted.timestamp.http))
-    return replace(old, clients=wanted.clients, server=_with_tls_of(old.server, wanted.server), timestamp=timestamp)
+    pages = old.pages if old.pages is None or wanted.pages is None else _with_tls_of(old.pages, wanted.pages)
+    server = _with_tls_of(old.server, wanted.server)
+    return replace(old, clients=wanted.clients, server=server, timestamp=timestamp, pages=pages)
 
 
 def _with_tls_of(settings: _Door, wanted: _Door) -> _Door:
-    return replace(settings, **{name: getattr(wanted, name) for name in _TLS_KEYS})
+    return replace(settings, **{each.name: getattr(wanted, each.name) for each in fields(wanted) if each.name in _TLS_KEYS})

@@ -1,8 +1,9 @@
 """The daemon: starts its rooms in order, and takes them down in order.
 
 Up: journal (nothing may be signed without it) → document workers → token workers → metrics, clock → gRPC, which answers as soon as every
-token and time source had a moment (what is absent heals later) → timestamps over HTTP. Down, on SIGTERM or SIGINT: both doors close, each
-drained (`timestamp_http`, `listener`) → every journalled intent gets its outcome → workers finalise → journal. On SIGHUP: `reloading`.
+token and time source had a moment (what is absent heals later) → timestamps over HTTP → the page for people. Down, on SIGTERM or SIGINT:
+the doors close, each drained (`pages`, `timestamp_http`, `listener`) → every journalled intent gets its outcome → workers finalise →
+journal. On SIGHUP: `reloading`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from signer.server.expiry import keep_counted
 from signer.server.listener import GrpcListener
 from signer.server.open_batches import OpenBatches
 from signer.server.operations import Operations
+from signer.server.page_rooms import page_rooms
+from signer.server.pages import pages_door
 from signer.server.probe import Probe
 from signer.server.readiness import Readiness
 from signer.server.reloading import GrpcTls, Reloading
@@ -66,6 +69,7 @@ class Daemon:
         self.port = 0
         self.metrics_port = 0
         self.timestamp_port = 0
+        self.page_port = 0
 
     async def start(self) -> None:
         """Starts everything; ConfigError or JournalUnavailable when it can't, with nothing left running."""
@@ -79,6 +83,7 @@ class Daemon:
             "serving",
             port=self.port,
             timestamp_port=self.timestamp_port,
+            page_port=self.page_port,
             metrics_port=self.metrics_port,
             tokens=sorted(self._rooms.pools),
             version=__version__,
@@ -169,6 +174,7 @@ class Daemon:
         self.port = await listener.open()
         stack.push_async_callback(listener.close)
         await self._open_timestamp_door(stack)
+        await self._open_page(stack)
 
     async def _open_timestamp_door(self, stack: AsyncExitStack) -> None:
         authority, timestamp = self._rooms.authority, self._config.timestamp
@@ -177,6 +183,13 @@ class Daemon:
             self._reloading.add(timestamp_door)
             self.timestamp_port = await timestamp_door.open()
             stack.push_async_callback(timestamp_door.close, self._config.server.drain_s)
+
+    async def _open_page(self, stack: AsyncExitStack) -> None:
+        if self._config.pages is not None:
+            page = pages_door(self._config.pages, page_rooms(self._rooms), self._rooms.metrics)
+            self._reloading.add(page)
+            self.page_port = await page.open()
+            stack.push_async_callback(page.close, self._config.server.drain_s)
 
     async def _reload(self) -> None:
         self._manager.reloading()

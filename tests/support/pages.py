@@ -166,9 +166,10 @@ class FourEyes:
     async def awaiting(self, person_id: str) -> Sequence[Approval]:
         return self.open if person_id == TEACHER.id else ()
 
-    async def decide(self, approval_id: str, person_id: str, decision: Decision, comment: str, factors: Sequence[Factor]) -> None:
+    async def decide(self, approval_id: str, person_id: str, decision: Decision, comment: str, factors: Sequence[Factor]) -> Approval:
         self.desk.check(person_id, factors)
         self.said.append((approval_id, person_id, decision, comment))
+        return self.open[0]
 
     def purpose(self, approval: Approval, decision: Decision) -> bytes:
         return approval.id.encode() + decision.value.encode()

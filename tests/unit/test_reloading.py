@@ -75,3 +75,14 @@ async def test_a_door_that_came_or_went_waits_for_a_restart(file: Path) -> None:
     reload = reloading(write(file, ""))
     write(file, http("a.pem"))
     assert await reload.reload() == Reloaded((), ("timestamp.http",))
+
+
+async def test_a_certificate_of_the_page_is_taken_and_its_name_waits(file: Path) -> None:
+    def page(tls: str, origin: str) -> str:
+        return f'[pages]\nlisten = "127.0.0.1:0"\norigin = "{origin}"\ntls_certificate = "{tls}"\ntls_private_key = "{tls}"\n'
+
+    reload = reloading(write(file, page("a.pem", "https://a.example")))
+    write(file, page("b.pem", "https://b.example"))
+    assert await reload.reload() == Reloaded(("pages.tls_certificate", "pages.tls_private_key"), ("pages.origin",))
+    assert reload.config.pages is not None
+    assert reload.config.pages.origin == "https://a.example"

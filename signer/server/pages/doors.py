@@ -97,8 +97,11 @@ class Approving(Protocol):
     async def awaiting(self, person_id: str) -> Sequence[Approval]:
         """Those whose next step the person may decide, oldest first."""
 
-    async def decide(self, approval_id: str, person_id: str, decision: Decision, comment: str, factors: Sequence[Factor]) -> None:
-        """The person's statement on the next step. ApprovalNotFound, ApprovalEnded, RoleRefused: not theirs to decide (any more)."""
+    async def decide(self, approval_id: str, person_id: str, decision: Decision, comment: str, factors: Sequence[Factor]) -> Approval:
+        """The person's statement on the next step; what comes of it.
+
+        ApprovalNotFound, ApprovalEnded, RoleRefused: it is not theirs to decide, or not any more.
+        """
 
     def purpose(self, approval: Approval, decision: Decision) -> bytes:
         """What factors for this decision are given for: SHA-256, 32 bytes."""
