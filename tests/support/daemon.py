@@ -143,6 +143,7 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         ("[timestamp]", {"credential": "tsa", "policy_oid": POLICY_OID} | changes.get("timestamp", {})),
         ("[timestamp.clock]", changes.get("clock", {"guard": "unguarded"})),
         *([("[timestamp.http]", changes["http"])] if "http" in changes else []),
+        *([("[pages]", changes["pages"])] if "pages" in changes else []),
         ("[stamping]", changes.get("stamping", {})),
         ("[revocation]", changes.get("revocation", {})),
         *([("[appearance]", changes["appearance"])] if "appearance" in changes else []),
