@@ -156,7 +156,7 @@ class Approvals:
         """The approval as it is now; ApprovalNotFound."""
         return rules.as_of(await self._kept(approval_id), self._now())
 
-    async def decide(  # noqa: PLR0917  # as the page asks it
+    async def decide(  # as the page asks it
         self, approval_id: str, person_id: str, decision: Decision, comment: str, factors: Sequence[Factor], *, client_id: str = ""
     ) -> Approval:
         """A person's statement on the next step, proven by their factors; the approval after it.

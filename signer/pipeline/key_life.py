@@ -23,6 +23,7 @@ from signer.errors import AlgorithmUnsupported, IdTaken, InternalError, SignerEr
 from signer.journal import CredentialChange, CredentialFilter, NoteKind
 from signer.model import ActivationMode, Credential, CredentialState, KeptCredential, KeptKey, KeyStorage
 from signer.people.approval import ApprovalKind
+from signer.people.four_eyes import GuardedAct, spend_approval
 from signer.pipeline.engine import Engine
 from signer.pipeline.kept import KeptCredentials
 from signer.tokens.certificates import key_kind_of, public_key_of
@@ -146,7 +147,8 @@ class KeyLife:
         kept = require_kept(credential)
         changed = credential
         if kept.state is not CredentialState.DESTROYED:
-            approval_id = await self._allowed(kept, approval_id, client_id)
+            act = GuardedAct(ApprovalKind.KEY_DESTRUCTION, kept.key.school_id, kept.id, client_id)
+            approval_id = await spend_approval(self._engine.four_eyes, act, approval_id)
             gone = replace(kept, state=CredentialState.DESTROYED, key=replace(kept.key, wrapped=b"", seal=b""))
             changed = await self.change(client_id, NoteKind.KEY_DESTROYED, kept, gone, approval=approval_id)
         if kept.key.storage is KeyStorage.TOKEN:
@@ -154,18 +156,6 @@ class KeyLife:
             if isinstance(answer, SignerError):
                 raise answer
         return changed
-
-    async def _allowed(self, kept: KeptCredential, approval_id: str, client_id: str) -> str:
-        """The approval under which the key is destroyed, used by that; empty where nobody else is asked."""
-        four_eyes = self._engine.four_eyes
-        if four_eyes is None:
-            return ""
-        named = [approval_id] if approval_id else []
-        approval = await four_eyes.require(ApprovalKind.KEY_DESTRUCTION, kept.key.school_id, kept.id, named)
-        if approval is None:
-            return ""
-        await four_eyes.use(approval, client_id)
-        return approval.id
 
     async def change(self, client_id: str, kind: NoteKind, before: KeptCredential, after: KeptCredential, **detail: str) -> Credential:
         """Replaces a row; the credential as it is then."""

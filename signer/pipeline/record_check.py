@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from signer.documents.wire import CheckedRecordReply, CheckRecordCall, Trust
 from signer.errors import SignerError
 from signer.model import RecordPlan
-from signer.pipeline.record_slots import Register, known_findings
+from signer.people.person import Scope
+from signer.pipeline.record_slots import Register, known_findings, role_finding
 from signer.records.calendar import vietnamese_day
 from signer.records.examination import Expectation
 from signer.records.layout import Layout
@@ -24,6 +25,9 @@ from signer.records.order import SlotStanding
 from signer.records.plan_rules import require_plan
 from signer.records.problem import Finding, RecordProblem, Wording, found
 from signer.records.settings import RecordSettings
+
+if TYPE_CHECKING:
+    from signer.pipeline.role_check import Acting
 
 
 class RecordDoor(Protocol):
@@ -33,7 +37,7 @@ class RecordDoor(Protocol):
         """What is wrong with a record; raises a leaf of DocumentError."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RecordRooms:
     """What records are checked with. trust: whom earlier signers are believed under, as it is now. register: of records met before."""
 
@@ -72,7 +76,9 @@ class CheckTally:
 
 
 class ClassCheck:
-    """One check. `look` may run for many records at once; `judge` is asked for one after the other, in their order.
+    """One check. acting: in which right the signer would sign, where that is known.
+
+    `look` may run for many records at once; `judge` is asked for one after the other, in their order.
 
     Raises what `require_plan` raises when it is made.
     """
@@ -83,6 +89,8 @@ class ClassCheck:
         self.tally = CheckTally()
         self._rooms = rooms
         self._school_id = school_id
+        self.plan = plan
+        self.acting: Acting | None = None
         self._expectation = Expectation(plan, rooms.settings.code_of(school_id), vietnamese_day(self._at))
         self._first_of: dict[str, str] = {}
 
@@ -98,10 +106,14 @@ class ClassCheck:
     async def _with_known(self, looked: CheckedRecordReply) -> CheckedRecordReply:
         """The same with what is known of the record from before; a PDF does not say which record it is."""
         register, identity = self._rooms.register, looked.identity
-        if register is None or not identity.record_uuid:
+        if not identity.record_uuid:
             return looked
-        [(finding, _kept)] = await known_findings(register, self._school_id, [identity], self._slot, self._at)
-        return looked if finding is None else msgspec.structs.replace(looked, findings=(*looked.findings, finding))
+        found = []
+        if register is not None:
+            found = [finding for finding, _kept in await known_findings(register, self._school_id, [identity], self._slot, self._at)]
+        found.append(role_finding(self.acting, Scope(self._school_id, identity.school_year, identity.class_id, self.plan.subject_id)))
+        more = tuple(each for each in found if each is not None)
+        return msgspec.structs.replace(looked, findings=(*looked.findings, *more)) if more else looked
 
     def judge(self, document_id: str, looked: CheckedRecordReply | SignerError) -> RecordVerdict:
         """The record's report, with what only the class shows. Of two records with one UUID the later one has the finding."""

@@ -72,8 +72,8 @@ def _slot(
 ) -> SignedSlot | SignerError:
     finding, kept = verdict
     plan, acting = lot.plan.record, lot.plan.acting
-    if finding is None and acting is not None:
-        finding = _role_finding(
+    if finding is None:
+        finding = role_finding(
             acting, Scope(lot.request.school_id, identity.school_year, identity.class_id, plan.subject_id if plan else "")
         )
     if finding is not None:
@@ -95,8 +95,8 @@ def _slot(
     )
 
 
-def _role_finding(acting: Acting, claimed: Scope) -> Finding | None:
-    """What a plan leaves to each record is held against the signer's role here."""
-    if any(scope.covers(claimed) for scope in acting.scopes):
+def role_finding(acting: Acting | None, claimed: Scope) -> Finding | None:
+    """What a plan leaves to each record is held against the signer's role here. acting: None is bound to none."""
+    if acting is None or any(scope.covers(claimed) for scope in acting.scopes):
         return None
     return found(Wording.ROLE_NOT_HELD, year=claimed.school_year, class_id=claimed.class_id or "-")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signer.server.approvals import ApprovalMethods
 from signer.server.clients import ClientMethods
 from signer.server.department import DepartmentMethods
 from signer.server.images import ImageMethods
@@ -11,9 +12,21 @@ from signer.server.people import PeopleMethods
 from signer.server.rooms import Rooms
 from signer.server.tokens import TokenMethods
 from signer.server.trust import TrustMethods
+from signer.server.unlocking import UnlockMethods
 
 
-class AdminService(TokenMethods, KeyMethods, ImageMethods, ClientMethods, PeopleMethods, DepartmentMethods, OperationMethods, TrustMethods):
+class AdminService(
+    TokenMethods,
+    ApprovalMethods,
+    KeyMethods,
+    ImageMethods,
+    ClientMethods,
+    PeopleMethods,
+    DepartmentMethods,
+    OperationMethods,
+    TrustMethods,
+    UnlockMethods,
+):
     """What this release serves of AdminService."""
 
     def __init__(self, rooms: Rooms, operations: Operations) -> None:
@@ -23,5 +36,7 @@ class AdminService(TokenMethods, KeyMethods, ImageMethods, ClientMethods, People
         ClientMethods.__init__(self, rooms.calling)
         PeopleMethods.__init__(self, rooms.people)
         DepartmentMethods.__init__(self, rooms.people)
+        ApprovalMethods.__init__(self, rooms.governing.approvals, rooms.governing.subjects)
         OperationMethods.__init__(self, operations)
-        TrustMethods.__init__(self, rooms.believing, rooms.watch)
+        TrustMethods.__init__(self, rooms.believing, rooms.watch, rooms.governing.approvals)
+        UnlockMethods.__init__(self, rooms.people, rooms.activation.factors, rooms.governing.approvals)

@@ -6,20 +6,25 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from signer.config.server import ServerSettings
+from signer.control.records import Records
 from signer.errors import InvalidArgument
+from signer.model import Profile
 from signer.pipeline.engine import Engine
 from signer.pipeline.record_check import ClassCheck, RecordRooms
+from signer.pipeline.role_check import require_role
 from signer.server import convert, convert_records
 from signer.server.door import current_visit
 from signer.server.record_stream import RecordStream
+from signer.server.register import RegisterMethods
 from signer.server.served import require_served
-from signer.v1 import record_pb2, record_pb2_grpc
+from signer.v1 import record_pb2
 
 
-class RecordService(record_pb2_grpc.RecordServiceServicer):
+class RecordService(RegisterMethods):
     """What this release serves of RecordService."""
 
-    def __init__(self, rooms: RecordRooms, engine: Engine, settings: ServerSettings) -> None:
+    def __init__(self, rooms: RecordRooms, engine: Engine, settings: ServerSettings, register: Records) -> None:
+        super().__init__(register)
         self._rooms = rooms
         self._engine = engine
         self._settings = settings
@@ -46,11 +51,9 @@ class RecordService(record_pb2_grpc.RecordServiceServicer):
         require_served(header.record, "header.record.")
         check = ClassCheck(self._rooms, request.school_id, convert_records.record_plan(header.record, "header.record."))
         if header.credential_id:
-            await self._require_credential(convert.identifier(header.credential_id, "header.credential_id"), request.school_id)
+            credential_id = convert.identifier(header.credential_id, "header.credential_id")
+            credential = await self._engine.credential(credential_id, request.school_id)
+            self._engine.credentials.require_usable(credential, self._engine.utc_now())
+            check.acting = await require_role(self._engine, credential, request.school_id, Profile.MINISTRY_XML, check.plan)
         async for response in RecordStream(self._settings, check, request).run(request_iterator):
             yield response
-
-    async def _require_credential(self, credential_id: str, school_id: str) -> None:
-        """CredentialNotFound, or why it can't sign now."""
-        credential = await self._engine.credential(credential_id, school_id)
-        self._engine.credentials.require_usable(credential, self._engine.utc_now())

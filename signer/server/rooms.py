@@ -49,6 +49,7 @@ from signer.revocation.web import HttpWeb
 from signer.server.activating import ActivationRooms, furnish_activation
 from signer.server.believing import Believing
 from signer.server.calling import CallingRooms, furnish_calling
+from signer.server.governing import GoverningRooms, furnish_governing
 from signer.server.people import PeopleRooms
 from signer.server.timestamps import TimeRooms
 from signer.server.validation import ValidationRooms
@@ -92,6 +93,7 @@ class Rooms:
     configured_images: tuple[ImageSettings, ...]
     calling: CallingRooms
     activation: ActivationRooms
+    governing: GoverningRooms
     people: PeopleRooms
 
 
@@ -148,6 +150,8 @@ def furnish(config: Config) -> Rooms:
     codes = OneTimeCodes(EnrolmentCodeStore(journal), people, config.enrolment, engine.utc_now)
     activation = furnish_activation(config, journal, metrics, people=people, codes=codes, utc_now=engine.utc_now)
     engine.activation, engine.multisign_max = activation.activations, config.activation.entries_max
+    governing = furnish_governing(engine, journal, pools, layouts=layouts, rights=people, factors=activation.factors)
+    engine.four_eyes, engine.records.register = governing.approvals, governing.register.store
     return Rooms(
         registry,
         metrics,
@@ -172,6 +176,7 @@ def furnish(config: Config) -> Rooms:
         config.appearance.images,
         calling,
         activation,
+        governing,
         PeopleRooms(people, codes, factors, engine.kept.store, _first_visit(config), engine.utc_now),
     )
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from signer.errors import InvalidArgument, TokenNotFound
 from signer.journal import Journal, NoteKind
+from signer.people.approval import ApprovalKind
+from signer.people.four_eyes import GuardedAct, spend_approval
 from signer.pipeline.engine import Engine
 from signer.server.convert_tokens import token_message
 from signer.server.door import current_operator
@@ -56,7 +58,10 @@ class TokenMethods(admin_pb2_grpc.AdminServiceServicer):
     ) -> admin_tokens_pb2.ReleasePinResponse:
         """One more login, with the PIN as its source holds it now."""
         client_id, pool = _operator(), self._pool(request.token_name)
-        detail: dict[str, str | int] = {"allow-final-try": int(request.allow_final_try), "client": client_id}
+        bounds = {"allowFinalTry": "true"} if request.allow_final_try else {}
+        act = GuardedAct(ApprovalKind.PIN_RELEASE, "", pool.name, client_id, bounds)
+        approval_id = await spend_approval(self._engine.four_eyes, act, request.approval_id)
+        detail: dict[str, str | int] = {"allow-final-try": int(request.allow_final_try), "approval": approval_id, "client": client_id}
         await self._journal.note(NoteKind.PIN_RELEASED, pool.name, detail)
         await pool.workers.release(allow_final_try=request.allow_final_try)
         return admin_tokens_pb2.ReleasePinResponse(token=self._message(pool))

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from signer.errors import ConfigError, InvalidArgument, NotServedYet
+from signer.errors import ConfigError, InvalidArgument
+from signer.people.approval import ApprovalKind
+from signer.people.doors import FourEyes
+from signer.people.four_eyes import GuardedAct, spend_approval
 from signer.server import convert_validation as validation
 from signer.server.believing import Believing
-from signer.server.door import current_operator, current_visit
+from signer.server.door import current_operator
 from signer.server.watch import Watch
 from signer.trust.admit import require_genuine
 from signer.trust.anchor import Anchor
@@ -24,9 +27,10 @@ _SHA256_DIGITS = 64
 class TrustMethods(admin_pb2_grpc.AdminServiceServicer):
     """Adding and removing; ValidationService lists."""
 
-    def __init__(self, believing: Believing, watch: Watch) -> None:
+    def __init__(self, believing: Believing, watch: Watch, four_eyes: FourEyes) -> None:
         self._believing = believing
         self._watch = watch
+        self._four_eyes = four_eyes
 
     async def AddTrustAnchor(  # noqa: N802
         self,
@@ -34,8 +38,7 @@ class TrustMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_operations_pb2.AddTrustAnchorResponse:
         """Believes a CA from now on."""
-        _operator()
-        _require_no_approval(request.approval_id)
+        client_id = _operator()
         if not request.purposes or any(each not in validation.PURPOSES for each in request.purposes):
             raise InvalidArgument("purposes must name what the CA is believed for: SIGNING, VALIDATION, TIMESTAMP", field="purposes")
         try:
@@ -45,10 +48,13 @@ class TrustMethods(admin_pb2_grpc.AdminServiceServicer):
         anchor = Anchor(certificate, frozenset(validation.PURPOSES[each] for each in request.purposes))
         book = self._believing.book
         require_genuine(certificate, book.anchors, None)
-        if not request.dry_run:
+        if not request.dry_run and anchor not in book.anchors:
+            purposes = ",".join(sorted(purpose.value for purpose in anchor.purposes))
+            act = GuardedAct(ApprovalKind.TRUST_CHANGE, "", anchor.anchor_id, client_id, {"change": "add", "purposes": purposes})
+            await spend_approval(self._four_eyes, act, request.approval_id)
             book.add(anchor)
             self._believing.tell()
-            self._watch.trust_changed("added", anchor.anchor_id, anchor.subject, current_visit().caller.client_id)
+            self._watch.trust_changed("added", anchor.anchor_id, anchor.subject, client_id)
         return admin_operations_pb2.AddTrustAnchorResponse(anchor=validation.anchor(anchor, datetime.now(UTC)))
 
     async def RemoveTrustAnchor(  # noqa: N802
@@ -57,19 +63,17 @@ class TrustMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_operations_pb2.RemoveTrustAnchorResponse:
         """Believes a CA no longer."""
-        _operator()
-        _require_no_approval(request.approval_id)
+        client_id = _operator()
         anchor_id = request.anchor_id
         if len(anchor_id) != _SHA256_DIGITS or set(anchor_id) - set("0123456789abcdef"):
             raise InvalidArgument("anchor_id must be a SHA-256 in lower-case hexadecimal", field="anchor_id")
         book = self._believing.book
-        subject = next((each.subject for each in book.anchors if each.anchor_id == anchor_id), "")
+        known = next((each for each in book.anchors if each.anchor_id == anchor_id), None)
+        if known is None:
+            return admin_operations_pb2.RemoveTrustAnchorResponse()
+        act = GuardedAct(ApprovalKind.TRUST_CHANGE, "", anchor_id, client_id, {"change": "remove"})
+        await spend_approval(self._four_eyes, act, request.approval_id)
         if book.remove(anchor_id):
             self._believing.tell()
-            self._watch.trust_changed("removed", anchor_id, subject, current_visit().caller.client_id)
+            self._watch.trust_changed("removed", anchor_id, known.subject, client_id)
         return admin_operations_pb2.RemoveTrustAnchorResponse()
-
-
-def _require_no_approval(approval_id: str) -> None:
-    if approval_id:
-        raise NotServedYet("approval_id is part of the contract, but not served by this release; leave it unset", field="approval_id")

@@ -594,7 +594,8 @@ class AdminServiceServicer:
         `subject` is the credential's id for KEY_DESTRUCTION and SEAL_ABOVE_COUNT, the person's for FACTOR_UNLOCK, the token's name for PIN_RELEASE, the CA
         certificate's SHA-256 in hexadecimal for TRUST_CHANGE, the school year for CALENDAR_CHANGE, the kind's name for POLICY_CHANGE.
         `parameters` bound the act: `count` for SEAL_ABOVE_COUNT; for CALENDAR_CHANGE `releaseBy`, `lockTime` and `supplementaryLockTime` (RFC 3339, UTC,
-        seconds); for POLICY_CHANGE `steps` (roles joined by `|`, steps by `,`), `lifetimeS` and `countAbove`; none for the others.
+        seconds); for POLICY_CHANGE `steps` (roles joined by `|`, steps by `,`), `lifetimeS` and `countAbove`; for TRUST_CHANGE `change` (`add`,
+        `remove`) and, to add, `purposes` in alphabetical order joined by `,`; for PIN_RELEASE `allowFinalTry` = `true` where that is wanted.
         Idempotent by school_id + request_id. Failure: INVALID_ARGUMENT/INVALID_ARGUMENT (a kind that needs none here), NOT_FOUND/SUBJECT_NOT_FOUND,
         ALREADY_EXISTS/REQUEST_ID_REUSED.
         """
