@@ -25,6 +25,7 @@ Rules of the room:
 
 from signer.client.batch import DocumentBatch
 from signer.client.client import SignerClient
+from signer.client.clients import CertificateEntry, ClientInfo, QuotaInfo, SchoolInfo
 from signer.client.key_values import BroughtCertificate, KeyOutcome, NewKey
 from signer.client.keys import KeyClient
 from signer.client.people import PeopleClient
@@ -85,6 +86,8 @@ __all__ = [
     "BroughtCertificate",
     "CadesOptions",
     "CertificateCheck",
+    "CertificateEntry",
+    "ClientInfo",
     "CredentialInfo",
     "DigestResult",
     "DocMdp",
@@ -113,6 +116,7 @@ __all__ = [
     "Profile",
     "Progress",
     "ProvenTime",
+    "QuotaInfo",
     "RecordCheck",
     "RecordClient",
     "RecordFinding",
@@ -123,6 +127,7 @@ __all__ = [
     "RetryPolicy",
     "Role",
     "RowOutcome",
+    "SchoolInfo",
     "SignatureInfo",
     "SignatureVerdict",
     "SignedDigests",

@@ -13,6 +13,7 @@ from signer.client import convert
 from signer.client.audit import AuditClient
 from signer.client.batch import DocumentBatch, OnProgress
 from signer.client.channel import Pem, connect
+from signer.client.clients import ClientsClient, QuotasClient, SchoolsClient
 from signer.client.digests import sign_digests
 from signer.client.images import ImageClient
 from signer.client.keys import KeyClient
@@ -62,6 +63,12 @@ class SignerClient:
         """The life of keys; for operators."""
         self.people = PeopleClient(self._connection, self._policy)
         """People, their roles, who acts for whom; for operators."""
+        self.clients = ClientsClient(self._connection, self._policy)
+        """Who may call, for which schools, with which certificates; for operators."""
+        self.schools = SchoolsClient(self._connection, self._policy)
+        """Schools; for operators."""
+        self.quotas = QuotasClient(self._connection, self._policy)
+        """How much clients and schools may use; for operators."""
         self.operations = OperationsClient(self._connection, self._policy)
         """The daemon as a whole. For operators."""
         self.records = RecordClient(self._connection, self._policy)

@@ -12,13 +12,23 @@ from dataclasses import dataclass
 
 import grpc
 
-from signer.errors import Cancelled, DeadlineExceeded, DeadlineTooLong, ServiceUnreachable, SignerError, TimestampPending, Unrecognized
+from signer.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    DeadlineTooLong,
+    QuotaExceeded,
+    ServiceUnreachable,
+    SignerError,
+    TimestampPending,
+    Unrecognized,
+)
 from signer.rpc_status import CODES
 
 _PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.RESOURCE_EXHAUSTED})
 _BROKEN_STREAM = frozenset({"UNKNOWN", "INTERNAL"})
 """What a proxy or HTTP/2 itself answers when a connection dies under a call: bare, without an ErrorInfo."""
 _BELOW_LIMIT = 0.95
+_QUOTA_WAIT_S_MAX = 60.0
 _TLS_FAILURES = ("handshake failed", "CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "Peer name")
 
 
@@ -44,9 +54,14 @@ class RetryPolicy:
 
 
 def is_passing(error: SignerError) -> bool:
-    """Whether the same document, sent again under the same ids, may well be signed. One that its caller wants parked is left parked."""
+    """Whether the same document, sent again under the same ids, may well be signed. One that its caller wants parked is left parked.
+
+    The end of a day's quota is no passing failure: nobody waits in a call until midnight.
+    """
     if isinstance(error, TimestampPending):
         return False
+    if isinstance(error, QuotaExceeded):
+        return error.retry_after_s is not None and error.retry_after_s <= _QUOTA_WAIT_S_MAX
     if isinstance(error, Unrecognized):
         code = error.metadata.get("code", "")
         return code in {"UNAVAILABLE", "ABORTED"} or (code == "RESOURCE_EXHAUSTED" and error.retry_after_s is not None)

@@ -18,7 +18,7 @@ from datetime import datetime
 
 from signer.access.callers import CallerTable
 from signer.access.settings import ClientSettings
-from signer.errors import ClientNotFound, IdTaken, JournalUnavailable, SchoolNotFound
+from signer.errors import ClientNotFound, IdTaken, InvalidArgument, JournalUnavailable, SchoolNotFound
 from signer.journal.clients import ClientStore
 from signer.journal.schools import SchoolStore
 from signer.people.client import Client, ClientCertificate, School
@@ -111,6 +111,7 @@ class Clients:
         async with self._turn:
             if wanted.id not in self.callers.kept:
                 raise ClientNotFound(f"no client {wanted.id} is kept here; one of the configuration changes there", client=wanted.id)
+            _require_etag(wanted.etag, "client.etag")
             return await self._keep_client(by, wanted)
 
     async def create_school(self, by: str, wanted: School) -> School:
@@ -126,6 +127,7 @@ class Clients:
         async with self._turn:
             if wanted.id not in self._schools:
                 raise SchoolNotFound(f"no school {wanted.id} is kept here; create it first", school=wanted.id)
+            _require_etag(wanted.etag, "school.etag")
             return await self._keep_school(by, wanted)
 
     async def _keep_client(self, by: str, wanted: Client) -> Client:
@@ -153,6 +155,11 @@ class Clients:
     def _tell(self) -> None:
         for action in self._on_change:
             action()
+
+
+def _require_etag(etag: str, field: str) -> None:
+    if not etag:
+        raise InvalidArgument(f"{field} is required: the one it was read with", field=field)
 
 
 def configured_schools(clients: Iterable[ClientSettings], others: Iterable[str], codes: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from signer.errors import ClientNotFound, InvalidArgument, SchoolNotFound
+from signer.errors import ClientNotFound, SchoolNotFound
 from signer.people.client import Quota, QuotaSubject
 from signer.server import convert_clients as convert
 from signer.server.calling import CallingRooms
@@ -51,10 +51,8 @@ class ClientMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_clients_pb2.UpdateClientResponse:
         """From the next call on, whatever connection it comes by."""
-        clients, client_id = self._calling.clients, _operator()
-        wanted = convert.client(request.client)
-        _require_etag(wanted.etag, "client.etag")
-        client = await clients.update_client(client_id, wanted)
+        clients = self._calling.clients
+        client = await clients.update_client(_operator(), convert.client(request.client))
         return admin_clients_pb2.UpdateClientResponse(client=convert.client_message(client, clients.last_call(client.id)))
 
     async def ListSchools(  # noqa: N802
@@ -83,9 +81,7 @@ class ClientMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_clients_pb2.UpdateSchoolResponse:
         """From the next call on."""
-        client_id, wanted = _operator(), convert.school(request.school)
-        _require_etag(wanted.etag, "school.etag")
-        school = await self._calling.clients.update_school(client_id, wanted)
+        school = await self._calling.clients.update_school(_operator(), convert.school(request.school))
         return admin_clients_pb2.UpdateSchoolResponse(school=convert.school_message(school))
 
     async def ListQuotas(  # noqa: N802
@@ -116,8 +112,3 @@ class ClientMethods(admin_pb2_grpc.AdminServiceServicer):
             raise ClientNotFound(f"there is no client {name!r}; `signer clients list` shows those there are", client=name)
         if quota.subject is QuotaSubject.SCHOOL and not clients.is_school(name):
             raise SchoolNotFound(f"there is no school {name!r}; `signer schools list` shows those there are", school=name)
-
-
-def _require_etag(etag: str, field: str) -> None:
-    if not etag:
-        raise InvalidArgument(f"{field} is required: the one it was read with", field=field)

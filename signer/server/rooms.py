@@ -59,6 +59,7 @@ from signer.timestamp.client import TimestampClient
 from signer.timestamp.clock.watch import ClockWatch
 from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
+from signer.tokens.fair import Weight
 from signer.tokens.pool import TokenPool
 from signer.tokens.settings import TokenSettings
 from signer.tokens.workshop import KeyWorkshop
@@ -109,14 +110,14 @@ def furnish(config: Config) -> Rooms:
     watch = Watch(journal, metrics, credentials)
     layouts = load_layouts(config.records.layouts_folder)
     documents = _documents(config, watch, layouts)
-    pools = {token.name: _pool(config, token, watch) for token in config.tokens}
+    calling = furnish_calling(config, journal, metrics, lambda: datetime.now(UTC))
+    pools = {token.name: _pool(config, token, watch, calling.clients.weight) for token in config.tokens}
     engine = Engine(
         ledger=journal, preparer=documents, keys=pools, credentials=credentials, metrics=metrics, utc_now=lambda: datetime.now(UTC)
     )
     engine.kept = KeptCredentials(CredentialStore(journal), credentials)
     workshops = {pool.name: _workshop(pool) for pool in pools.values()}
     keys = KeyLife(engine, engine.kept, workshops)
-    calling = furnish_calling(config, journal, metrics, engine.utc_now)
     tsa_client = TimestampClient(config.stamping.servers, metrics, engine.utc_now)
     authority = clock = None
     if config.timestamp is not None:
@@ -225,13 +226,14 @@ def _documents(config: Config, watch: Watch, layouts: tuple[Layout, ...]) -> Doc
     )
 
 
-def _pool(config: Config, token: TokenSettings, watch: Watch) -> TokenPool:
+def _pool(config: Config, token: TokenSettings, watch: Watch, weight: Weight) -> TokenPool:
     return TokenPool(
         token,
         processes=token.processes or _cores(),
         lock_path=_start_lock_path(token),
         log_level=config.log.level.value,
         events=watch,
+        weight=weight,
     )
 
 

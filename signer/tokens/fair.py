@@ -1,22 +1,32 @@
 """A queue in which schools take turns.
 
 Each school has a line of its own; `take` goes round the schools that have something waiting, one item a turn. So a class of 35 does not
-wait behind a batch of 10,000: it gets every second turn (Nagle 1987, RFC 970: fair queueing). Order within a school is kept.
+wait behind a batch of 10,000: it gets every second turn (Nagle 1987, RFC 970: fair queueing). Order within a school is kept. A school of
+weight n takes n items a turn, also where a token takes them one by one.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+Weight: TypeAlias = Callable[[str], int]
+"""How many items a line gets a turn."""
+
+
+def evenly(_line: str) -> int:
+    """All lines alike."""
+    return 1
 
 
 class FairQueue(Generic[T]):
     """Items by line; not thread-safe, the event loop owns it."""
 
-    def __init__(self) -> None:
+    def __init__(self, weight: Weight = evenly) -> None:
+        self._weight = weight
+        self._left = 0  # of the first line's turn
         self._lines: dict[str, deque[T]] = {}
         self._turns: deque[str] = deque()
         self._size = 0
@@ -38,16 +48,19 @@ class FairQueue(Generic[T]):
         self._size += 1
 
     def take(self, count: int) -> list[T]:
-        """Up to count items, one from each line in turn."""
+        """Up to count items, from each line in turn as many as its weight."""
         taken: list[T] = []
         while self._turns and len(taken) < count:
-            line = self._turns.popleft()
+            line = self._turns[0]
             waiting = self._lines[line]
-            taken.append(waiting.popleft())
-            if waiting:
-                self._turns.append(line)
-            else:
-                del self._lines[line]
+            self._left = self._left or max(1, self._weight(line))
+            some = min(self._left, count - len(taken), len(waiting))
+            taken.extend(waiting.popleft() for _ in range(some))
+            self._left -= some
+            if not waiting:
+                self._leave(line)
+            elif not self._left:
+                self._turns.rotate(-1)
         self._size -= len(taken)
         return taken
 
@@ -61,7 +74,13 @@ class FairQueue(Generic[T]):
             if kept:
                 self._lines[line] = kept
             else:
-                del self._lines[line]
-                self._turns.remove(line)
+                self._leave(line)
         self._size -= len(removed)
         return removed
+
+    def _leave(self, line: str) -> None:
+        """A line has nothing more."""
+        if self._turns[0] == line:
+            self._left = 0
+        del self._lines[line]
+        self._turns.remove(line)

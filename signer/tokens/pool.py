@@ -34,7 +34,7 @@ from signer.errors import (
     TokenUnavailable,
 )
 from signer.model import KeptKey
-from signer.tokens.fair import FairQueue
+from signer.tokens.fair import FairQueue, Weight, evenly
 from signer.tokens.jobs import FrameInHand, SignJob, TokenSignature
 from signer.tokens.places import TokenPlaces
 from signer.tokens.settings import TokenSettings
@@ -70,16 +70,25 @@ class PoolEvents(Protocol):
 class TokenPool:
     """The workers of one token. `start` once, `submit` from any task, `close` once.
 
-    workers: their places, with what an operator can do to them. standing, pace: what was seen of the token.
+    workers: their places, with what an operator can do to them. standing, pace: what was seen of the token. weight: of those that wait.
     """
 
-    def __init__(self, settings: TokenSettings, *, processes: int, lock_path: Path, log_level: str, events: PoolEvents) -> None:
+    def __init__(
+        self,
+        settings: TokenSettings,
+        *,
+        processes: int,
+        lock_path: Path,
+        log_level: str,
+        events: PoolEvents,
+        weight: Weight = evenly,
+    ) -> None:
         self.settings = settings
         self.ready: Ready | None = None
         self.standing = Standing()
         self.pace = Pace()
         self._events = events
-        self._queue: FairQueue[SignJob] = FairQueue()
+        self._queue: FairQueue[SignJob] = FairQueue(weight)
         self._job_ids = itertools.count(1)
         self._workers: list[WorkerProcess] = []
         self._is_feeding_soon = False

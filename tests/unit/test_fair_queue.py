@@ -45,6 +45,29 @@ def test_taking_in_portions_is_taking_at_once(lines: list[str], portions: list[i
     assert taken == whole.take(sum(portions))
 
 
+@given(weights=st.fixed_dictionaries({"a": st.integers(1, 5), "b": st.integers(1, 5), "c": st.integers(1, 5)}), portion=st.integers(1, 7))
+def test_lines_that_all_wait_share_by_their_weights_however_few_are_taken_at_once(weights: dict[str, int], portion: int) -> None:
+    queue: FairQueue[Item] = FairQueue(weights.__getitem__)
+    for number in range(200):
+        for line in weights:
+            queue.put(line, (line, number))
+    rounds = 10
+    wanted = rounds * sum(weights.values())
+    taken = [item for _ in range(-(-wanted // portion)) for item in queue.take(portion)][:wanted]
+    assert Counter(line for line, _ in taken) == {line: rounds * weight for line, weight in weights.items()}
+
+
+def test_a_line_that_leaves_in_the_middle_of_its_turn_leaves_nothing_of_it_behind() -> None:
+    queue: FairQueue[Item] = FairQueue({"a": 3, "b": 1}.__getitem__)
+    for number in range(3):
+        queue.put("a", ("a", number))
+        queue.put("b", ("b", number))
+    assert queue.take(1) == [("a", 0)]
+    queue.remove_where(lambda item: item[0] == "a")
+    queue.put("a", ("a", 9))
+    assert [line for line, _ in queue.take(4)] == ["b", "a", "b", "b"]
+
+
 class Laws(RuleBasedStateMachine):
     """Against the obvious model: a deque a line, and a round of the lines that have something."""
 
