@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, and_, case, column, insert, literal_column, select, values
+from sqlalchemy import ColumnElement, Connection, Select, String, and_, case, column, func, insert, literal_column, select, values
 from sqlalchemy.sql import ClauseElement
 
 from signer.journal.ledger import FilledSlot, microseconds
@@ -18,7 +18,7 @@ from signer.store.record_tables import record, record_event
 from signer.store.statements import UPSERTS, ManyRows, Row, blank_rows, inserting
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_AS_SIGNED = ("class_id", "school_year", "layout_id", "pupil", "supplementary")
+_AS_SIGNED = ("class_id", "school_year", "layout_id", "supplementary")
 """What the latest signature says of its record."""
 
 
@@ -169,10 +169,12 @@ def event_of(row: Any) -> RecordEvent:
 
 
 def _upsert(dialect: str, count: int) -> ClauseElement:
-    """A state moves on from SIGNING only; corrections and recalls change it elsewhere."""
+    """A state moves on from SIGNING only: corrections and recalls change it elsewhere. A UUID stays the first pupil's."""
     statement = UPSERTS[dialect](record).values(blank_rows(record, count))
     signing: ColumnElement[str] = literal_column(f"'{RecordState.SIGNING.value}'")
     changed = {name: statement.excluded[name] for name in _AS_SIGNED}
+    nobody = func.length(record.c.pupil) == literal_column("0")
+    changed["pupil"] = case((nobody, statement.excluded.pupil), else_=record.c.pupil)
     changed["state"] = case((record.c.state == signing, statement.excluded.state), else_=record.c.state)
     upsert: ClauseElement = statement.on_conflict_do_update(index_elements=list(record.primary_key), set_=changed)
     return upsert

@@ -121,7 +121,9 @@ class ClassCheck:
             verdict = RecordVerdict(document_id, findings=(found(Wording.UNREADABLE, why=looked.message),), cause=looked)
         else:
             record_uuid = looked.identity.record_uuid
-            findings = (*looked.findings, *self._doubles(document_id, record_uuid))
+            doubles = self._doubles(document_id, record_uuid)
+            others = [each for each in looked.findings if not doubles or each.problem is not RecordProblem.DUPLICATE_UUID]
+            findings = (*others, *doubles)
             verdict = RecordVerdict(document_id, record_uuid, looked.layout_id, looked.slots, findings)
         self._count(verdict)
         return verdict

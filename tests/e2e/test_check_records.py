@@ -12,7 +12,7 @@ import pytest
 
 from signer.client import Document, RecordPlan, RecordProblem, Role, SignerClient
 from signer.demo.records import ClassRecord, Fault, class_records, uuid_of, with_uuid
-from signer.errors import CredentialNotFound, InvalidArgument, LayoutNotFound, NotServedYet, RoleRefused, SchoolNotFound
+from signer.errors import CredentialNotFound, InvalidArgument, LayoutNotFound, RoleRefused, SchoolNotFound
 from signer.rpc_status import from_rpc_status
 from signer.v1 import batch_pb2, common_pb2, plan_pb2, record_pb2, record_pb2_grpc
 from tests.e2e.test_cli_lists import run
@@ -38,6 +38,11 @@ EXPECTED = {
     Fault.TRUNCATED: "UNREADABLE",
 }
 UNFIT = dict(enumerate(EXPECTED, 3))
+
+
+def class_of(**changes: Any) -> list[ClassRecord]:
+    """Pupils of this file alone: the daemon knows records again that it has signed."""
+    return class_records(seed=2027, **changes)
 
 
 def header(record: plan_pb2.RecordPlan = PRINCIPAL, **changes: Any) -> Request:
@@ -72,7 +77,7 @@ def found(report: record_pb2.RecordReport) -> list[str]:
 @pytest.fixture(scope="module")
 def unfit_class() -> list[ClassRecord]:
     """35 records: each fault once, and one UUID twice."""
-    records = class_records(faults=UNFIT)
+    records = class_of(faults=UNFIT)
     records[30] = ClassRecord(records[30].name, with_uuid(records[30].content, uuid_of(records[0].content)))
     return records
 
@@ -101,20 +106,20 @@ def test_a_report_says_in_vietnamese_what_is_wrong_and_where(school: grpc.Channe
 
 
 def test_a_class_without_its_principal_is_not_fit_for_the_seal(school: grpc.Channel) -> None:
-    reports, summary = check(school, [header(CLERK), *map(document, class_records(size=3))])
+    reports, summary = check(school, [header(CLERK), *map(document, class_of(size=3))])
     assert [found(report) for report in reports] == [["EARLIER_SIGNATURE_MISSING"]] * 3
     assert summary.fit == 0
 
 
 def test_a_record_in_chunks_is_the_same_record(school: grpc.Channel) -> None:
-    [record] = class_records(size=1)
+    [record] = class_of(size=1)
     whole, _ = check(school, [header(), document(record)])
     pieces, _ = check(school, [header(), *chunks(record, 4096)])
     assert pieces == whole
 
 
 def test_documents_that_break_a_limit_are_reported_and_the_others_checked(school: grpc.Channel) -> None:
-    first, second, third = class_records(size=3)
+    first, second, third = class_of(size=3)
     twice, empty = document(second, document_id=first.name), document(second, document_id="empty", size_bytes=0, data=b"")
     reports, summary = check(school, [header(), document(first), twice, empty, document(third)])
     assert [found(report) for report in reports] == [[], ["UNREADABLE"], ["UNREADABLE"], []]
@@ -123,7 +128,7 @@ def test_documents_that_break_a_limit_are_reported_and_the_others_checked(school
 
 
 def test_a_check_that_cannot_be_made_is_refused_as_a_whole(school: grpc.Channel) -> None:
-    [record] = class_records(size=1)
+    [record] = class_of(size=1)
     for error, first in (
         (InvalidArgument, document(record)),
         (InvalidArgument, header(plan_pb2.RecordPlan())),
@@ -132,7 +137,7 @@ def test_a_check_that_cannot_be_made_is_refused_as_a_whole(school: grpc.Channel)
         (RoleRefused, header(plan_pb2.RecordPlan(role=common_pb2.ROLE_OPERATOR))),
         (RoleRefused, header(plan_pb2.RecordPlan(role=common_pb2.ROLE_PRINCIPAL, slot=common_pb2.RECORD_SLOT_SEAL))),
         (LayoutNotFound, header(plan_pb2.RecordPlan(role=common_pb2.ROLE_PRINCIPAL, layout_id="moet-9"))),
-        (NotServedYet, header(plan_pb2.RecordPlan(role=common_pb2.ROLE_PRINCIPAL, delegation_id="x"))),
+        (RoleRefused, header(plan_pb2.RecordPlan(role=common_pb2.ROLE_PRINCIPAL, delegation_id="x"), credential_id="cbql")),
         (SchoolNotFound, header(school_id=OTHER_SCHOOL)),
         (CredentialNotFound, header(credential_id="other")),
     ):
@@ -142,7 +147,7 @@ def test_a_check_that_cannot_be_made_is_refused_as_a_whole(school: grpc.Channel)
 
 def test_another_schools_records_are_not_this_schools(world: World, daemon: Running) -> None:
     with world.channel(daemon.port, "other-school") as channel:
-        reports, _summary = check(channel, [header(school_id=OTHER_SCHOOL), *map(document, class_records(size=1))])
+        reports, _summary = check(channel, [header(school_id=OTHER_SCHOOL), *map(document, class_of(size=1))])
     assert found(reports[0]) == ["SCHOOL_MISMATCH"]
 
 
@@ -157,15 +162,16 @@ def test_layouts_are_listed_with_slots_roles_and_order(school: grpc.Channel) -> 
     assert list(seal.references) == ["#data"]
 
 
-def test_unfit_records_fail_alone_when_signed_and_use_no_key(school: grpc.Channel, world: World, unfit_class: list[ClassRecord]) -> None:
+def test_unfit_records_fail_alone_when_signed_and_use_no_key(school: grpc.Channel, world: World) -> None:
+    spoilt = class_records(seed=2030, faults=UNFIT)
     request_id = fresh_id()
     plan = plan_pb2.SigningPlan(credential_id="cbql", profile=common_pb2.PROFILE_MINISTRY_XML, level=common_pb2.LEVEL_B_B, record=PRINCIPAL)
-    answers = sign_batch(school, {record.name: record.content for record in unfit_class}, plan=plan, request_id=request_id)
-    unfit = {unfit_class[index].name for index in UNFIT}
-    assert answers.signed().keys() == {record.name for record in unfit_class} - unfit
+    answers = sign_batch(school, {record.name: record.content for record in spoilt}, plan=plan, request_id=request_id)
+    unfit = {spoilt[index].name for index in UNFIT}
+    assert answers.signed().keys() == {record.name for record in spoilt} - unfit
     findings = {result.document_id: from_rpc_status(result.status) for result in answers.results if result.status.code}
     for index, fault in UNFIT.items():
-        error = findings[unfit_class[index].name]
+        error = findings[spoilt[index].name]
         assert error.metadata.get("finding", "UNREADABLE") == EXPECTED[fault], error
     assert not unfit & set(intents(world.folder / "shared.db", request_id))
     sealed = plan_pb2.SigningPlan(credential_id="seal", profile=common_pb2.PROFILE_MINISTRY_XML, level=common_pb2.LEVEL_B_B, record=CLERK)
