@@ -74,7 +74,7 @@ class Clients:
         """Whether there is one of this id."""
         return school_id in self._schools or school_id in self._configured_schools()
 
-    def school_code(self, school_id: str) -> str:
+    def code_of(self, school_id: str) -> str:
         """MA_TRUONG, as its records name it; its id where nobody said otherwise."""
         kept = self._schools.get(school_id)
         return kept.code if kept is not None else self._configured_schools().get(school_id, school_id)

@@ -24,10 +24,16 @@ from signer.records.layout import Layout
 from signer.records.order import SlotStanding
 from signer.records.plan_rules import require_plan
 from signer.records.problem import Finding, RecordProblem, Wording, found
-from signer.records.settings import RecordSettings
 
 if TYPE_CHECKING:
     from signer.pipeline.role_check import Acting
+
+
+class SchoolCodes(Protocol):
+    """Whoever knows the schools."""
+
+    def code_of(self, school_id: str) -> str:
+        """A school's MA_TRUONG."""
 
 
 class RecordDoor(Protocol):
@@ -42,7 +48,7 @@ class RecordRooms:
     """What records are checked with. trust: whom earlier signers are believed under, as it is now. register: of records met before."""
 
     layouts: tuple[Layout, ...]
-    settings: RecordSettings
+    schools: SchoolCodes
     workers: RecordDoor
     trust: Callable[[], Trust]
     utc_now: Callable[[], datetime]
@@ -91,7 +97,7 @@ class ClassCheck:
         self._school_id = school_id
         self.plan = plan
         self.acting: Acting | None = None
-        self._expectation = Expectation(plan, rooms.settings.code_of(school_id), vietnamese_day(self._at))
+        self._expectation = Expectation(plan, rooms.schools.code_of(school_id), vietnamese_day(self._at))
         self._first_of: dict[str, str] = {}
 
     async def look(self, content: bytes) -> CheckedRecordReply | SignerError:

@@ -145,7 +145,7 @@ def furnish(config: Config) -> Rooms:
     stamps = TimeRooms(evidence, _stamps(config, authority, authorities), authorities)
     engine.xml = documents
     verification = Verification(documents, status, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
-    engine.records = RecordRooms(layouts, config.records, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
+    engine.records = RecordRooms(layouts, calling.clients, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     people = engine.rights = People(PeopleStore(journal), time.monotonic)
     factors = FactorStore(journal, TryLimits())
     codes = OneTimeCodes(EnrolmentCodeStore(journal), people, config.enrolment, engine.utc_now)

@@ -31,7 +31,7 @@ async def _refusal(lot: Lot, arrived: Arrived) -> SignerError | None:
     records, plan = lot.engine.records, lot.plan.record
     if records is None or plan is None:
         raise InternalError("records are signed by a plan that names a role, where layouts are known")
-    expectation = Expectation(plan, records.settings.code_of(lot.request.school_id), vietnamese_day(lot.signing_time))
+    expectation = Expectation(plan, records.schools.code_of(lot.request.school_id), vietnamese_day(lot.signing_time))
     call = CheckRecordCall(
         document=arrived.document.content, expectation=expectation, trust=records.trust(), now=lot.signing_time.isoformat()
     )

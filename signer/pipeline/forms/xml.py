@@ -77,7 +77,7 @@ class MinistryForm:
         records, plan = lot.engine.records, lot.plan.record
         if records is None or plan is None:
             raise InternalError("records are signed by a plan that names a role, where layouts are known")
-        code = records.settings.code_of(lot.request.school_id)
+        code = records.schools.code_of(lot.request.school_id)
         expectation = Expectation(plan, code, vietnamese_day(lot.signing_time))
         trust, now = records.trust(), lot.signing_time.isoformat()
         calls = [FindSlotCall(document=each.document.content, expectation=expectation, trust=trust, now=now) for each in arrived]
