@@ -3,7 +3,7 @@ PY := .venv/bin/python
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test lint format proto docs bench bench-compare faults fuzz dashboards lock clean
+.PHONY: help demo demo-serve test lint format proto docs bench bench-compare faults fuzz dashboards lock dist sbom audit deb deb-check image-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -44,6 +44,7 @@ docs: ## generate the reference pages in docs/
 	$(PY) -m signer.telemetry > docs/metrics.md
 	$(PY) -m signer.cli.help > docs/cli.md
 	$(PY) -m signer.error_reference > docs/errors.md
+	$(PY) -m tools.supply.licences > docs/licences.md
 
 bench: ## benchmarks; one JSON object a line in var/bench/latest.jsonl (BENCH='--quick pades')
 	@tools/setup.sh test
@@ -67,9 +68,33 @@ dashboards: ## draw docs/dashboards.png from a real Prometheus beside a daemon u
 
 lock: ## resolve dependencies anew
 	@tools/setup.sh test
-	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo --extra tracing pyproject.toml -o requirements.lock
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo --extra tracing --group dev pyproject.toml -o requirements-dev.lock
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build -o requirements-build.lock
 
+dist: ## source archive and wheel of the commit in dist/, made twice and compared byte by byte
+	@tools/setup.sh test
+	tools/supply/dist.sh dist
+
+sbom: ## the bill of materials (CycloneDX) of what is shipped: dist/signer.cdx.json
+	@tools/setup.sh test
+	$(PY) -m tools.supply.sbom dist/signer.cdx.json
+
+audit: ## known holes in what is shipped; asks a public advisory service (exit code 2: it could not tell)
+	@tools/setup.sh test
+	$(PY) -m tools.supply.audit
+
+deb: dist ## the Debian package for Debian 12 in dist/
+	deploy/debian/build.sh dist dist/signer-*.whl
+
+deb-check: deb ## install it on a clean Debian 12, run it, take it away again (minutes; root)
+	@tools/setup.sh deploy
+	lintian --fail-on error,warning "$$(ls -t dist/signer_*.deb | head -1)"
+	deploy/debian/check.sh "$$(ls -t dist/signer_*.deb | head -1)"
+
+image-check: ## build the OCI image on a clean Debian 12 and run it (minutes; root)
+	@tools/setup.sh deploy
+	deploy/container/check.sh
+
 clean: ## remove what the demo, tests and benchmarks made
-	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -3,13 +3,15 @@
 #
 #   tools/setup.sh demo   what `make demo` needs
 #   tools/setup.sh test   also what the tests and linters need
+#   tools/setup.sh deploy also what makes a clean Debian and an image to try packages on
 #
 # Does nothing, quickly, when everything is there. Needs root or sudo only when a Debian package is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
 demo_packages="python3 python3-venv openssl softhsm2 poppler-utils libnss3-tools fonts-liberation2 fonts-dejavu-core"
-test_packages="gcc libc6-dev curl chromium chromium-driver chrony xmlsec1 prometheus prometheus-alertmanager p11-kit p11-kit-modules pcscd vsmartcard-vpcd opensc-pkcs11 opencryptoki"  # chrony keeps the time of a machine it is installed on, in place of systemd-timesyncd
+test_packages="gcc libc6-dev curl chromium chromium-driver chrony xmlsec1 prometheus prometheus-alertmanager p11-kit p11-kit-modules pcscd vsmartcard-vpcd opensc-pkcs11 opencryptoki debhelper systemd"  # chrony keeps the time of a machine it is installed on, in place of systemd-timesyncd
+deploy_packages="debootstrap lintian buildah crun shellcheck"
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 
@@ -60,6 +62,7 @@ make_environment() {
 case "${1:-}" in
 demo) install_packages $demo_packages ;;
 test) install_packages $demo_packages $test_packages ;;
-*) sed -n '2,8p' "$0" >&2; exit 2 ;;
+deploy) install_packages $demo_packages $test_packages $deploy_packages ;;
+*) sed -n '2,9p' "$0" >&2; exit 2 ;;
 esac
 make_environment
