@@ -36,7 +36,10 @@ class RecordSettings:
     schools: Annotated[
         tuple[SchoolCodeSettings, ...], Field(description="Schools whose MA_TRUONG is not their id; for all others it is.")
     ] = ()
-
-    def code_of(self, school_id: str) -> str:
-        """A school's MA_TRUONG."""
-        return next((school.code for school in self.schools if school.id == school_id), school_id)
+    seal_in_person: Annotated[
+        bool,
+        Field(
+            description="Whether records are sealed only under an authorisation that somebody with the clerk's role (văn thư) gives in "
+            "person, whichever key seals. Switched off, school software may seal alone; then see to it by other means."
+        ),
+    ] = True

@@ -207,7 +207,7 @@ def test_a_school_has_one_code(file: Path) -> None:
     twice = "".join(f'[[records.schools]]\nid = "school-1"\ncode = "{code}"\n' for code in ("79000001", "79000002"))
     assert "records.schools[school-1].id: is given 2 times" in problems(file, SERVER + twice)
     file.write_text(SERVER + '[[records.schools]]\nid = "school-1"\ncode = "79000001"\n')
-    assert [load(file).records.code_of(school) for school in ("school-1", "79000009")] == ["79000001", "79000009"]
+    assert [(school.id, school.code) for school in load(file).records.schools] == [("school-1", "79000001")]
 
 
 def test_whom_signers_are_believed_under_is_looked_at(file: Path) -> None:
