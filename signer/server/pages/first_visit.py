@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-from base64 import b32encode
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote, urlencode
 
 import segno
 from markupsafe import Markup
 
+from signer.access import totp
 from signer.errors import FactorsRefused, InternalError, InvalidArgument
 from signer.secrets import Secret
 from signer.server.pages.checking import Checking
@@ -19,7 +17,6 @@ from signer.server.pages.routes import Needs, Route, Routes
 from signer.server.pages.sessions import FirstVisit, Session, Sessions
 from signer.server.pages.views import Answer, Views, Visit, redirect
 
-_SEED_BYTES = 20  # RFC 4226 section 4, R6
 _GROUP = 4
 
 
@@ -51,7 +48,7 @@ class FirstVisitPages:
                 person = await self.enrolling.look(person_id, code)
         except FactorsRefused:
             return self.views.page(visit, "first_code", HTTPStatus.FORBIDDEN, error="first.code_refused", person_id=person_id)
-        name = self.sessions.open(person, FirstVisit(code, secrets.token_bytes(_SEED_BYTES)))
+        name = self.sessions.open(person, FirstVisit(code, totp.new_seed()))
         return redirect("/first/pin").with_cookie(name)
 
     async def _pin(self, visit: Visit) -> Answer:
@@ -79,10 +76,10 @@ class FirstVisitPages:
         session, first = _under_way(visit)
         if first.pin is None:
             return redirect("/first/pin")
-        totp = Secret("".join(visit.form.text("totp").split()))
+        code = visit.form.totp()
         try:
             with self.checking.turn(visit.account, session.person.id):
-                await self.enrolling.set_factors(session.person.id, first.code, first.pin, first.totp_seed, totp)
+                await self.enrolling.set_factors(session.person.id, first.code, first.pin, first.totp_seed, code)
         except InvalidArgument:
             return self._totp_page(visit, session, first, HTTPStatus.BAD_REQUEST, error="first.totp_refused")
         except FactorsRefused:
@@ -93,16 +90,12 @@ class FirstVisitPages:
         return redirect("/").with_cookie(name)
 
     def _totp_page(self, visit: Visit, session: Session, first: FirstVisit, status: HTTPStatus = HTTPStatus.OK, error: str = "") -> Answer:
-        seed = b32encode(first.totp_seed).decode().rstrip("=")
+        seed = totp.seed_text(first.totp_seed)
         grouped = " ".join(seed[at : at + _GROUP] for at in range(0, len(seed), _GROUP))
-        code = segno.make(self._otpauth(session.person.id, seed), error="m", micro=False)
-        picture = Markup(code.svg_inline(scale=5, border=4, light="#fff", svgclass="qr", lineclass=None))  # noqa: S704 - made here of modules alone
+        uri = totp.provisioning_uri(first.totp_seed, session.person.id, self.issuer)
+        drawn = segno.make(uri, error="m", micro=False).svg_inline(border=4, light="#fff", svgclass="qr", lineclass=None, omitsize=True)
+        picture = Markup(drawn)  # noqa: S704 - of squares alone
         return self.views.page(visit, "first_totp", status, error=error, picture=picture, seed=grouped)
-
-    def _otpauth(self, person_id: str, seed: str) -> str:
-        """The key URI that authenticator apps read."""
-        label = quote(f"{self.issuer}:{person_id}", safe=":")
-        return f"otpauth://totp/{label}?{urlencode({'secret': seed, 'issuer': self.issuer})}"
 
 
 def _under_way(visit: Visit) -> tuple[Session, FirstVisit]:

@@ -71,6 +71,10 @@ class Form:
         """A field that must not be shown."""
         return Secret(self.raw(name))
 
+    def totp(self) -> Secret:
+        """A one-time password, without the spaces that apps show within."""
+        return Secret(self.text("totp").translate(_TOTP_SPACES))
+
     def octets(self, name: str) -> bytes:
         """A field of base64url (RFC 4648 section 5), as the script writes it."""
         value = self.text(name)
@@ -85,7 +89,7 @@ class Form:
         if self.raw("pin"):
             given.append(PinFactor(self.secret("pin")))
         if self.text("totp"):
-            given.append(TotpFactor(Secret(self.text("totp").translate(_TOTP_SPACES))))
+            given.append(TotpFactor(self.totp()))
         if self.text("signature"):
             given.append(
                 WebAuthnFactor(
