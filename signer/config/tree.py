@@ -17,7 +17,7 @@ from signer.documents.settings import AppearanceSettings, DocumentSettings
 from signer.journal.settings import JournalSettings
 from signer.records.settings import RecordSettings
 from signer.revocation.settings import RevocationSettings
-from signer.telemetry.settings import LogSettings, MetricsSettings
+from signer.telemetry.settings import LogSettings, MetricsSettings, TracingSettings
 from signer.timestamp.settings import StampingSettings, TimestampSettings
 from signer.tokens.settings import CredentialSettings, KeySettings, TokenSettings
 
@@ -50,6 +50,7 @@ class Config:
     metrics: Annotated[MetricsSettings, Field(description="The Prometheus endpoint.")] = field(default_factory=MetricsSettings)
     health: Annotated[HealthSettings, Field(description="How the daemon proves that it can sign.")] = field(default_factory=HealthSettings)
     log: Annotated[LogSettings, Field(description="Events on standard error.")] = field(default_factory=LogSettings)
+    tracing: Annotated[TracingSettings, Field(description="Spans for a collector.")] = field(default_factory=TracingSettings)
     journal: Annotated[JournalSettings, Field(description="Intents, outcomes and stored signatures.")] = field(
         default_factory=JournalSettings
     )

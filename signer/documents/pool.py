@@ -52,6 +52,8 @@ from signer.errors import (
 )
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.records.layout import Layout
+from signer.telemetry import origins
+from signer.telemetry.origins import Origin
 from signer.workers.gathering import Gathering
 from signer.workers.process import INHERITED, WorkerLost, WorkerProcess, WorkerSpec
 from signer.workers.supervisor import Place
@@ -76,6 +78,7 @@ class _Job:
     results: Gathering[Any]
     index: int
     artwork: Artwork | None = None
+    origin: Origin | None = None
     tries: int = 0
 
     def settle(self, result: Reply | SignerError) -> None:
@@ -151,7 +154,8 @@ class DocumentPool:
 
     async def _ask(self, calls: Sequence[Call], artwork: Artwork | None = None) -> list[Any]:
         results: Gathering[Any] = Gathering(len(calls))
-        self._jobs.extend(_Job(call, results, index, artwork) for index, call in enumerate(calls))
+        origin = origins.current()
+        self._jobs.extend(_Job(call, results, index, artwork, origin) for index, call in enumerate(calls))
         self.feed_soon()
         return await results.future
 
@@ -184,7 +188,8 @@ class DocumentPool:
         while self._jobs and (worker := self._idlest()) is not None:
             jobs = self._next_jobs()
             if jobs:
-                worker.open_call(_encode(Calls([job.call for job in jobs], jobs[0].artwork)), _Frame(self, jobs))
+                calls = _encode(Calls([job.call for job in jobs], jobs[0].artwork))
+                worker.open_call(calls, _Frame(self, jobs), origins.distinct(job.origin for job in jobs))
 
     def _idlest(self) -> WorkerProcess | None:
         with_room = [worker for worker in self._workers if worker.calls_open < _FRAMES_IN_HAND and not worker.is_lost]

@@ -12,7 +12,7 @@ import os
 import resource
 import sys
 from datetime import datetime
-from time import perf_counter
+from time import perf_counter, time_ns
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -49,6 +49,7 @@ from signer.formats.pades.fast.fallback import FallbackReason
 from signer.formats.pades.prepare import prepare
 from signer.records.layout import Layout
 from signer.telemetry.logs import configure_logs, get_logger
+from signer.telemetry.steps import WorkerStep
 from signer.validation.long_term import examine
 from signer.workers.frames import Kind, WorkerChannel
 
@@ -170,11 +171,14 @@ def run(channel: WorkerChannel) -> None:
     shut_in()
     channel.send(Kind.READY, 0)
     while (frame := channel.receive()) is not None:
-        calls = _decode_calls(frame.body)
+        calls, started_ns = _decode_calls(frame.body), time_ns()
         *first, last = calls.documents
         for call in first:
             channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call, calls.artwork, start.layouts)))
-        channel.finish(frame.call_id, _encode(_reply(last, calls.artwork, start.layouts)))
+        reply = _encode(_reply(last, calls.artwork, start.layouts))
+        if any(origin.traceparent for origin in channel.origins):
+            channel.tell_span(frame.call_id, WorkerStep.DOCUMENT_WORK, started_ns, len(calls.documents))
+        channel.finish(frame.call_id, reply)
         if _mapped_bytes() > mapped_bytes_max:
             # Said, not only done: the daemon then knows that what it has sent meanwhile was not begun.
             channel.fail(0, WorkerUnavailable("half of the memory stays taken; another process begins"))

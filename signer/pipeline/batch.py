@@ -234,8 +234,16 @@ class Batch(Generic[DoneT]):
 
     def _end(self, outcome: ItemOutcome[DoneT]) -> None:
         self.tally.add(outcome.result)
+        self._tell_failure(outcome)
         self._work.ended(outcome.document_id, outcome.result)
         self._ended.put_nowait(outcome)
+
+    def _tell_failure(self, outcome: ItemOutcome[DoneT]) -> None:
+        """The first, second, fourth, eighth … of a reason: 10,000 damaged documents are fourteen lines, each with how many so far."""
+        if isinstance(outcome.result, SignerError):
+            so_far = self.tally.failures[outcome.result.reason.value]
+            if so_far.bit_count() == 1:
+                _log.info("document failed", reason=outcome.result.reason.value, index=outcome.index, so_far=so_far)
 
     def _close_if_done(self) -> None:
         if self._input_ended and not self._in_work:

@@ -25,6 +25,8 @@ from signer.pipeline.key_use import KeyUse, use_key
 from signer.pipeline.material import Finished, encode, stored_material
 from signer.pipeline.plan import ReadyPlan, fingerprint
 from signer.pipeline.request import Request
+from signer.telemetry.steps import Step
+from signer.telemetry.traces import step
 
 NO_FIELD = FieldPlacement("")
 
@@ -172,7 +174,8 @@ async def _sign_fresh(
         signed.append((item.document_id, use, finished))
     started_s = clock_s()
     if outcomes:
-        await engine.ledger.settle(outcomes)
+        with step(Step.SETTLE, items=len(outcomes)):
+            await engine.ledger.settle(outcomes)
     settle_s = (clock_s() - started_s) / max(1, len(outcomes))
     for document_id, use, finished in signed:
         times = StageTimes(queue_s=use.signature.queue_s, token_s=use.signature.token_s, journal_s=use.journal_s + settle_s)

@@ -26,6 +26,8 @@ from signer.pipeline.plan import VIETNAM_TIME, ReadyPlan
 from signer.pipeline.request import Request
 from signer.pipeline.role_check import require_role
 from signer.pipeline.stamping import stamp_signature
+from signer.telemetry.steps import Step
+from signer.telemetry.traces import step
 
 
 async def sign_documents(
@@ -92,7 +94,8 @@ async def _answer_stored(lot: Lot, items: Sequence[Item]) -> list[Item]:
 
     Parked ones of a level above B-T are left as well, marked as such: they go on from where they stopped.
     """
-    stored = await lot.engine.ledger.look_up([item.key for item in items])
+    with step(Step.LOOK_UP, documents=len(items)):
+        stored = await lot.engine.ledger.look_up([item.key for item in items])
 
     def look(item: Item) -> None:
         found = stored.get(item.key)
@@ -148,7 +151,8 @@ async def _require_status(lot: Lot, items: Sequence[Item]) -> list[Item]:
     if items and (signers := lot.engine.signers) is not None:
         level = lot.plan.level
         try:
-            await signers.require(lot.request, lot.plan.credential, is_long_term=level.is_long_term, documents=len(items))
+            with step(Step.STATUS):
+                await signers.require(lot.request, lot.plan.credential, is_long_term=level.is_long_term, documents=len(items))
         except SignerError as error:
             for item in items:
                 item.result = error.copy()
@@ -159,7 +163,8 @@ async def _prepare(lot: Lot, items: Sequence[Item]) -> list[Item]:
     """Steps 3 and 4."""
     if not items:
         return []
-    found = await lot.form.prepare(lot, items)
+    with step(Step.PREPARE, documents=len(items)):
+        found = await lot.form.prepare(lot, items)
     for item, preparation in zip(items, found, strict=True):
         if isinstance(preparation, SignerError):
             item.result = preparation

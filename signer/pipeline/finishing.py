@@ -22,12 +22,15 @@ from signer.pipeline.parking import assemble as assemble_cms
 from signer.pipeline.parking import outcome
 from signer.pipeline.raising import Raising
 from signer.pipeline.stamping import stamp_signature
+from signer.telemetry.steps import Step
+from signer.telemetry.traces import step
 
 
 async def stamp_lot(lot: Lot, items: Sequence[Item]) -> list[Item]:
     """Step 7: level B-T and above; an item without a timestamp is parked, never lowered."""
     if lot.plan.level is not Level.B_B:
-        await asyncio.gather(*[_stamp_one(lot, item) for item in items if item.stamp is None])
+        with step(Step.STAMP, documents=len(items)):
+            await asyncio.gather(*[_stamp_one(lot, item) for item in items if item.stamp is None])
     return still_going(items)
 
 
@@ -54,7 +57,8 @@ def assemble_lot(lot: Lot, items: Sequence[Item]) -> list[Item]:
     def finish(item: Item) -> None:
         item.finished = with_digests(lot, item, assemble_cms(lot.engine, known(item.parked), item.stamp))
 
-    return take_step(items, finish)
+    with step(Step.ASSEMBLE, documents=len(items)):
+        return take_step(items, finish)
 
 
 async def raise_lot(lot: Lot, items: Sequence[Item]) -> list[Item]:
@@ -64,7 +68,8 @@ async def raise_lot(lot: Lot, items: Sequence[Item]) -> list[Item]:
     unparked = [item for item in items if not item.is_parked]
     if unparked:
         await lot.engine.ledger.settle([_stamped(lot, item) for item in unparked])
-    await asyncio.gather(*[_raise_one(lot, item) for item in items])
+    with step(Step.RAISE, documents=len(items)):
+        await asyncio.gather(*[_raise_one(lot, item) for item in items])
     return still_going(items)
 
 
@@ -94,7 +99,8 @@ async def release_lot(lot: Lot, items: Sequence[Item]) -> None:
     if not items:
         return
     started_s = lot.request.clock_s()
-    await lot.engine.ledger.settle([_released(lot, item) for item in items])
+    with step(Step.SETTLE, documents=len(items)):
+        await lot.engine.ledger.settle([_released(lot, item) for item in items])
     settle_s = (lot.request.clock_s() - started_s) / len(items)
     for item in items:
         used = item.used

@@ -25,6 +25,8 @@ from signer.model import Credential
 from signer.pipeline.doors import KeyDoor, Ledger
 from signer.pipeline.request import Request
 from signer.telemetry.logs import get_logger
+from signer.telemetry.steps import Step
+from signer.telemetry.traces import step
 from signer.tokens.jobs import TokenSignature
 
 _log = get_logger(__name__)
@@ -94,7 +96,8 @@ class _Use:
     async def intend(self, tries: list[_Try]) -> None:
         """Step 5."""
         started_s = self.request.clock_s()
-        attempts = await self.ledger.intend([one.intent for one in tries])
+        with step(Step.INTEND, items=len(tries)):
+            attempts = await self.ledger.intend([one.intent for one in tries])
         journal_s = (self.request.clock_s() - started_s) / len(tries)
         for one, attempt in zip(tries, attempts, strict=True):
             one.attempt, one.journal_s = attempt, journal_s
@@ -103,7 +106,9 @@ class _Use:
         """Step 6, once: signs all, settles the failed; returns those worth another round."""
         failed: list[Outcome] = []
         again: list[_Try] = []
-        for one, outcome in zip(tries, await self._sign(tries), strict=True):
+        with step(Step.SIGN, items=len(tries)):
+            outcomes = await self._sign(tries)
+        for one, outcome in zip(tries, outcomes, strict=True):
             if isinstance(outcome, TokenSignature):
                 one.result = KeyUse(one.attempt, outcome, one.journal_s)
                 continue

@@ -39,9 +39,12 @@ from signer.errors import (
 from signer.people.client import QuotaSubject
 from signer.pipeline.request import Request
 from signer.rpc_status import abort_arguments
+from signer.telemetry import origins
 from signer.telemetry.logs import context as log_context
 from signer.telemetry.logs import get_logger
 from signer.telemetry.metrics import Metrics
+from signer.telemetry.origins import Origin, Span
+from signer.telemetry.tracer import Tracer
 
 _log = get_logger(__name__)
 _OPEN_SERVICES = ("/grpc.health.v1.", "/grpc.reflection.")
@@ -62,6 +65,7 @@ class Visit:
     requests: list[Request]
     meters: list[Meter]
     quotas: Quotas
+    span: Span | None = None
 
     def request(self, school_id: str, request_id: str) -> Request:
         """The budget of this RPC's work for a school; SchoolNotFound if the caller does not speak for it, QuotaExceeded if too many run."""
@@ -78,7 +82,15 @@ class Visit:
         allowance = self.quotas.allowance(client_id, school_id)
         made = Request(client_id, school_id, request_id, self.deadline_s, asyncio.get_running_loop().time, allowance=allowance)
         self.requests.append(made)
+        if request_id:
+            self._work_for(school_id, request_id)
         return made
+
+    def _work_for(self, school_id: str, request_id: str) -> None:
+        span = self.span
+        if span is not None:
+            span.note({"client": self.caller.client_id, "school": school_id, "request_id": request_id})
+        origins.enter(Origin(request_id, self.rpc_id, span))
 
 
 _visit: ContextVar[Visit] = ContextVar("visit")
@@ -100,11 +112,14 @@ def current_operator(task: str) -> str:
 class Door(aio.ServerInterceptor):
     """The interceptor. One instance a server; owned by the event loop."""
 
-    def __init__(self, settings: ServerSettings, callers: CallerTable, quotas: Quotas, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: ServerSettings, callers: CallerTable, quotas: Quotas, metrics: Metrics, tracer: Tracer | None = None
+    ) -> None:
         self._settings = settings
         self._callers = callers
         self._quotas = quotas
         self._metrics = metrics
+        self._tracer = tracer
         self._open: dict[str, Visit] = {}
         self._is_draining = False
         self._emptied = asyncio.Event()
@@ -213,7 +228,8 @@ class Door(aio.ServerInterceptor):
             )
         deadline_s = asyncio.get_running_loop().time() + self._budget_s(context)
         meter = self._quotas.enter(QuotaSubject.CLIENT, caller.client_id)
-        visit = Visit(caller, certificates[0], secrets.token_hex(8), deadline_s, [], [meter], self._quotas)
+        span = self._tracer.begin(method, context.invocation_metadata()) if self._tracer is not None else None
+        visit = Visit(caller, certificates[0], secrets.token_hex(8), deadline_s, [], [meter], self._quotas, span)
         self._open[visit.rpc_id] = visit
         return visit
 
@@ -281,6 +297,7 @@ class _Call:
             self._end(error)
             raise
         _visit.set(self._visit)
+        origins.enter(Origin("", self._visit.rpc_id, self._visit.span))
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if self._visit is not None:
@@ -304,6 +321,9 @@ class _Call:
         reason = error.reason.value if error else _NO_REASON
         rpc_id, client, requests = self._named()
         self._door.observe(self._method, code, reason, seconds, rpc_id)
+        if self._visit is not None and self._visit.span is not None:
+            self._visit.span.note({"code": code})
+            self._visit.span.end(reason or ("" if code == _OK else code))
         with log_context(rpc_id=rpc_id):
             _log.info("rpc", method=self._method, client=client, code=code, reason=reason, seconds=round(seconds, 6), **requests)
 

@@ -44,6 +44,7 @@ from signer.server.tls import TlsIdentity
 from signer.server.vitals import Vitals
 from signer.telemetry.exposition import expose
 from signer.telemetry.logs import configure_logs, get_logger
+from signer.telemetry.tracer import open_tracer
 from signer.tokens.pool import TokenPool
 
 _log = get_logger(__name__)
@@ -163,7 +164,10 @@ class Daemon:
 
     async def _open_doors(self, stack: AsyncExitStack) -> None:
         calling = self._rooms.calling
-        door = Door(self._config.server, calling.callers, calling.quotas, self._rooms.metrics)
+        tracer = open_tracer(self._config.tracing, __version__)
+        if tracer is not None:
+            stack.push_async_callback(asyncio.to_thread, tracer.close)
+        door = Door(self._config.server, calling.callers, calling.quotas, self._rooms.metrics, tracer)
         calling.attend(door)
         operations = Operations(self._rooms, door, OpenBatches(self._rooms.metrics), self._readiness, self._reloading)
         tls = TlsIdentity.read(self._config.server)

@@ -1,7 +1,8 @@
 """JSON events on standard error: structlog for ours, the standard library's logging for everybody else's, one format for both.
 
-An event has `timestamp` (UTC, ISO 8601), `level`, `event`, `process`, `logger`, the bound context (`request_id`, `batch_id`) and its own
-keys. Everything outside printable ASCII is a JSON escape, so CR, LF, ANSI, bidi controls and U+2028/2029 in a pupil's name stay text.
+An event has `timestamp` (UTC, ISO 8601), `level`, `event`, `process`, `logger`, for whom it is (`origins`: `request_id`, `rpc_id`, and
+`trace_id` where it is traced) and its own keys. Everything outside printable ASCII is a JSON escape, so CR, LF, ANSI, bidi controls and
+U+2028/2029 in a pupil's name stay text.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from signer.secrets import Secret
+from signer.telemetry.origins import add_identifiers
 
 HIDDEN = "[hidden]"
 """What stands in place of a value that must not be logged."""
@@ -67,7 +69,7 @@ def get_logger(name: str) -> FilteringBoundLogger:
 
 
 def context(**identifiers: str) -> AbstractContextManager[None]:
-    """Every event inside carries these identifiers (`request_id`, `batch_id`), also in tasks started inside."""
+    """Every event inside carries these identifiers (`rpc_id`, …), also in tasks started inside."""
     return cast("AbstractContextManager[None]", structlog.contextvars.bound_contextvars(**identifiers))
 
 
@@ -91,13 +93,14 @@ class _NamedLogger(structlog.BytesLogger):
 
 
 class _Stamp:
-    """Says which process an event is of."""
+    """Says which process an event is of, and for whom."""
 
     def __init__(self, process: str) -> None:
         self._process = process
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event["process"] = self._process
+        add_identifiers(event)
         return event
 
 

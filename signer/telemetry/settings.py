@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from signer.settings import ListenAddress
 
@@ -41,3 +42,26 @@ class MetricsSettings:
     listen: Annotated[ListenAddress, Field(description="Address and port of /metrics; port 0 takes a free one and logs it.")] = (
         "127.0.0.1:9464"
     )
+
+
+def _collector(endpoint: str) -> str:
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        message = "expected http://HOST:PORT or https://HOST:PORT, or nothing"
+        raise ValueError(message)
+    return endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class TracingSettings:
+    """`[tracing]`: OpenTelemetry spans of calls and of their steps in daemon and workers. Needs the packages of `signer[tracing]`."""
+
+    endpoint: Annotated[
+        str,
+        AfterValidator(_collector),
+        Field(description="The collector, for OTLP over gRPC: http://127.0.0.1:4317 or https://…; empty: nothing is traced."),
+    ] = ""
+    sample_ratio: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of calls that are traced; one whose caller says in `traceparent` that it is, is in any case."),
+    ] = 0.01
+    ca_file: Annotated[Path | None, Field(description="PEM: the CAs an https collector must come from; else the system's.")] = None

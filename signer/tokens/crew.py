@@ -14,13 +14,15 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from time import perf_counter
+from time import perf_counter, time_ns
 
 import msgspec
 from pkcs11.exceptions import PKCS11Error
 
 from signer.errors import TokenRemoved
 from signer.model import KeptKey
+from signer.telemetry.origins import OriginIds, work_for
+from signer.telemetry.steps import WorkerStep
 from signer.tokens.faults import Broken, FaultClass, classify, translate
 from signer.tokens.login import Login
 from signer.tokens.session_signer import SessionSigner, refusal
@@ -41,14 +43,25 @@ class _OpenCall:
     call_id: int
     left: int
     kept: dict[bytes, KeptKey]
+    origins: Sequence[OriginIds]
+    items: int
     answers: list[SignAnswer] = field(default_factory=list)
     flushed_s: float = field(default_factory=perf_counter)
+    started_ns: int = 0
+
+    def begin(self) -> None:
+        """A thread turns to one of its items."""
+        work_for(self.origins)
+        if not self.started_ns and any(origin.traceparent for origin in self.origins):
+            self.started_ns = time_ns()
 
     def add(self, answer: SignAnswer) -> None:
         with self.send_lock:
             self.answers.append(answer)
             self.left -= 1
             if self.left == 0:
+                if self.started_ns:
+                    self.channel.tell_span(self.call_id, WorkerStep.TOKEN_WORK, self.started_ns, self.items)
                 self.channel.finish(self.call_id, _encode(SignReply(self.answers)))
             elif perf_counter() - self.flushed_s > _FLUSH_S:
                 self.channel.send(Kind.REPLY, self.call_id, _encode(SignReply(self.answers)))
@@ -80,7 +93,8 @@ class Crew:
         while (frame := self._next_call()) is not None:
             asked = _decode_call(frame.body)
             kept = {key.key_id: key for key in asked.kept}
-            call = _OpenCall(self._channel, self._send_lock, frame.call_id, len(asked.items), kept)
+            told, count = self._channel.origins, len(asked.items)
+            call = _OpenCall(self._channel, self._send_lock, frame.call_id, count, kept, told, count)
             for item in asked.items:
                 begin(call, item)
 
@@ -135,6 +149,7 @@ class Crew:
             self._do(signer, *task)
 
     def _do(self, signer: SessionSigner, call: _OpenCall, item: SignItem) -> None:
+        call.begin()
         if self._broken is None:
             try:
                 answer = signer.sign(item, call.kept.get(item.key_id))

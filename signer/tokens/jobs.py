@@ -11,6 +11,7 @@ import msgspec
 
 from signer.errors import InternalError, Reason, SignerError, leaves
 from signer.model import KeptKey
+from signer.telemetry.origins import Origin
 from signer.tokens.wire import SignAnswer, SignItem, SignReply
 from signer.workers.gathering import Gathering
 from signer.workers.process import WorkerLost
@@ -32,7 +33,7 @@ class SignJob:
     """One digest to sign, and where its result goes.
 
     check: raises why the job is no longer wanted (deadline, cancelled). give_up_s: until when it waits for a token that is away, on the
-    loop's clock. kept: its key, if it is one of the store.
+    loop's clock. kept: its key, if it is one of the store. origin: for whom it is.
     """
 
     item: SignItem
@@ -41,6 +42,7 @@ class SignJob:
     index: int
     queued_s: float
     kept: KeptKey | None = None
+    origin: Origin | None = None
     give_up_s: float = math.inf
     taken_s: float = 0.0
 

@@ -34,6 +34,8 @@ from signer.errors import (
     TokenUnavailable,
 )
 from signer.model import KeptKey
+from signer.telemetry import origins, traces
+from signer.telemetry.steps import Step
 from signer.tokens.fair import FairQueue, Weight, evenly
 from signer.tokens.jobs import FrameInHand, SignJob, TokenSignature
 from signer.tokens.places import TokenPlaces
@@ -208,13 +210,13 @@ class TokenPool:
         if self._is_closed:
             raise self._stopping()
         results: Gathering[TokenSignature] = Gathering(len(digests))
-        now_s = asyncio.get_running_loop().time()
+        now_s, origin = asyncio.get_running_loop().time(), origins.current()
         for index, digest in enumerate(digests):
             if len(self._queue) >= self.settings.queue_max:
                 results.settle(index, self._full())
             else:
                 item = SignItem(next(self._job_ids), key_id, algorithm, digest)
-                self._queue.put(line, SignJob(item, check, results, index, now_s, kept, give_up_s))
+                self._queue.put(line, SignJob(item, check, results, index, now_s, kept, origin, give_up_s))
         self._feed_soon()
         return results.future
 
@@ -275,8 +277,10 @@ class TokenPool:
                 now_s = asyncio.get_running_loop().time()
                 for job in jobs:
                     job.taken_s = now_s
+                _tell_waits(jobs, now_s)
                 kept = {job.item.key_id: job.kept for job in jobs if job.kept is not None}
-                worker.open_call(_encode(SignCall([job.item for job in jobs], list(kept.values()))), FrameInHand(self, jobs))
+                call = _encode(SignCall([job.item for job in jobs], list(kept.values())))
+                worker.open_call(call, FrameInHand(self, jobs), origins.distinct(job.origin for job in jobs))
 
     def _idlest(self) -> WorkerProcess | None:
         frames = 1 if self._is_in_doubt else _FRAMES_IN_HAND
@@ -351,3 +355,10 @@ class TokenPool:
         message = f"not back before the deadline, no key was used; repeat with the same ids: {self.problem}"
         job.results.settle(job.index, kind(message, token=self.name))
         return False
+
+
+def _tell_waits(jobs: Sequence[SignJob], now_s: float) -> None:
+    """Where it is traced: how long the one that waited longest of a request waited."""
+    traced = [job for job in reversed(jobs) if job.origin is not None and job.origin.span is not None]
+    for job in {id(job.origin): job for job in traced}.values():
+        traces.waited(job.origin, Step.QUEUE, now_s - job.queued_s)

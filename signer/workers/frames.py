@@ -2,7 +2,8 @@
 
 A frame is a 13-byte head (big-endian: u32 body length, u64 call id, u8 kind) and its body, msgpack by the room's schema. A call may be
 answered by several REPLY frames (a slow token reports each signature) and by one DONE or FAILURE frame. A worker whose device is away, or
-that has to log in anew, says WAITING (body: the error) and READY once it works again; meanwhile its start-up time holds for it.
+that has to log in anew, says WAITING (body: the error) and READY once it works again; meanwhile its start-up time holds for it. ORIGINS
+before a call tells for whom it is; if that is traced, SPAN before the call's end tells what it took.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import select
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -18,11 +20,15 @@ from enum import IntEnum
 import msgspec
 
 from signer.errors import InternalError, Reason, SignerError, leaves
+from signer.telemetry.origins import OriginIds, work_for
+from signer.telemetry.steps import WorkerStep
+from signer.telemetry.traces import WorkerSpan
 
 _HEAD = struct.Struct(">IQB")
 HEAD_BYTES = _HEAD.size
 BODY_BYTES_MAX = 256 * 1024 * 1024
 _READ_BYTES = 1 << 18
+_decode_origins = msgspec.msgpack.Decoder(tuple[OriginIds, ...]).decode
 
 
 class Kind(IntEnum):
@@ -35,6 +41,8 @@ class Kind(IntEnum):
     DONE = 4
     FAILURE = 5
     WAITING = 6
+    ORIGINS = 7
+    SPAN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,7 @@ class WorkerChannel:
     """The worker's end, blocking: the program reads a call, works, and writes its answers."""
 
     def __init__(self, connection: socket.socket) -> None:
+        self.origins: tuple[OriginIds, ...] = ()
         self._connection = connection
         self._buffer = bytearray()
         self._stopped, self._stop = socket.socketpair()
@@ -121,7 +130,14 @@ class WorkerChannel:
         return cls(socket.socket(fileno=fd))
 
     def receive(self) -> Frame | None:
-        """The next frame, or None when the daemon has closed its end (or died)."""
+        """The next frame, or None when the daemon has closed its end (or died). From then on this thread works for its origins."""
+        self.origins = ()
+        while (frame := self._receive()) is not None and frame.kind is Kind.ORIGINS:
+            self.origins = _decode_origins(frame.body)
+        work_for(self.origins)
+        return frame
+
+    def _receive(self) -> Frame | None:
         raw_head = self._take(HEAD_BYTES)
         if raw_head is None:
             return None
@@ -167,6 +183,10 @@ class WorkerChannel:
     def finish(self, call_id: int, body: bytes) -> None:
         """The last reply to a call and the call's end, in one write: the daemon wakes once."""
         self._connection.sendall(b"".join((head(Kind.REPLY, call_id, len(body)), body, head(Kind.DONE, call_id, 0))))
+
+    def tell_span(self, call_id: int, step: WorkerStep, started_ns: int, items: int) -> None:
+        """What a call took, from then until now; before its end."""
+        self.send(Kind.SPAN, call_id, msgspec.msgpack.encode(WorkerSpan(step, started_ns, time.time_ns(), items)))
 
     def fail(self, call_id: int, error: SignerError) -> None:
         """Answers a call with an error of our tree."""

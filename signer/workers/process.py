@@ -17,19 +17,22 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 import msgspec
 
 from signer.errors import InternalError, SignerError, WorkerUnavailable
+from signer.telemetry.origins import Origin
+from signer.telemetry.traces import WorkerSpan, record
 from signer.workers.frames import Frame, FrameBuffer, Kind, decode_failure, head
 
 _EXIT_GRACE_S = 5.0
 _LOOK_MAX_S = 1.0
 _SOCKET_BUFFER_BYTES = 1 << 20
 _STAT_BYTES_MAX = 4096
+_decode_span = msgspec.msgpack.Decoder(WorkerSpan).decode
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "CREDENTIALS_DIRECTORY", "PYTHONPATH")
 """The daemon's own variables that every worker gets."""
 
@@ -100,6 +103,7 @@ class WorkerProcess(asyncio.Protocol):
         self._first: asyncio.Future[Frame] = self._loop.create_future()
         self._gone: asyncio.Future[WorkerLost] = self._loop.create_future()
         self._calls: dict[int, CallListener] = {}
+        self._traced: dict[int, Sequence[Origin]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_call_id = 1
@@ -187,17 +191,27 @@ class WorkerProcess(asyncio.Protocol):
         self._is_ready = True
         return frame.body
 
-    def open_call(self, body: bytes, listener: CallListener) -> None:
-        """Writes the call's frame now, so that calls reach the worker in the order they were opened; WorkerLost if it is gone."""
+    def open_call(self, body: bytes, listener: CallListener, origins: Sequence[Origin] = ()) -> None:
+        """Writes the call's frame now, so that calls reach the worker in the order they were opened; WorkerLost if it is gone.
+
+        origins: for whom it is.
+        """
         self.raise_if_lost()
         if not self._calls:
             self._heard_s = self._loop.time()
             self._idle.clear()
         self._calls[self._next_call_id] = listener
+        if origins:
+            self._tell_origins(origins)
         self._write(Kind.CALL, self._next_call_id, body)
         self._next_call_id += 1
         if self._watch is None:
             self._watch = self._loop.call_later(min(self.spec.silence_s_max, _LOOK_MAX_S), self._look)
+
+    def _tell_origins(self, origins: Sequence[Origin]) -> None:
+        self._write(Kind.ORIGINS, self._next_call_id, msgspec.msgpack.encode([origin.ids for origin in origins]))
+        if any(origin.span is not None for origin in origins):
+            self._traced[self._next_call_id] = origins
 
     def raise_if_lost(self) -> None:
         """WorkerLost when it is gone."""
@@ -283,8 +297,11 @@ class WorkerProcess(asyncio.Protocol):
         elif (listener := self._calls.get(frame.call_id)) is not None:
             if frame.kind is Kind.REPLY:
                 listener.reply(frame.body)
+            elif frame.kind is Kind.SPAN:
+                record(self._traced.get(frame.call_id, ()), _decode_span(frame.body), self.spec.name)
             else:
                 del self._calls[frame.call_id]
+                self._traced.pop(frame.call_id, None)
                 if not self._calls:
                     self._idle.set()
                 listener.ended(decode_failure(frame.body) if frame.kind is Kind.FAILURE else None)
@@ -310,6 +327,7 @@ class WorkerProcess(asyncio.Protocol):
     def _tell_all_calls(self) -> None:
         loss = self._gone.result()
         calls, self._calls = self._calls, {}
+        self._traced.clear()
         self._idle.set()
         for index, listener in enumerate(calls.values()):
             listener.lost(loss, is_oldest=index == 0)
