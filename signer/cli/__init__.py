@@ -34,6 +34,7 @@ VERBS = {
     "clients": "Say who may call, and for which schools; renew and revoke their certificates. For operators.",
     "schools": "Look after schools: list, create, set. For operators.",
     "quotas": "Say how much clients and schools may use: list, set. For operators.",
+    "audit": "Read the journal, keep its checkpoints elsewhere, and prove what it says. For auditors and operators.",
     "doctor": "Check everything that an appliance needs, and say what to do.",
     "images": "Look after signature images and seals: set, list, delete.",
     "config": "Check the daemon's configuration, or print its reference.",

@@ -60,7 +60,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         request: audit_pb2.ExportEntriesRequest,
         context: Any,  # noqa: ARG002
     ) -> AsyncIterator[audit_pb2.ExportEntriesResponse]:
-        """All entries as they are hashed, then the checkpoint that covers them."""
+        """All entries as they are hashed, then the checkpoint that covers them, or as many as one covers."""
         _require_whole()
         size = await self._log.size()
         end = min(request.first_index + request.count, size) if request.count else size
@@ -68,7 +68,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
             portion = await self._log.span(first, min(self._entries_max, end - first))
             yield audit_pb2.ExportEntriesResponse(entries=map(convert.entry_message, portion))
         last = audit_pb2.ExportEntriesResponse()
-        covering = await self._checkpoints.store.covering(end)
+        covering = await self._checkpoints.store.covering(end) or await self._checkpoints.store.latest()
         if covering is not None:
             last.checkpoint.CopyFrom(convert.checkpoint_message(covering))
         yield last

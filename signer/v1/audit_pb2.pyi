@@ -232,7 +232,7 @@ class Checkpoint(_message.Message):
     note: _builtins.str
     """The signed note (C2SP tlog-checkpoint form), UTF-8."""
     cms: _builtins.bytes
-    """Detached CMS over the note by the journal's credential, DER."""
+    """Detached CMS over the note's text (its three lines), by the journal's credential, DER."""
     @_builtins.property
     def checkpoint_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -454,7 +454,7 @@ class ExportEntriesResponse(_message.Message):
 
     @_builtins.property
     def checkpoint(self) -> Global___Checkpoint:
-        """The checkpoint that covers them; set in the last message."""
+        """The checkpoint that covers them, or else the latest; set in the last message, if there is one."""
 
     def __init__(
         self,

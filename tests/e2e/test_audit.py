@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 import subprocess
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from signer.cli import main
 from signer.client import SignerClient
 from signer.client.audit import AuditClient, JournalCheckpoint, JournalEntry, JournalFilter
 from signer.errors import InvalidArgument, JournalDamaged, MethodNotAllowed, VerificationFailed
 from signer.formats.checkpoint import Checkpoint, SignedCheckpoint, read_note, read_notes
-from signer.formats.merkle import leaf_hash, root_of
+from signer.formats.merkle import leaf_hash, require_included, root_of
 from tests.support.calls import sign_digests
 from tests.support.daemon import SCHOOL, Running, World, running_daemon
 from tests.support.waiting import until
@@ -146,6 +150,41 @@ def test_entries_are_found_by_what_they_say_in_either_direction(desk: Desk) -> N
     assert {entry.credential_id for entry in desk.audit.entries(JournalFilter(credential_id="journal"))} == {"journal"}
     assert {entry.kind for entry in desk.audit.entries(JournalFilter(kinds=("DAEMON",)))} == {"DAEMON"}
     assert not list(desk.audit.entries(JournalFilter(school_id="79999999")))
+
+
+def signer(desk: Desk, *arguments: str, client: str = "unlisted") -> Result:
+    pki = desk.world.pki
+    given = ["--server", f"localhost:{desk.running.port}", "--ca", f"{pki}/tls-ca.crt", "--cert", f"{pki}/{client}.crt"]
+    return CliRunner().invoke(main, ["audit", *arguments, *given, "--key", f"{pki}/{client}.key", "--lang", "en"])
+
+
+def test_an_auditor_keeps_checkpoints_and_proves_the_journal_on_the_command_line(desk: Desk, tmp_path: Path) -> None:
+    desk.sign("by-hand", count=2)
+    notes, trust = tmp_path / "kept.note", str(desk.world.root_file)
+    assert signer(desk, "checkpoint", "--make", "--save", str(notes)).exit_code == 0
+    desk.sign("by-hand-later", count=2)
+    verified = signer(desk, "verify", "--witness", str(notes), "--trust", trust)
+    assert (verified.exit_code, "the journal holds" in verified.stdout) == (0, True), verified.stderr
+    assert "signed by" in verified.stderr
+    stranger = signer(desk, "verify", "--witness", str(notes), "--trust", str(desk.world.pki / "tls-ca.crt"))
+    assert (stranger.exit_code, "does not hold" in stranger.stderr) == (1, True), stranger.stderr
+    assert signer(desk, "watch", str(notes), "--once").exit_code == 0
+    assert len({each.checkpoint.size for each in read_notes(notes.read_text(encoding="utf-8"))}) > 1
+    listed = json.loads(signer(desk, "list", "--request", "by-hand", "--kind", "signed", "--json").stdout)["entries"]
+    assert [entry["kind"] for entry in listed] == ["SIGNED"] * 2
+    proof = tmp_path / "proof.json"
+    assert signer(desk, "prove", str(listed[0]["index"]), "--save", str(proof), "--trust", trust).exit_code == 0
+    told = json.loads(proof.read_text(encoding="utf-8"))
+    root = read_note(told["checkpoint"]).checkpoint.root
+    path = [b64decode(each) for each in told["path"]]
+    require_included(leaf_hash(told["entry"].encode()), told["index"], told["tree_size"], path, root)
+    exported = tmp_path / "journal.jsonl"
+    assert signer(desk, "export", str(exported)).exit_code == 0
+    leaves = [leaf_hash(line) for line in exported.read_bytes().splitlines()]
+    covering = read_note((tmp_path / "journal.jsonl.note").read_text(encoding="utf-8")).checkpoint
+    assert root_of(leaves[: covering.size]) == covering.root
+    assert "cbql" in signer(desk, "account").stdout
+    assert signer(desk, "list", client="school").exit_code == 4
 
 
 def test_only_who_may_audit_reads_the_journal(desk: Desk) -> None:
