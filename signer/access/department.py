@@ -143,8 +143,6 @@ class _Comparison:
         )
 
     def _person(self, row: ImportedRow) -> tuple[Revised[Person], list[str]]:
-        before = self.present.people.get(row.person.id)
-        after = require_person(_merged(before, row.person))
         said = self.people.get(row.person.id)
         if said is not None:
             line, earlier = said
@@ -152,6 +150,8 @@ class _Comparison:
             if other:
                 raise InvalidArgument(f"person.{other} differs from line {line}, which has the same person", field=f"person.{other}")
             return earlier, []
+        before = self.present.people.get(row.person.id)
+        after = require_person(_merged(before, row.person))
         if before is None:
             return Revised(replace(after, etag="1")), [f"person: {_NOTHING} → {after.display_name}"]
         if after == before:

@@ -99,7 +99,7 @@ def test_people_roles_and_delegations_are_kept_listed_and_ended(people: PeopleCl
 def test_a_code_is_told_once_and_the_list_says_who_has_not_used_theirs(people: PeopleClient, desk: Office) -> None:
     people.add(Person("code-1", "A"))
     first, second = people.code("code-1"), people.code("code-1")
-    assert not first.code == second.code
+    assert first.code != second.code
     assert [info.person.id for info in people.list(factors_state=FactorsState.CODE_ISSUED)] == ["code-1"]
     with pytest.raises(PersonNotFound):
         people.code("nobody")

@@ -78,6 +78,12 @@ def test_every_bad_row_is_named_with_its_field_and_refuses_the_whole() -> None:
     assert "line 2" in str(made.results[2].error)
 
 
+def test_a_persons_second_row_need_not_say_who_they_are_again() -> None:
+    made = difference([row(2), row(3, Person("lan", ""), class_id="1B")], NOTHING, NOW, end_missing=False)
+    assert effects(made) == [RowEffect.CREATE, RowEffect.CREATE]
+    assert [each.after.display_name for each in made.revision.people] == ["Nguyễn Thị Lan"]
+
+
 def test_a_disabled_person_stays_disabled_whatever_a_row_leaves_out() -> None:
     there = Present({"lan": replace(LAN, disabled=True, etag="3")}, ())
     assert effects(difference([ImportedRow(2, LAN)], there, NOW, end_missing=False)) == [RowEffect.UNCHANGED]

@@ -1,0 +1,35 @@
+"""`signer people`: who there is, in which roles, who acts for whom; their enrolment. For operators."""
+
+from __future__ import annotations
+
+import click
+
+from signer.cli.people_codes import code, codes
+from signer.cli.people_import import import_
+from signer.cli.people_list import add, change, disable, enable, list_, show
+from signer.cli.people_roles import assign, delegate, delegations, end_delegation, end_role, roles
+
+
+@click.group()
+def people() -> None:
+    """Look after people: import a Department, give roles, let one act for another, hand out codes. For operators."""
+
+
+for _verb in (
+    list_,
+    show,
+    import_,
+    add,
+    change,
+    disable,
+    enable,
+    roles,
+    assign,
+    end_role,
+    delegations,
+    delegate,
+    end_delegation,
+    code,
+    codes,
+):
+    people.add_command(_verb)
