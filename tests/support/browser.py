@@ -89,7 +89,7 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """What the browser's console says, but for pages that say themselves what was wrong: refused scripts and styles, errors."""
-        said = [str(entry["message"]) for entry in self.driver.get_log("browser")]
+        said = [str(entry["message"]) for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
         return [line for line in said if "the server responded with a status of 4" not in line and "[DOM]" not in line]
 
     @staticmethod
