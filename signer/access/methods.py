@@ -20,6 +20,7 @@ class MethodRight(Enum):
     SIGN = "sign documents"
     SIGN_DIGESTS = "sign digests"
     AUTHORIZE = "let holders authorise"
+    DECIDE = "bring people's decisions"
     STAMP = "timestamp and archive"
     READ = "read what is its schools'"
     ADMINISTER = "administer the appliance"
@@ -44,6 +45,10 @@ _OF_METHOD: Final[Mapping[str, MethodRight]] = MappingProxyType(
         "RecordService/RequestCorrection": MethodRight.AUTHORIZE,
         "RecordService/RequestRecall": MethodRight.AUTHORIZE,
         "RecordService/SetCalendar": MethodRight.ADMINISTER,
+        "AdminService/DecideApproval": MethodRight.DECIDE,
+        "AdminService/WithdrawApproval": MethodRight.DECIDE,
+        "AdminService/GetApproval": MethodRight.READ,
+        "AdminService/ListApprovals": MethodRight.READ,
         "TimestampService/GetEvidenceRecord": MethodRight.READ,
         "TimestampService/ListEvidenceRecords": MethodRight.READ,
         "TimestampService/VerifyEvidenceRecord": MethodRight.READ,
@@ -52,12 +57,14 @@ _OF_METHOD: Final[Mapping[str, MethodRight]] = MappingProxyType(
 )
 """Methods that differ from their service."""
 
-_SOFTWARE: Final = frozenset({MethodRight.SIGN, MethodRight.AUTHORIZE, MethodRight.STAMP, MethodRight.READ})
+_SOFTWARE: Final = frozenset({MethodRight.SIGN, MethodRight.AUTHORIZE, MethodRight.DECIDE, MethodRight.STAMP, MethodRight.READ})
 _OF_KIND: Final[Mapping[ClientKind, frozenset[MethodRight]]] = MappingProxyType(
     {
         ClientKind.SCHOOL_SOFTWARE: _SOFTWARE,
         ClientKind.EDGE: _SOFTWARE,
-        ClientKind.OPERATOR: frozenset({MethodRight.STAMP, MethodRight.READ, MethodRight.ADMINISTER, MethodRight.AUDIT}),
+        ClientKind.OPERATOR: frozenset(
+            {MethodRight.DECIDE, MethodRight.STAMP, MethodRight.READ, MethodRight.ADMINISTER, MethodRight.AUDIT}
+        ),
         ClientKind.AUDITOR: frozenset({MethodRight.READ, MethodRight.AUDIT}),
     }
 )

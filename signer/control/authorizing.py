@@ -21,8 +21,10 @@ from signer.control.targets import opened_items, opened_target, sealed_items, se
 from signer.errors import AuthorizationExpired, AuthorizationNotFound, InvalidArgument, JournalDamaged, RoleRefused
 from signer.journal.authorizations import AuthorizationFilter, AuthorizationRow, AuthorizationStore, Enclosed
 from signer.journal.ledger import microseconds
+from signer.model import Role
+from signer.people.approval import ApprovalKind
 from signer.people.authorization import Authorization, AuthorizationState, AuthorizationTarget
-from signer.people.doors import Rights
+from signer.people.doors import FourEyes, Rights
 from signer.people.factor import Factor, FactorKind
 from signer.people.person import Right
 
@@ -58,7 +60,10 @@ class Times:
 
 
 class Authorizing:
-    """All of it. Owned by the event loop; every method raises JournalUnavailable when the store can't be asked."""
+    """All of it. Owned by the event loop; every method raises JournalUnavailable when the store can't be asked.
+
+    four_eyes: None asks nobody else.
+    """
 
     def __init__(
         self,
@@ -77,6 +82,7 @@ class Authorizing:
         self._times = times
         self._utc_now = utc_now
         self._changed = asyncio.Condition()
+        self.four_eyes: FourEyes | None = None
 
     async def authorize(self, wanted: Wanted, factors: Sequence[Factor]) -> tuple[bytes, Authorization]:
         """A SAD for exactly what is wanted.
@@ -90,6 +96,7 @@ class Authorizing:
         await self._require_role(wanted)
         now = self._utc_now()
         row = self._row(wanted, AuthorizationState.GRANTED, now, now + self._lifetime(wanted))
+        await self._spend_approval(target, row.id)
         row = replace(row, decided=now, factors=kinds, detail=_granted(row.detail, kinds))
         await self.store.add(row, self._enclosed(row.id, wanted, shown=False))
         return self._mint(row), self._authorization(row, target)
@@ -170,6 +177,7 @@ class Authorizing:
         for one in found:
             await self._require_held(person_id, one.target)
         for row, one in zip(rows, found, strict=True):
+            await self._spend_approval(one.target, row.id)
             detail = _granted(_detail(one.target, one.client_id, person_id, row.shown_sha256), kinds)
             await self.store.decide(row, AuthorizationState.GRANTED, kinds, detail)
         await self._tell()
@@ -186,6 +194,15 @@ class Authorizing:
         last = await self.store.find(after) if after else None
         before = (microseconds(last.created), last.id) if last else None
         return await self.page(AuthorizationFilter(person_id=person_id, states=_DECIDED, before=before), limit)
+
+    async def _spend_approval(self, target: AuthorizationTarget, authorization_id: str) -> None:
+        """Seals above a count are several people's to allow. ApprovalRequired, ApprovalEnded; nothing was granted then."""
+        if self.four_eyes is None or target.role is not Role.CLERK:
+            return
+        kind, count = ApprovalKind.SEAL_ABOVE_COUNT, target.list.count
+        approval = await self.four_eyes.require(kind, target.school_id, target.credential_id, target.approval_ids, count=count)
+        if approval is not None:
+            await self.four_eyes.use(approval, authorization_id)
 
     async def _pending(self, person_id: str, authorization_ids: Sequence[str]) -> list[AuthorizationRow]:
         rows: list[AuthorizationRow] = []

@@ -45,7 +45,10 @@ class RecordDoor(Protocol):
 
 @dataclass(slots=True)
 class RecordRooms:
-    """What records are checked with. trust: whom earlier signers are believed under, as it is now. register: of records met before."""
+    """What records are checked with. trust: whom earlier signers are believed under, as it is now. register: of records met before.
+
+    seal_in_person: see `seal_rule`.
+    """
 
     layouts: tuple[Layout, ...]
     schools: SchoolCodes
@@ -53,6 +56,7 @@ class RecordRooms:
     trust: Callable[[], Trust]
     utc_now: Callable[[], datetime]
     register: Register | None = None
+    seal_in_person: bool = True
 
 
 @dataclass(frozen=True, slots=True)

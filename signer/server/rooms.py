@@ -152,7 +152,8 @@ def furnish(config: Config) -> Rooms:
     activation = furnish_activation(config, journal, metrics, people=people, codes=codes, utc_now=engine.utc_now)
     engine.activation, engine.multisign_max = activation.activations, config.activation.entries_max
     governing = furnish_governing(engine, journal, pools, layouts=layouts, rights=people, factors=activation.factors)
-    engine.four_eyes, engine.records.register = governing.approvals, governing.register.store
+    engine.four_eyes = activation.authorizing.four_eyes = governing.approvals
+    engine.records.register, engine.records.seal_in_person = governing.register.store, config.records.seal_in_person
     return Rooms(
         registry,
         metrics,

@@ -1,0 +1,26 @@
+"""The seal: văn thư applies it in person, over what the principal has signed (which `records` sees to), never school software alone.
+
+Whichever key seals a record, an authorisation of somebody who has the clerk's role must come with it, unless `[records] seal_in_person` is
+switched off; how many one authorisation may cover is asked when it is given (`control.authorizing`).
+"""
+
+from __future__ import annotations
+
+from signer.errors import AuthorizationRequired, InternalError
+from signer.model import RecordSlot
+from signer.pipeline.engine import Engine
+from signer.pipeline.plan import ReadyPlan
+from signer.records.plan_rules import OWN_SLOTS
+
+
+def require_in_person(engine: Engine, plan: ReadyPlan) -> None:
+    """AuthorizationRequired for a record's seal that nobody allowed. No key was used."""
+    if plan.record is None or OWN_SLOTS.get(plan.record.role) is not RecordSlot.SEAL:
+        return
+    if engine.records is None:
+        raise InternalError("records are signed where layouts are known")
+    if engine.records.seal_in_person and plan.presented is None:
+        raise AuthorizationRequired(
+            "a record is sealed in person: văn thư authorises it (`signer authorize`, or on the page for people); no key was used",
+            credential=plan.credential.id,
+        )
