@@ -134,7 +134,8 @@ class WorkerChannel:
         self.origins = ()
         while (frame := self._receive()) is not None and frame.kind is Kind.ORIGINS:
             self.origins = _decode_origins(frame.body)
-        work_for(self.origins)
+        if frame is not None:
+            work_for(self.origins)
         return frame
 
     def _receive(self) -> Frame | None:

@@ -95,3 +95,13 @@ def test_another_schools_request_is_told_with_the_client_that_asked(school: grpc
         sign_digests(school, {"d": bytes(32)}, school_id=OTHER_SCHOOL)
     (line,) = [event for event in daemon.events()[before:] if event["event"] == "rpc" and event["reason"] == "SCHOOL_NOT_FOUND"]
     assert line["client"] == "school"
+
+
+def test_lines_about_documents_are_sampled_and_say_how_many_there_were(school: grpc.Channel, daemon: Running) -> None:
+    """The first, second, fourth, eighth … of each reason: a batch of rubbish does not fill the disk."""
+    request_id = fresh_id()
+    sign_batch(school, {f"Pupil-{number}": b"no PDF" for number in range(11)}, request_id=request_id)
+    until(lambda: lines_of(daemon, request_id), "its line")
+    lines = [event for event in daemon.events() if event["event"] == "document failed" and event.get("request_id") == request_id]
+    assert [(line["reason"], line["so_far"]) for line in lines] == [("DOCUMENT_NOT_PDF", count) for count in (1, 2, 4, 8)]
+    assert all("Pupil" not in str(line) for line in lines)

@@ -67,6 +67,9 @@ def test_a_forgotten_session_or_login_is_made_anew_without_a_restart(
         assert daemon.worker_pids("school-token") == served
         assert rig.shim.calls(Door.LOGIN) == before + logins
         assert delivery.rounds[0].reasons == {}, "nobody was told"
+        told = [event for event in daemon.events() if event["event"] == "token fault"]
+        assert [event["process"] for event in told] == ["token:school-token"] * logins
+        assert {event["request_id"] for event in told} <= {delivery.request_id}, "a worker's line says for whom it is"
         check(rig, record, f"{door.name} answers {ckr.name}, {sessions} sessions", delivery, heal_s=longest_wait_s(delivery), logins=logins)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signer.errors import InternalError, PinHeld, QueueFull, Reason, SignerError, leaves
+from signer.telemetry.origins import OriginIds
 from signer.workers.frames import BODY_BYTES_MAX, HEAD_BYTES, Frame, Kind, WorkerChannel, decode_failure, encode_failure, head, parse_head
 
 
@@ -102,3 +103,16 @@ def test_an_answer_holds_what_the_worker_wrote() -> None:
     assert (frame.kind, frame.call_id, decode_failure(frame.body).reason) == (Kind.FAILURE, 7, Reason.PIN_HELD)
     ours.close()
     theirs.close()
+
+
+def test_a_call_arrives_with_those_it_is_for_and_the_next_one_without_them() -> None:
+    ours, theirs = socket.socketpair()
+    channel = WorkerChannel(theirs)
+    told = [OriginIds("class-1A", "0123"), OriginIds("class-1B", "4567", "00-" + "a" * 32 + "-" + "b" * 16 + "-01")]
+    with ours:
+        for kind, body in ((Kind.ORIGINS, msgspec.msgpack.encode(told)), (Kind.CALL, b"first"), (Kind.CALL, b"second")):
+            ours.sendall(head(kind, 1, len(body)) + body)
+        for body, origins in ((b"first", tuple(told)), (b"second", ())):
+            frame = channel.receive()
+            assert frame is not None
+            assert (frame.kind, frame.body, channel.origins) == (Kind.CALL, body, origins)
