@@ -132,7 +132,7 @@ class Factors:
             raise InvalidArgument(
                 "the code is not the app's present one: let it read the picture again, and see to its clock", field="totp"
             )
-        return KeptFactors(person_id, await self._sealed_pin(person_id, pin), self._keys.seal(totp_seed, _seed_of(person_id)), step)
+        return KeptFactors(person_id, await self._sealed_pin(person_id, pin), self._keys.seal(totp_seed, seed_context(person_id)), step)
 
     async def change_pin(self, person_id: str, factors: Sequence[Factor], pin: Secret) -> None:
         """Sets another PIN, by the present factors. InvalidArgument for one that the rules refuse."""
@@ -179,9 +179,9 @@ class Factors:
         for factor in factors:
             match factor:
                 case PinFactor(pin):
-                    right = await self._pins.is_right(pin, self._opened(kept.pin, _pin_of(person_id)))
+                    right = await self._pins.is_right(pin, self._opened(kept.pin, pin_context(person_id)))
                 case TotpFactor(code):
-                    seed = self._opened(kept.totp_seed, _seed_of(person_id)) or totp.new_seed()
+                    seed = self._opened(kept.totp_seed, seed_context(person_id)) or totp.new_seed()
                     look.totp_step = totp.accepted_step(seed, code.reveal(), self._utc_now(), kept.totp_step)
                     right = look.totp_step is not None
                 case WebAuthnFactor():
@@ -205,7 +205,7 @@ class Factors:
         return Ended(person_id, right, look.totp_step, look.challenge_id, look.challenge_expires_us, look.passkey)
 
     async def _sealed_pin(self, person_id: str, pin: Secret) -> bytes:
-        return self._keys.seal(await self._pins.hash(pin), _pin_of(person_id))
+        return self._keys.seal(await self._pins.hash(pin), pin_context(person_id))
 
     def _opened(self, sealed: bytes, context: str) -> bytes:
         return self._keys.open(sealed, context) if sealed else b""
@@ -218,9 +218,9 @@ def _kinds(factors: Sequence[Factor]) -> frozenset[FactorKind]:
     return frozenset(kinds)
 
 
-def _pin_of(person_id: str) -> str:
+def pin_context(person_id: str) -> str:
     return f"pin of {person_id}"
 
 
-def _seed_of(person_id: str) -> str:
+def seed_context(person_id: str) -> str:
     return f"totp seed of {person_id}"

@@ -63,8 +63,7 @@ def _of_wanted(count: int) -> Select[tuple[str, bytes, str]]:
 
 _INSERT_USES = inserting(_use)
 _STATES = ManyRows(
-    lambda _dialect, count: select(_authorization.c.state, _authorization.c.spent_by).where(
-        _authorization.c.authorization_id.in_([""] * count)
-    )
+    lambda _dialect, _count: select(_authorization.c.state, _authorization.c.spent_by).where(_authorization.c.authorization_id == "")
 )
+"""Of one authorisation."""
 _DONE = ManyRows(lambda _dialect, count: _of_wanted(count))
