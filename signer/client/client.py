@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.client import convert
+from signer.client.approvals import ApprovalClient
 from signer.client.audit import AuditClient
 from signer.client.batch import DocumentBatch, OnProgress
 from signer.client.channel import Pem, connect
@@ -21,6 +22,7 @@ from signer.client.operations import OperationsClient
 from signer.client.orders import Extending, Signing
 from signer.client.people import PeopleClient
 from signer.client.records import RecordClient
+from signer.client.register import RegisterClient
 from signer.client.retries import RetryPolicy
 from signer.client.time import TimeClient
 from signer.client.tokens import TokenClient
@@ -73,6 +75,10 @@ class SignerClient:
         """The daemon as a whole. For operators."""
         self.records = RecordClient(self._connection, self._policy)
         """Records before they are signed: layouts, and which of a class are fit."""
+        self.register = RegisterClient(self._connection, self._policy)
+        """Records that were signed: states, history, corrections, recalls, and the dates by which they lock."""
+        self.approvals = ApprovalClient(self._connection, self._policy)
+        """Four eyes: what waits for whose word."""
 
     def __enter__(self) -> Self:
         return self
