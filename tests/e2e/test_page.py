@@ -1,11 +1,15 @@
-"""The page for people in a real browser, beside school software that asks over gRPC: one daemon, one browser."""
+"""The page for people in a real browser, beside school software that asks over gRPC: one daemon, one browser.
+
+SIGNER_PICTURES=FOLDER keeps the pictures of every page, as a phone and as a desktop shows it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from base64 import b32decode
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +19,9 @@ from signer.access import totp
 from signer.model import Role
 from signer.people.person import Assignment, Scope
 from signer.v1 import (
+    admin_approvals_pb2,
     admin_people_pb2,
+    approval_pb2,
     authorization_pb2,
     common_pb2,
     signature_pb2,
@@ -47,13 +53,12 @@ class App:
 
 @dataclass(slots=True)
 class Town:
-    """All there is: the daemon's office, the browser, and where pictures go. sizes: each page is shown at."""
+    """All there is: the daemon's office, the browser, and where pictures go."""
 
     desk: Holders
     page: Browser
     documents: dict[str, bytes]
     pictures: Path
-    taken: dict[str, bytes] = field(default_factory=dict)
 
     def look(self, name: str) -> None:
         """Takes pictures as a phone and as a desktop shows the page; nothing may stick out, and the browser may complain of nothing."""
@@ -99,11 +104,11 @@ def town(pristine_world: World, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "tls_certificate": "pki/server.crt",
         "tls_private_key": "pki/server.key",
     }
-    principal = Assignment("as-1", "person-0", Role.PRINCIPAL, Scope(SCHOOL))
-    pictures = folder / "pictures"
-    pictures.mkdir()
+    officer = Assignment("as-1", "person-0", Role.DEPARTMENT_OFFICER, Scope(""))
+    pictures = Path(os.environ.get("SIGNER_PICTURES") or folder / "pictures")
+    pictures.mkdir(exist_ok=True)
     documents = {f"{number}.pdf": report_card(number, pages=1) for number in range(len(PUPILS))}
-    with holders(world, 1, [principal], pages=pages, log={"level": "debug"}) as desk:
+    with holders(world, 1, [officer], pages=pages, log={"level": "debug"}) as desk:
         _hire(desk)
         with browser(origin, world.pki / "server.crt", folder / "profile") as page:
             yield Town(desk, page, documents, pictures)
@@ -230,7 +235,7 @@ def _out_and_in_by_passkey(town: Town) -> None:
     page.press('a[lang="vi"]')
 
 
-def test_a_principal_decides_with_pin_and_one_time_password(town: Town) -> None:
+def test_an_officer_decides_with_pin_and_one_time_password(town: Town) -> None:
     page, app = town.page, App(SEED)
     asked = town.ask("person-0", "key-of-person-0")
     page.open(f"/review?id={asked.authorization_id}")
@@ -250,6 +255,36 @@ def test_a_principal_decides_with_pin_and_one_time_password(town: Town) -> None:
     assert found.authorization.state == STATE.AUTHORIZATION_STATE_GRANTED
     assert sorted(found.authorization.factors) == [authorization_pb2.FACTOR_KIND_PIN, authorization_pb2.FACTOR_KIND_TOTP]
     assert found.sad
+    _refuse_an_approval(town, app)
+
+
+def _refuse_an_approval(town: Town, app: App) -> None:
+    """Four eyes: a lock date is asked to be moved, and is not."""
+    page, service = town.page, town.desk.office.admin
+    wanted = approval_pb2.Approval(
+        kind=approval_pb2.APPROVAL_KIND_CALENDAR_CHANGE,
+        school_id=SCHOOL,
+        subject="2025",
+        parameters={"lockDate": "2026-07-15"},
+        requester_person_id=TEACHER,
+        reason="Lớp 12A1 <nộp trễ>",
+    )
+    with our_errors():
+        request = admin_approvals_pb2.CreateApprovalRequest(request_id=fresh_id(), approval=wanted)
+        asked = service.CreateApproval(request, timeout=60).approval
+    page.open("/")
+    page.press('a[href^="/approval"]')
+    for words in ("Lớp 12A1 <nộp trễ>", "2026-07-15", "Nguyễn Thị Lan"):
+        assert words in page.text
+    town.look("approval")
+    page.press('button[value="refuse"]')
+    page.type(comment="Đã quá hạn nộp", pin=PIN, totp=app.code())
+    page.press("button.refuse")
+    assert "từ chối" in page.find("[role=status]").text
+    with our_errors():
+        found = service.GetApproval(admin_approvals_pb2.GetApprovalRequest(approval_id=asked.approval_id), timeout=60).approval
+    assert found.state == approval_pb2.APPROVAL_STATE_REJECTED
+    assert (found.steps[0].person_id, found.steps[0].comment) == ("person-0", "Đã quá hạn nộp")
 
 
 def test_no_secret_and_no_name_is_in_the_log(town: Town) -> None:

@@ -211,7 +211,7 @@ def approval(approval_id: str) -> Approval:
     step = ApprovalStep(frozenset({Role.PRINCIPAL}), "Hiệu trưởng đồng ý")
     now = datetime.now(UTC)
     parts = (ApprovalKind.CORRECTION, "79000001", "record-1", "gv-hoa", "Sai điểm toán", (step,), ApprovalState.PENDING)
-    return Approval(approval_id, *parts, now, now + timedelta(days=1), {"replacementRecordUuid": "u-2"})
+    return Approval(approval_id, *parts, now, now + timedelta(days=1), {"replacementRecordUuid": "u-2"}, "Toán: 5 → <b>9</b>")
 
 
 @dataclass(frozen=True)

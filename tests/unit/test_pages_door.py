@@ -264,7 +264,8 @@ async def test_an_approval_is_refused_with_a_reason_only(tmp_path: Path) -> None
         here.four_eyes.open.append(approval("ap-1"))
         browser = here.browser()
         await browser.sign_in()
-        await browser.get("/approval?id=ap-1&decision=refuse")
+        shown = await browser.get("/approval?id=ap-1&decision=refuse")
+        assert "Toán: 5 → &lt;b&gt;9&lt;/b&gt;" in shown.text
         given = {"id": "ap-1", "decision": "refuse", "pin": PIN, "totp": TOTP}
         assert (await browser.post("/approval", comment=" ", **given)).status == 400
         assert (await browser.post("/approval", comment="Không đúng", **given)).status == 303

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from signer.errors import ApprovalEnded, ApprovalNotFound, FactorsRefused, InvalidArgument, RoleRefused
+from signer.errors import ApprovalEnded, ApprovalNotFound, ChangedMeanwhile, FactorsRefused, InvalidArgument, RoleRefused
 from signer.people.approval import Approval, Decision
 from signer.server.pages.checking import Checking
 from signer.server.pages.doors import Approving, Factors, Names
@@ -48,7 +48,7 @@ class ApprovalPages:
             return await self._page(visit, approval_id, decision, status=HTTPStatus.FORBIDDEN, error="review.refused", comment=comment)
         except InvalidArgument:
             return await self._page(visit, approval_id, decision, status=HTTPStatus.BAD_REQUEST, error="factors.too_few", comment=comment)
-        except (ApprovalNotFound, ApprovalEnded, RoleRefused):
+        except (ApprovalNotFound, ApprovalEnded, ChangedMeanwhile, RoleRefused):
             return self._gone(visit)
         if visit.session is not None:
             visit.session.notice = f"approval.done_{decision.value}"

@@ -100,7 +100,7 @@ class Approving(Protocol):
     async def decide(self, approval_id: str, person_id: str, decision: Decision, comment: str, factors: Sequence[Factor]) -> Approval:
         """The person's statement on the next step; what comes of it.
 
-        ApprovalNotFound, ApprovalEnded, RoleRefused: it is not theirs to decide, or not any more.
+        ApprovalNotFound, ApprovalEnded, RoleRefused, ChangedMeanwhile: it is not theirs to decide, or not any more.
         """
 
     def purpose(self, approval: Approval, decision: Decision) -> bytes:
