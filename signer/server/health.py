@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from grpc_health.v1 import health, health_pb2
 
-from signer.server.readiness import Readiness
+from signer.server.readiness import Doors, Readiness
 from signer.timestamp.clock import Clock
 from signer.tokens.pool import TokenPool
 from signer.workers.supervisor import PlaceState
@@ -37,7 +37,6 @@ class HealthWatch:
         self._pools = pools
         self._clock = clock
         self._readiness = readiness
-        self._is_draining = False
 
     async def run(self) -> None:
         """Looks twice a second, until cancelled."""
@@ -45,26 +44,19 @@ class HealthWatch:
             await self.look()
             await asyncio.sleep(_LOOK_S)
 
-    async def drain(self) -> None:
-        """Says NOT_SERVING from now on, so that load balancers go elsewhere."""
-        self._is_draining = True
-        self._readiness.drain()
-        await self.look()
-
-    async def resume(self) -> None:
-        """Says again what is true."""
-        self._is_draining = False
-        self._readiness.resume()
+    async def set_doors(self, doors: Doors) -> None:
+        """Says NOT_SERVING at once unless they are open, so that load balancers go elsewhere."""
+        self._readiness.set_doors(doors)
         await self.look()
 
     async def look(self) -> None:
         """Sets every status from what is true now."""
         self._readiness.look()
         for name, pool in self._pools.items():
-            ready = not self._is_draining and any(place.state is PlaceState.READY for place in pool.places)
+            ready = not self._readiness.is_draining and any(place.state is PlaceState.READY for place in pool.places)
             await self._servicer.set(f"token/{name}", _SERVING if ready else _NOT_SERVING)
         if self._clock is not None:
-            issues = not self._is_draining and self._clock.standing().state.issues
+            issues = not self._readiness.is_draining and self._clock.standing().state.issues
             await self._servicer.set(_CLOCK, _SERVING if issues else _NOT_SERVING)
         for service in ("", *self._services):
             await self._servicer.set(service, _SERVING if self._readiness.is_ready else _NOT_SERVING)

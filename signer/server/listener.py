@@ -16,6 +16,7 @@ from signer.server.authorization import AuthorizationService
 from signer.server.credentials import CredentialService
 from signer.server.health import HealthWatch
 from signer.server.operations import Operations
+from signer.server.readiness import Doors
 from signer.server.records import RecordService
 from signer.server.rooms import Rooms
 from signer.server.signing import SigningService
@@ -24,20 +25,6 @@ from signer.server.tls import TlsDoor, TlsIdentity
 from signer.server.unserved import SERVICE_NAMES, add_services
 from signer.server.validation import ValidationService
 
-_SERVED = tuple(
-    name
-    for name in SERVICE_NAMES
-    if name.rsplit(".", 1)[1]
-    in (
-        "SigningService",
-        "CredentialService",
-        "AuthorizationService",
-        "RecordService",
-        "ValidationService",
-        "TimestampService",
-        "AdminService",
-    )
-)
 _CLOSE_GRACE_S = 5.0
 _LAST_WRITES_S = 0.5
 _PING_STRIKES_MAX = 2
@@ -55,7 +42,8 @@ class GrpcListener:
         self._server = self._build(rooms, operations)
         health_servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, self._server)
-        self._health = HealthWatch(health_servicer, _SERVED, rooms.pools, rooms.clock.clock if rooms.clock else None, operations.readiness)
+        clock = rooms.clock.clock if rooms.clock else None
+        self._health = HealthWatch(health_servicer, SERVICE_NAMES, rooms.pools, clock, operations.readiness)
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> int:
@@ -63,6 +51,7 @@ class GrpcListener:
         await self._health.look()
         port = self._bind()
         await self._server.start()
+        await self._health.set_doors(Doors.OPEN)
         self._watching = asyncio.create_task(self._health.run())
         return port
 
@@ -73,11 +62,11 @@ class GrpcListener:
     async def set_draining(self, *, enabled: bool) -> None:
         """Takes nothing new, or takes work again; what runs goes on."""
         if enabled:
-            await self._health.drain()
+            await self._health.set_doors(Doors.DRAINING)
             self._door.drain()
         else:
             self._door.resume()
-            await self._health.resume()
+            await self._health.set_doors(Doors.OPEN)
 
     async def close(self) -> None:
         """Health says NOT_SERVING and nothing new is taken → what runs goes on for at most drain_s → no item begins → gRPC closes."""

@@ -49,7 +49,6 @@ class Operations:
         self.readiness = readiness
         self.reloading = reloading
         self.started = datetime.now(UTC)
-        self.is_draining = False
 
     async def diagnose(self) -> list[Finding]:
         """Everything that can be checked, gravest first; changes nothing."""
@@ -60,7 +59,6 @@ class Operations:
 
     async def set_draining(self, *, enabled: bool) -> None:
         """Takes nothing new, or takes work again."""
-        self.is_draining = enabled
         await self.listener.set_draining(enabled=enabled)
 
 
@@ -85,7 +83,7 @@ class OperationMethods(admin_pb2_grpc.AdminServiceServicer):
         response = admin_operations_pb2.GetStatusResponse(
             version=__version__,
             replica_id=socket.gethostname(),
-            draining=operations.is_draining,
+            draining=operations.readiness.is_draining,
             ready=operations.readiness.is_ready,
             rpcs=operations.door.calls_open,
             batches=len(operations.batches),

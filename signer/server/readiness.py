@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from enum import Enum
 
 from signer.server.probe import Probe
 from signer.telemetry.exposition import Page
@@ -20,30 +21,38 @@ _LOOK_S = 0.5
 _STANDSTILL_S = 20.0
 
 
+class Doors(Enum):
+    """Whether the gRPC door takes work; the value is why it does not."""
+
+    CLOSED = "starting: the gRPC door is not open yet"
+    OPEN = ""
+    DRAINING = "draining: nothing new is taken"
+
+
 class Readiness:
-    """Owned by the event loop; `live` and `ready` may be asked from any thread."""
+    """What is told of readiness, from one place. Owned by the event loop; `live` and `ready` may be asked from any thread."""
 
     def __init__(self, pools: Mapping[str, TokenPool], probe: Probe | None, metrics: Metrics) -> None:
         self._pools = pools
         self._probe = probe
         self._metrics = metrics
-        self._is_draining = False
+        self._doors = Doors.CLOSED
         self._beat_s = time.monotonic()
-        self._problems: tuple[str, ...] = ("starting",)
+        self._problems: tuple[str, ...] = (Doors.CLOSED.value,)
 
     @property
     def is_ready(self) -> bool:
         """As last looked at."""
         return not self._problems
 
-    def drain(self) -> None:
-        """Not ready from now on, until `resume`."""
-        self._is_draining = True
-        self.look()
+    @property
+    def is_draining(self) -> bool:
+        """Whether nothing new is taken, by an operator's word or because the daemon ends."""
+        return self._doors is Doors.DRAINING
 
-    def resume(self) -> None:
-        """Takes work again."""
-        self._is_draining = False
+    def set_doors(self, doors: Doors) -> None:
+        """Not ready unless they are open."""
+        self._doors = doors
         self.look()
 
     async def run(self) -> None:
@@ -75,8 +84,8 @@ class Readiness:
         return Page(is_well=not problems, lines=problems)
 
     def _found(self) -> list[str]:
-        if self._is_draining:
-            return ["draining: nothing new is taken"]
+        if self._doors is not Doors.OPEN:
+            return [self._doors.value]
         problems = [problem for pool in self._pools.values() if (problem := pool.problem)]
         if len(problems) < len(self._pools):  # one token that signs is enough; the others have alerts of their own
             problems = []

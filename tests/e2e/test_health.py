@@ -31,7 +31,7 @@ def test_what_works_is_serving(service: str, school: grpc.Channel) -> None:
     assert status(school, service) == SERVING
 
 
-@pytest.mark.parametrize("service", ["signer.v1.AuditService", "token/no-such", "token/"])
+@pytest.mark.parametrize("service", ["signer.v1.NoSuchService", "token/no-such", "token/"])
 def test_what_is_not_served_is_not_found(service: str, school: grpc.Channel) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         status(school, service)
