@@ -14,6 +14,7 @@ from signer.cli.connection import Given, connection_options, given
 from signer.cli.language import language_option
 from signer.cli.output import json_option
 from signer.cli.run_options import RUN_CODES, run_options
+from signer.cli.sign_authorizing import Asking, authorizing_options
 from signer.cli.sign_forms import Form, form_options
 from signer.cli.sign_restricting import Restrictions, restricting_options
 from signer.cli.sign_visible import Asked, appearance, as_text, visible_options
@@ -21,6 +22,8 @@ from signer.cli.sign_visible import Asked, appearance, as_text, visible_options
 if TYPE_CHECKING:
     from signer.cli.sign_run import Run
     from signer.client import SignerClient
+    from signer.client.authorization_values import Sad
+    from signer.client.values import Plan
     from signer.model import Appearance
 
 _LEVELS = ("b-b", "b-t", "b-lt", "b-lta")
@@ -53,6 +56,7 @@ _PLAN = ("school", "credential", "profile", "level", "algorithm", "field", "name
 @form_options
 @visible_options
 @restricting_options
+@authorizing_options
 @click.option(
     "--shortage",
     envvar="SIGNER_SHORTAGE",
@@ -90,6 +94,9 @@ def sign(  # noqa: PLR0917  # click passes by name
     With --evidence every signed file, of earlier runs too, gets its proof in OUT-evidence, where `signer evidence verify OUT` finds it; it
     needs neither the appliance nor the other files. What has its proof keeps it.
 
+    A key that is a person's own needs their word: --authorize PERSON asks for PIN and code here, --ask PERSON on their page. It is asked
+    for once: the same command, run again, goes on under it.
+
     With --visible-style the signature is shown on the page: in an existing --field, where --visible-rectangle says, or beside a text.
     With --certify or --lock it says what nobody may change afterwards.
 
@@ -110,6 +117,7 @@ def sign(  # noqa: PLR0917  # click passes by name
     from signer.cli.sign_state import RequestState
 
     look, restrictions = appearance(Asked.taken_from(options)), Restrictions.taken_from(options)
+    asking = Asking.taken_from(options)
     asked = given(client_config, profile=options.pop("profile"))
     form = Form.taken_from(options, asked.get("profile"), source)
     values = given(client_config, **options)
@@ -124,8 +132,18 @@ def sign(  # noqa: PLR0917  # click passes by name
         is_whole = True
         if run.pending or (proofs is not None and proofs.lacking):
             with values.connect(connect_timeout_s=connect_timeout_s) as client:
+                sendable = [job for job in jobs if not job.unreadable]
+                sad = asking.sad(client, plan_of(plan, form, look, restrictions), state.request_id, sendable, source.name)
                 is_whole = _sign(
-                    client, plan, run, form=form, look=look, restrictions=restrictions, is_parking=shortage == "park", timeout_s=timeout_s
+                    client,
+                    plan,
+                    run,
+                    form=form,
+                    look=look,
+                    restrictions=restrictions,
+                    sad=sad,
+                    is_parking=shortage == "park",
+                    timeout_s=timeout_s,
                 )
     sys.exit(tell(run.outcome, interrupted=not is_whole))
 
@@ -136,6 +154,26 @@ def _level(form: Form, values: Given) -> str:
     return "b-b" if form.profile == "ministry-xml" and not is_said else values.get("level", "b-t")
 
 
+def plan_of(plan: dict[str, str], form: Form, look: Appearance | None, restrictions: Restrictions) -> Plan:
+    """The plan as the library sends it, for who is to allow it."""
+    from signer.algorithms import SignatureAlgorithm
+    from signer.client.values import Plan
+    from signer.model import DocMdp, FieldPlacement, Level, Profile
+
+    certifying = DocMdp(restrictions.certify) if restrictions.certify else None
+    placement = FieldPlacement(plan["field"], plan["name"], plan["reason"], plan["location"], look, certifying, restrictions.lock)
+    return Plan(
+        plan["school"],
+        plan["credential"],
+        Level(plan["level"]),
+        Profile(form.profile),
+        SignatureAlgorithm(plan["algorithm"]) if plan["algorithm"] else None,
+        placement,
+        options=form.options,
+        record=form.record,
+    )
+
+
 def _sign(
     client: SignerClient,
     plan: dict[str, str],
@@ -144,6 +182,7 @@ def _sign(
     form: Form,
     look: Appearance | None,
     restrictions: Restrictions,
+    sad: Sad | None,
     is_parking: bool,
     timeout_s: float,
 ) -> bool:
@@ -174,6 +213,7 @@ def _sign(
             evidence="sha256" if outcome.evidence is not None else None,
             timeout_s=timeout_s,
             on_progress=show,
+            sad=sad,
         )
         if not run.take(batch):
             return False

@@ -12,6 +12,8 @@ from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.client import convert
 from signer.client.approvals import ApprovalClient
 from signer.client.audit import AuditClient
+from signer.client.authorization_values import Sad
+from signer.client.authorizations import AuthorizationClient
 from signer.client.batch import DocumentBatch, OnProgress
 from signer.client.channel import Pem, connect
 from signer.client.clients import ClientsClient, QuotasClient, SchoolsClient
@@ -63,6 +65,8 @@ class SignerClient:
         """Signature images and seals; for operators."""
         self.keys = KeyClient(self._connection, self._policy)
         """The life of keys; for operators."""
+        self.authorizations = AuthorizationClient(self._connection, self._policy)
+        """What holders of keys allow to be signed with them."""
         self.people = PeopleClient(self._connection, self._policy)
         """People, their roles, who acts for whom; for operators."""
         self.clients = ClientsClient(self._connection, self._policy)
@@ -115,6 +119,7 @@ class SignerClient:
         timeout_s: float = BATCH_TIMEOUT_S,
         total: int | None = None,
         on_progress: OnProgress | None = None,
+        sad: Sad | None = None,
     ) -> DocumentBatch:
         """Signs many documents; iterate over what it returns for one result a document, in the order they are ready.
 
@@ -143,6 +148,7 @@ class SignerClient:
             timeout_s: until when broken connections and passing failures are tried again.
             total: how many documents there are, where `documents` has no len().
             on_progress: called in the iterating thread, at least once a second while results are awaited.
+            sad: what the key's holder allows, for a key that needs it; see `authorizations`. The same request continues under the same one.
 
         Raises (while iterating):
             RemoteError, AccessError, CredentialError …: the batch as a whole was refused, or the daemon can't be reached.
@@ -165,7 +171,7 @@ class SignerClient:
         return DocumentBatch(
             self._connection,
             documents,
-            Signing(plan),
+            Signing(plan, sad),
             request_id,
             policy=self._policy,
             timeout_s=timeout_s,
@@ -229,6 +235,7 @@ class SignerClient:
         options: CadesOptions | XadesOptions | None = None,
         record: RecordPlan | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
+        sad: Sad | None = None,
     ) -> DocumentResult:
         """Signs one document of any size, as a batch of one; the arguments are `sign_batch`'s.
 
@@ -252,6 +259,7 @@ class SignerClient:
             options=options,
             record=record,
             timeout_s=timeout_s,
+            sad=sad,
         )
         return result
 
@@ -265,15 +273,17 @@ class SignerClient:
         algorithm: SignatureAlgorithm | str | None = None,
         cms_level: Level | str | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
+        sad: Sad | None = None,
     ) -> SignedDigests:
         """Signs raw digests by document id. Each has its own outcome; raises what refuses the whole call.
 
         cms_level: `b-b` or `b-t`: a detached CMS (CAdES) over each digest's document, which stays here; None: bare signatures.
+        sad: as for `sign_batch`.
         """
         level, profile = (Level.B_B, Profile.DIGEST) if cms_level is None else (_choice(Level, cms_level), Profile.CADES_DIGEST)
         plan = Plan(school_id, credential_id, level, profile, _algorithm(algorithm))
         stub = signing_pb2_grpc.SigningServiceStub(self._connection.channel)
-        return sign_digests(stub, digests, plan, request_id, policy=self._policy, timeout_s=timeout_s)
+        return sign_digests(stub, digests, plan, request_id, sad=sad, policy=self._policy, timeout_s=timeout_s)
 
     def list_credentials(
         self, school_id: str = "", *, usable_only: bool = False, timeout_s: float = CALL_TIMEOUT_S

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from itertools import islice
 
 from signer.client import convert
+from signer.client.authorization_values import Sad
+from signer.client.authorizations import activation
 from signer.client.retries import RetryPolicy, is_passing
 from signer.client.unary import call_patiently
 from signer.client.values import DigestResult, Plan, SignedDigests
@@ -23,6 +25,7 @@ def sign_digests(
     plan: Plan,
     request_id: str,
     *,
+    sad: Sad | None,
     policy: RetryPolicy,
     timeout_s: float,
 ) -> SignedDigests:
@@ -37,6 +40,8 @@ def sign_digests(
         while portion := list(islice(pending, _PER_CALL[plan.profile])):
             del pending[: len(portion)]
             request = _request(plan, request_id, {document_id: digests[document_id] for document_id in portion})
+            if sad is not None:
+                request.activation.CopyFrom(activation(sad))
             response = call_patiently(stub.SignDigests, request, policy=policy, deadline_s=deadline_s)
             chain = tuple(response.certificate_chain) or chain
             for result in map(_result, response.results):

@@ -10,6 +10,8 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from signer.client import convert
+from signer.client.authorization_values import Sad
+from signer.client.authorizations import activation
 from signer.client.convert_plan import signing_plan
 from signer.client.values import Plan
 from signer.model import Level, Profile
@@ -63,9 +65,10 @@ class Order(Protocol):
 
 @dataclass(frozen=True)
 class Signing:
-    """BatchSignDocuments."""
+    """BatchSignDocuments. sad: what the key's holder allows; None where nobody's word is needed."""
 
     plan: Plan
+    sad: Sad | None = None
     request: ClassVar[type[Any]] = signing_pb2.BatchSignDocumentsRequest
     limits: ClassVar[signing_pb2.BatchAccepted | None] = None
 
@@ -88,6 +91,8 @@ class Signing:
         header.expected_documents, header.results_in_lots = expected_documents, True
         header.result_form = plan_pb2.RESULT_FORM_APPENDED_BYTES if self.returns_appended else plan_pb2.RESULT_FORM_FULL_DOCUMENT
         header.progress_interval.CopyFrom(Duration(seconds=_PROGRESS_S))
+        if self.sad is not None:
+            header.activation.CopyFrom(activation(self.sad))
         return message
 
     def open(self, channel: grpc.Channel, requests: Iterator[Any], timeout_s: float) -> ResponseStream:
