@@ -29,10 +29,17 @@ StoredRow = tuple[bytes, str, int, bytes | None, int | None, bytes | None]
 
 def _unpacked(row: StoredRow, resolve: Callable[[bytes], bytes | None]) -> Stored:
     fingerprint, state, attempts, digest, encoding, content = row
-    whole = b"" if encoding is None or content is None else unpack_shared(encoding, content, resolve)
+    runs: list[bytes] = []
+
+    def resolved(sha256_of_run: bytes) -> bytes | None:
+        run = resolve(sha256_of_run)
+        runs.extend([run] if run is not None else [])
+        return run
+
+    whole = b"" if encoding is None or content is None else unpack_shared(encoding, content, resolved)
     if content is not None and sha256(whole).digest() != digest:
         raise JournalDamaged("stored signature material is not what was settled: verify the journal")
-    return Stored(fingerprint, _STATES[state], attempts, whole, digest or b"")
+    return Stored(fingerprint, _STATES[state], attempts, whole, digest or b"", tuple(runs))
 
 
 class Job:

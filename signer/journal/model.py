@@ -138,7 +138,7 @@ class Stored:
     """What the journal holds of a signature.
 
     attempts: how many intents it had. material: as settled; empty when there is none, or when it was forgotten, which leaves its SHA-256
-    in `material_sha256`.
+    in `material_sha256`. shared: runs of it that are stored once for many.
     """
 
     fingerprint: bytes
@@ -146,6 +146,7 @@ class Stored:
     attempts: int
     material: bytes
     material_sha256: bytes
+    shared: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,6 @@ class Completer:
             return False
         deadline_s = asyncio.get_running_loop().time() + _ASK_S_MAX
         stamp = await engine.require_timestamper().stamp(material.imprint, DigestAlgorithm.SHA256, deadline_s)
-        await complete(engine, key, stored.attempts, material, stamp)
+        await complete(engine, key, stored, material, stamp)
         engine.metrics.parked_completed.inc()
         return True

@@ -122,7 +122,7 @@ async def _complete(lot: Lot, item: Item, stored: Stored) -> None:
     parked = known(item.parked)
     try:
         stamp = await stamp_signature(lot.engine, lot.request, lot.plan.shortage, parked.imprint, _is_parked)
-        _replay(lot, item, await complete(lot.engine, item.key, stored.attempts, parked, stamp))
+        _replay(lot, item, await complete(lot.engine, item.key, stored, parked, stamp))
     except SignerError as error:
         item.result = error
 

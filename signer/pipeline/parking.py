@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from signer.errors import InternalError, SignatureSettled, TimestampUnavailable
-from signer.journal.model import Outcome, OutcomeKind
+from signer.journal.model import Outcome, OutcomeKind, Stored
 from signer.model import SignatureKey
 from signer.pipeline.doors import Stamp
 from signer.pipeline.engine import Engine
@@ -40,8 +40,10 @@ def outcome(
     return Outcome(key, attempt, kind, encode(material), hashlib.sha256(signature).digest(), shared=shared)
 
 
-async def complete(engine: Engine, key: SignatureKey, attempt: int, parked: Parked, stamp: Stamp) -> Finished:
+async def complete(engine: Engine, key: SignatureKey, stored: Stored, parked: Parked, stamp: Stamp) -> Finished:
     """Gives a parked signature its timestamp and settles it, without a second key use; what another replica did first stands.
+
+    stored: as the journal holds it; parked: its material.
 
     Raises TimestampUnavailable when the timestamp does not fit: the room was kept for another authority's.
     """
@@ -52,10 +54,11 @@ async def complete(engine: Engine, key: SignatureKey, attempt: int, parked: Park
             f"a timestamp of {len(stamp.timestamp)} bytes does not fit the room kept when this was signed: another authority is needed"
         ) from error
     try:
-        await engine.ledger.settle([outcome(key, attempt, OutcomeKind.RELEASED, finished, parked.signature)])
+        made = outcome(key, stored.attempts, OutcomeKind.RELEASED, finished, parked.signature, shared=stored.shared)
+        await engine.ledger.settle([made])
     except SignatureSettled:
-        stored = (await engine.ledger.look_up([key])).get(key)
-        settled = decode(stored.material) if stored is not None and stored.material else None
+        other = (await engine.ledger.look_up([key])).get(key)
+        settled = decode(other.material) if other is not None and other.material else None
         if not isinstance(settled, Finished):
             raise
         return settled

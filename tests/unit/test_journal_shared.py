@@ -63,6 +63,20 @@ def test_whatever_is_shared_comes_back_to_the_byte(runs: list[bytes], chunks: li
     assert (encoding == SHARED) == bool(named)
 
 
+async def test_a_parked_signature_that_is_completed_still_keeps_its_artwork_once(tmp_path: Path) -> None:
+    path, clock = tmp_path / "journal.db", Clock()
+    journal = await started(path, clock)
+    await journal.intend([intent(key("pupil"))])
+    await journal.settle([outcome("pupil", 1, OutcomeKind.PARKED)])
+    parked = (await journal.look_up([key("pupil")]))[key("pupil")]
+    assert set(parked.shared) == {IMAGE, FONT}
+    before = count(path, "material")
+    await journal.settle([Outcome(key("pupil"), 1, OutcomeKind.RELEASED, material(2), SIGNATURE, shared=parked.shared)])
+    await journal.stop()
+    assert count(path, "material") == before
+    assert count(path, "shared_run") == (2, len(FONT) + len(IMAGE))
+
+
 async def test_a_class_keeps_its_artwork_once(tmp_path: Path) -> None:
     path, clock = tmp_path / "journal.db", Clock()
     journal = await started(path, clock)

@@ -254,8 +254,9 @@ async def test_a_timestamp_that_does_not_fit_leaves_the_signature_parked(journal
 async def test_what_another_replica_completed_first_stands(journal: Journal) -> None:
     await park(journal, 0)
     engine, material = engine_with(journal, Scripted()), parked_material()
-    first = await complete(engine, key(0), 1, material, STAMP)
-    second = await complete(engine, key(0), 1, material, Stamp(b"\x30\x03\x02\x01\x02", NOW))
+    stored = (await journal.look_up([key(0)]))[key(0)]
+    first = await complete(engine, key(0), stored, material, STAMP)
+    second = await complete(engine, key(0), stored, material, Stamp(b"\x30\x03\x02\x01\x02", NOW))
     assert second == first
 
 
