@@ -1,9 +1,9 @@
 # signer: the commands people type. Each sets up what it needs first (tools/setup.sh).
 PY := .venv/bin/python
-WORKERS ?= 2
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test lint format proto docs bench bench-compare faults fuzz dashboards lock dist sbom audit deb deb-check image-check clean
+.PHONY: help demo demo-serve test lint format proto docs bench bench-compare load faults fuzz dashboards lock dist sbom audit deb deb-check image-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -18,7 +18,7 @@ demo-serve: ## the same, and keep the daemon up to play with
 
 test: ## the fast test suite
 	@tools/setup.sh test
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile tests
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
 
 lint: ## format, ruff, mypy, layers, contract, generated files
 	@tools/setup.sh test
@@ -53,6 +53,10 @@ bench: ## benchmarks; one JSON object a line in var/bench/latest.jsonl (BENCH='-
 bench-compare: ## other signers from PyPI on the same token and documents (installed into var/bench/venv)
 	@tools/setup.sh test
 	$(PY) -m tests.bench compare
+
+load: ## the last week of May in four minutes: docs/load.md and docs/load.png (LOAD='--short --out var')
+	@tools/setup.sh test
+	$(PY) -m tests.load $(LOAD)
 
 faults: ## the whole fault matrix (long); a table and var/faults/latest.jsonl
 	@tools/setup.sh test
