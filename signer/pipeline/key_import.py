@@ -85,7 +85,7 @@ def _require_fit(kept: KeptCredential, certificate: x509.Certificate, issuers: I
         raise CertificateUnusable(f"credential {kept.id}: the certificate must not sign documents: {why}", credential=kept.id)
     if now > until:
         raise CertificateExpired(f"this certificate of credential {kept.id} expired on {until:%Y-%m-%d}", credential=kept.id)
-    if not issuers.reach_root(certificate):
+    if not issuers.path_of(certificate).reaches_root:
         raise VerificationFailed(
             f"the certificate of credential {kept.id} is by {certificate.issuer.rfc4514_string()}, from which no chain leads to a "
             "configured CA: add it with `signer trust add`, or ask the CA",

@@ -65,8 +65,9 @@ class CredentialTable:
             if credential.certificate:
                 certificate = x509.load_der_x509_certificate(credential.certificate)
                 others = [problem for problem in credential.problems if problem.kind is not ProblemKind.CHAIN_INCOMPLETE]
-                problems = (*others, *chain_problems(issuers, certificate))
-                self._credentials[credential.id] = replace(credential, chain=issuers.chain_of(certificate), problems=problems)
+                path = issuers.path_of(certificate)
+                problems = (*others, *chain_problems(path))
+                self._credentials[credential.id] = replace(credential, chain=path.issuers, problems=problems)
 
     def list_for(self, schools: Iterable[str]) -> list[Credential]:
         """The credentials of these schools, by id."""
@@ -180,8 +181,8 @@ class CredentialTable:
         problems = list(key.problems)
         certificate = self._certificate(entry, key, problems)
         problems += key_problems(key.family, key.bits, key.public_key)
-        if certificate is not None:
-            problems += chain_problems(self.issuers, certificate)
+        path = self.issuers.path_of(certificate) if certificate is not None else None
+        problems += chain_problems(path) if path is not None else []
         return Credential(
             id=entry.id,
             token_name=entry.token,
@@ -189,7 +190,7 @@ class CredentialTable:
             key_label=key.label,
             school_id=entry.school,
             certificate=certificate.public_bytes(Encoding.DER) if certificate else b"",
-            chain=self.issuers.chain_of(certificate) if certificate else (),
+            chain=path.issuers if path is not None else (),
             algorithms=algorithms_of(key.family),
             problems=tuple(problems),
         )

@@ -23,8 +23,8 @@ def credential_of(kept: KeptCredential, issuers: Issuers) -> Credential:
     """The row with its chain, and what is the matter with it whatever the time."""
     certificate = x509.load_der_x509_certificate(kept.certificate) if kept.certificate else None
     problems = list(_problems(kept, certificate))
-    if certificate is not None:
-        problems += chain_problems(issuers, certificate)
+    path = issuers.path_of(certificate) if certificate is not None else None
+    problems += chain_problems(path) if path is not None else []
     return Credential(
         id=kept.id,
         token_name=kept.token_name,
@@ -32,7 +32,7 @@ def credential_of(kept: KeptCredential, issuers: Issuers) -> Credential:
         key_label=kept.id,
         school_id=kept.key.school_id,
         certificate=kept.certificate,
-        chain=issuers.chain_of(certificate) if certificate else (),
+        chain=path.issuers if path is not None else (),
         algorithms=algorithms_of(kept.key.kind.family),
         problems=tuple(problems),
         kept=kept,

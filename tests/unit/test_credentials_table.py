@@ -245,10 +245,10 @@ def test_keys_without_a_name_in_the_configuration_are_shown_as_unassigned() -> N
 
 def test_a_chain_goes_as_far_as_configured_and_leaves_the_root_out() -> None:
     leaf = LEAF.x509
-    assert Issuers([]).chain_of(leaf) == ()
-    assert Issuers([pki.root().x509]).chain_of(leaf) == ()
-    assert Issuers([pki.authority().x509]).chain_of(leaf) == (pki.authority().der,)
+    assert Issuers([]).path_of(leaf).issuers == ()
+    assert Issuers([pki.root().x509]).path_of(leaf).issuers == ()
+    assert Issuers([pki.authority().x509]).path_of(leaf).issuers == (pki.authority().der,)
     same_name = pki.issue("CA phục vụ các cơ quan Nhà nước (DEMO)", pki.rsa_key(55), pki.root(), is_ca=True)
-    assert Issuers([same_name.x509, pki.authority().x509]).chain_of(leaf) == (pki.authority().der,), (
+    assert Issuers([same_name.x509, pki.authority().x509]).path_of(leaf).issuers == (pki.authority().der,), (
         "chosen by signature, not by name alone"
     )

@@ -68,11 +68,11 @@ def test_a_look_alike_of_the_first_generation_chains_when_configured_and_only_th
     root = pki.issue("Root G1 (DEMO)", pki.rsa_key(141), is_ca=True, not_after=datetime(2030, 3, 5, tzinfo=UTC))
     old = sha1_signed(pki.issue("CA G1 (DEMO)", pki.rsa_key(142), root, is_ca=True, not_after=datetime(2030, 3, 4, tzinfo=UTC)), root)
     leaf = pki.issue("Giáo viên G1", pki.rsa_key(1), old)
-    assert Issuers([old.x509, root.x509]).chain_of(leaf.x509) == (old.der,), "a leaf-only token gets its chain"
+    assert Issuers([old.x509, root.x509]).path_of(leaf.x509).issuers == (old.der,), "a leaf-only token gets its chain"
     above = sha1_signed(pki.issue("CA G1 below (DEMO)", pki.rsa_key(143), old, is_ca=True), old)
     below = pki.issue("Giáo viên", pki.rsa_key(1), above)
-    assert Issuers([above.x509, old.x509, root.x509]).chain_of(below.x509) == (above.der, old.der)
-    assert Issuers([root.x509]).chain_of(old.x509) == (), "its own issuer is known, but SHA-1 is for configured certificates"
+    assert Issuers([above.x509, old.x509, root.x509]).path_of(below.x509).issuers == (above.der, old.der)
+    assert Issuers([root.x509]).path_of(old.x509).issuers == (), "its own issuer is known, but SHA-1 is for configured certificates"
 
 
 @pytest.mark.parametrize("known", known_cas(), ids=lambda known: known.known_as)
