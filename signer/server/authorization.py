@@ -81,7 +81,7 @@ class AuthorizationService(authorization_pb2_grpc.AuthorizationServiceServicer):
             raise CredentialNotFound(f"{wanted.person_id} has no credential {wanted.target.credential_id!r}")
         found = await self._authorizing.request(wanted, request_id, words.span(request.decide_within, "decide_within"))
         return authorization_pb2.RequestAuthorizationResponse(
-            authorization=words.authorization_message(found), approval_uri=self._rooms.page_origin
+            authorization=words.authorization_message(found), approval_uri=self._page_of(found)
         )
 
     async def GetAuthorization(  # noqa: N802
@@ -134,6 +134,10 @@ class AuthorizationService(authorization_pb2_grpc.AuthorizationServiceServicer):
         reason = convert_keys.text(request.reason, "reason")
         found = await self._authorizing.revoke(current_visit().caller.client_id, school_id, authorization_id, reason)
         return authorization_pb2.RevokeAuthorizationResponse(authorization=words.authorization_message(found))
+
+    def _page_of(self, found: Authorization) -> str:
+        """Where its holder decides; empty where there is no page."""
+        return f"{self._rooms.page_origin}/review?id={found.id}" if self._rooms.page_origin else ""
 
     def _named(self, request: Any) -> tuple[str, str]:
         school_id = convert.identifier(request.school_id, "school_id")

@@ -83,8 +83,10 @@ class Town:
         wanted = target(Holder(person_id, credential_id), entries, plan(credential_id, field_name="GVCN"), presentation=shown)
         request = authorization_pb2.RequestAuthorizationRequest(request_id=fresh_id(), target=wanted, person_id=person_id)
         with our_errors():
-            asked: authorization_pb2.Authorization = self.desk.service.RequestAuthorization(request, timeout=60).authorization
-            return asked
+            answer = self.desk.service.RequestAuthorization(request, timeout=60)
+        asked: authorization_pb2.Authorization = answer.authorization
+        assert answer.approval_uri == f"{self.page.origin}/review?id={asked.authorization_id}"
+        return asked
 
     def outcome(self, asked: authorization_pb2.Authorization) -> authorization_pb2.GetAuthorizationResponse:
         request = authorization_pb2.GetAuthorizationRequest(school_id=SCHOOL, authorization_id=asked.authorization_id)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from signer.config import Config, advise, load
+from signer.demo.tls_pki import TlsPki
 from signer.model import Finding, Severity
 from signer.server.diagnosis import check_files
 from tests.support import pki
@@ -72,3 +73,14 @@ def test_a_pin_that_the_uri_names_is_looked_at_like_any_other(folder: Path) -> N
     assert f"chmod 600 {pin}" in finding.message
     pin.chmod(0o600)
     assert [finding.severity for finding in found(config, "pin")] == [Severity.OK]
+
+
+def test_the_certificate_of_the_page_is_looked_at(folder: Path) -> None:
+    TlsPki.create().server().write_pem(folder, "page")
+    page = '[pages]\nlisten = "127.0.0.1:0"\norigin = "https://ky.example"\ntls_certificate = "page.crt"\ntls_private_key = "page.key"\n'
+    config = loaded(folder, page)
+    of_grpc, of_page = found(config, "tls")
+    assert of_grpc.severity is Severity.FAIL
+    assert of_page.message.startswith("the certificate of the page for people is good until")
+    (folder / "page.key").write_bytes(b"no key")
+    assert [finding.severity for finding in found(config, "tls")] == [Severity.FAIL, Severity.FAIL]

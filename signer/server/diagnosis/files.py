@@ -17,6 +17,7 @@ from signer.errors import ConfigError
 from signer.model import Finding
 from signer.secrets import PinSource
 from signer.server.diagnosis.findings import fail, ok, warn
+from signer.server.http.tls import HttpTls
 from signer.server.tls import TlsIdentity
 from signer.trust.book import TrustBook
 
@@ -50,6 +51,18 @@ def _tls(config: Config, now: datetime) -> Iterator[Finding]:
         if authority.not_valid_after_utc - now < _SOON:
             name = f"the client CA {authority.subject.rfc4514_string()}"
             yield _ending("tls", name, authority.not_valid_after_utc, now, "SignerTlsCertificateEnds")
+
+
+def _page_tls(config: Config, now: datetime) -> Iterator[Finding]:
+    pages = config.pages
+    if pages is None:
+        return
+    try:
+        tls = HttpTls.read("pages", pages.tls_certificate, pages.tls_private_key)
+    except ConfigError as error:
+        yield fail("tls", error.message, "put the file right, then `systemctl reload signer`")
+        return
+    yield _ending("tls", "the certificate of the page for people", tls.not_after, now, "SignerTlsCertificateEnds")
 
 
 def _ending(check: str, what: str, not_after: datetime, now: datetime, page: str) -> Finding:
@@ -173,6 +186,7 @@ def _authorities(config: Config, now: datetime) -> Iterator[Finding]:
 _CHECKS: tuple[Callable[[Config, datetime], Iterator[Finding]], ...] = (
     _configuration,
     _tls,
+    _page_tls,
     _pins,
     _modes,
     _softhsm,

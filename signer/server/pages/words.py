@@ -38,6 +38,10 @@ class Words:
         text = self.texts[name]
         return text.format(**values) if values else text
 
+    def or_name(self, section: str, name: str) -> str:
+        """The text of a name that others chose; the name itself where there is none."""
+        return self.texts.get(f"{section}.{name}", name)
+
 
 def language_of(tag: str) -> Language | None:
     """None for one that we don't speak."""
