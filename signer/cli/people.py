@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from signer.cli.people_codes import code, codes
+from signer.cli.people_enrol import enrol, revoke
 from signer.cli.people_import import import_
 from signer.cli.people_list import add, change, disable, enable, list_, show
 from signer.cli.people_roles import assign, delegate, delegations, end_delegation, end_role, roles
@@ -29,7 +30,9 @@ for _verb in (
     delegations,
     delegate,
     end_delegation,
+    enrol,
     code,
     codes,
+    revoke,
 ):
     people.add_command(_verb)

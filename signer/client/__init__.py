@@ -26,7 +26,7 @@ Rules of the room:
 from signer.client.batch import DocumentBatch
 from signer.client.client import SignerClient
 from signer.client.clients import CertificateEntry, ClientInfo, QuotaInfo, SchoolInfo
-from signer.client.key_values import BroughtCertificate, KeyOutcome, NewKey
+from signer.client.key_values import BroughtCertificate, Enrolled, KeyOutcome, NewKey
 from signer.client.keys import KeyClient
 from signer.client.people import PeopleClient
 from signer.client.people_values import EnrolmentCode, ImportOutcome, PersonFile, PersonInfo, RowOutcome
@@ -95,6 +95,7 @@ __all__ = [
     "DocumentBatch",
     "DocumentResult",
     "DocumentVerdict",
+    "Enrolled",
     "EnrolmentCode",
     "EvidenceProof",
     "EvidenceRecord",

@@ -45,6 +45,16 @@ class KeyOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What became of one person's enrolment. done, total: how many are, this one included, of how many."""
+
+    person_id: str
+    key: KeyOutcome
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class BroughtCertificate:
     """What became of a certificate. subject: RFC 4514; empty when it could not be read or has no key here."""
 

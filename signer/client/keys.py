@@ -45,9 +45,9 @@ class KeyClient:
         deadline_s = time.monotonic() + timeout_s
         waiting = iter(keys)
         while portion := list(islice(waiting, _KEYS_PER_CALL)):
-            request = admin_keys_pb2.GenerateKeysRequest(keys=[_spec(key) for key in portion])
+            request = admin_keys_pb2.GenerateKeysRequest(keys=[key_spec(key, credential_pb2.ACTIVATION_MODE_NONE) for key in portion])
             for response in self._stream(self._stub.GenerateKeys, request, deadline_s):
-                yield _outcome(response.result)
+                yield key_outcome(response.result)
 
     def requests(
         self, credential_ids: Sequence[str] = (), *, school_id: str = "", timeout_s: float = LONG_TIMEOUT_S
@@ -59,7 +59,7 @@ class KeyClient:
         request = admin_keys_pb2.CreateCertificateRequestsRequest(school_id=school_id, page_size=_KEYS_PER_CALL, credential_ids=portion)
         while True:
             response = self._call(self._stub.CreateCertificateRequests, request, deadline_s)
-            yield from map(_outcome, response.results)
+            yield from map(key_outcome, response.results)
             portion = list(islice(names, _KEYS_PER_CALL))
             if not response.next_page_token and not portion:
                 return
@@ -99,7 +99,7 @@ class KeyClient:
         if overlap_end is not None:
             request.overlap_end.FromDatetime(overlap_end)
         for response in self._stream(self._stub.RenewCredentials, request, time.monotonic() + timeout_s):
-            yield response.credential_id, _outcome(response.result)
+            yield response.credential_id, key_outcome(response.result)
 
     def set_state(
         self, credential_id: str, state: CredentialState, *, school_id: str = "", reason: str = "", timeout_s: float = TIMEOUT_S
@@ -133,7 +133,8 @@ class KeyClient:
             raise from_failed_call(failed) from failed
 
 
-def _spec(key: NewKey) -> admin_keys_pb2.KeySpec:
+def key_spec(key: NewKey, activation: credential_pb2.ActivationMode.ValueType) -> admin_keys_pb2.KeySpec:
+    """A key to make, as the contract says it."""
     spec = admin_keys_pb2.KeySpec(
         credential_id=key.credential_id,
         school_id=key.school_id,
@@ -141,7 +142,7 @@ def _spec(key: NewKey) -> admin_keys_pb2.KeySpec:
         token_name=key.token,
         key_kind=common_pb2.KeyKind.Value(f"KEY_KIND_{key.kind.name}"),
         key_storage=_STORAGES[key.storage],
-        activation=credential_pb2.ACTIVATION_MODE_NONE,
+        activation=activation,
         display_name=key.display_name,
     )
     if key.subject is not None:
@@ -160,6 +161,7 @@ def _spec(key: NewKey) -> admin_keys_pb2.KeySpec:
     return spec
 
 
-def _outcome(result: admin_keys_pb2.KeyResult) -> KeyOutcome:
+def key_outcome(result: admin_keys_pb2.KeyResult) -> KeyOutcome:
+    """What became of it."""
     credential = convert.credential_info(result.credential) if result.HasField("credential") else None
     return KeyOutcome(result.credential_id, convert.item_error(result.status), credential, result.certificate_request, result.replayed)

@@ -22,6 +22,8 @@ from signer.access.department import ImportedRow
 from signer.client import convert_people
 from signer.client.channel import Connection
 from signer.client.convert import moment
+from signer.client.key_values import Enrolled, NewKey
+from signer.client.keys import key_outcome, key_spec
 from signer.client.people_values import EnrolmentCode, ImportOutcome, PersonFile, PersonInfo
 from signer.client.retries import RetryPolicy
 from signer.client.unary import call_patiently
@@ -31,10 +33,13 @@ from signer.people.factor import FactorsState
 from signer.people.person import Assignment, Delegation, Person
 from signer.rpc_status import from_failed_call
 from signer.secrets import Secret
-from signer.v1 import admin_pb2_grpc, admin_people_pb2
+from signer.v1 import admin_keys_pb2, admin_pb2_grpc, admin_people_pb2, credential_pb2
 
 TIMEOUT_S = 60.0
 LONG_TIMEOUT_S = 600.0
+ENROL_TIMEOUT_S = 36_000.0
+_CALL_S = 3000.0
+_KEYS_PER_CALL = 500
 _ROWS_A_MESSAGE = 500
 
 
@@ -157,6 +162,22 @@ class PeopleClient:
         """A new one-time code; the person's last one ends."""
         made = self._call(self._stub.CreateEnrolmentCode, admin_people_pb2.CreateEnrolmentCodeRequest(person_id=person_id), timeout_s)
         return EnrolmentCode(person_id, Secret(made.code), moment(made.expire_time), made.page_uri)
+
+    def enrol(self, keys: Iterable[NewKey], *, timeout_s: float = ENROL_TIMEOUT_S) -> Iterator[Enrolled]:
+        """Keys for people, which sign by their activation alone: each with its certificate request as soon as it is durable.
+
+        Who has a key of this kind in the school already is returned with it. Certificates follow by `keys.bring`, codes by `code`.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        wanted = builtins.list(keys)
+        for start in range(0, len(wanted), _KEYS_PER_CALL):
+            specs = [key_spec(key, credential_pb2.ACTIVATION_MODE_UNSPECIFIED) for key in wanted[start : start + _KEYS_PER_CALL]]
+            request = admin_keys_pb2.EnrolPeopleRequest(enrolments=[admin_keys_pb2.Enrolment(key=spec) for spec in specs])
+            try:
+                for response in self._stub.EnrolPeople(request, timeout=min(_CALL_S, deadline_s - time.monotonic()), wait_for_ready=True):
+                    yield Enrolled(response.person_id, key_outcome(response.result), start + response.done, len(wanted))
+            except grpc.RpcError as failed:
+                raise from_failed_call(failed) from failed
 
     @property
     def _stub(self) -> Any:

@@ -84,6 +84,13 @@ class CredentialStore:
             found.setdefault(kept.key.public_key, []).append(kept)
         return found
 
+    async def of_people(self, person_ids: Sequence[str]) -> dict[str, list[KeptCredential]]:
+        """The credentials of each of these people, by id; those who have none are left out."""
+        found: dict[str, list[KeptCredential]] = {}
+        for kept in await self._read_in(table.c.person_id, person_ids):
+            found.setdefault(kept.key.person_id, []).append(kept)
+        return found
+
     async def page(self, wanted: CredentialFilter, limit: int) -> list[KeptCredential]:
         """Up to `limit` credentials by id."""
         return await self._read(_SELECT.where(*_conditions(wanted)).order_by(table.c.credential_id).limit(limit))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
 
 from signer.errors import ChangedMeanwhile, IdTaken
 from signer.journal.jobs import Change, Read
@@ -143,9 +143,7 @@ class _Revise(Change):
         self._write(connection, ledger, DELEGATION, revision.delegations)
 
     def _write(self, connection: Connection, ledger: Ledger, noun: Noun[_T], changes: Sequence[Revised[_T]]) -> None:
-        added = [noun.row(change.after) for change in changes if change.before is None]
-        for start in range(0, len(added), _IDS_AT_ONCE):
-            connection.execute(insert(noun.table), added[start : start + _IDS_AT_ONCE])
+        noun.added.execute(connection, [tuple(noun.row(change.after).values()) for change in changes if change.before is None])
         for change in changes:
             key = noun.id_of(change.after)
             if change.before is not None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Table
@@ -16,6 +17,7 @@ from signer.model import Role
 from signer.people.client import Window
 from signer.people.person import Assignment, Delegation, Person, Scope
 from signer.store import people_tables as tables
+from signer.store.statements import ManyRows, inserting
 
 _T = TypeVar("_T")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,7 +28,8 @@ Detail = dict[str, str | int]
 class Noun(Generic[_T]):
     """How one kind of value is kept. made, changed: what its entries are called.
 
-    detail: of an entry, from the value before (None when it is new) and the value after.
+    row: its columns in the table's order, the primary key first. detail: of an entry, from the value before (None when it is new) and the
+    value after. added: many new rows in one statement.
     """
 
     table: Table
@@ -37,10 +40,8 @@ class Noun(Generic[_T]):
     row: Callable[[_T], dict[str, Any]]
     value: Callable[[Any], _T]
     detail: Callable[[_T | None, _T], Detail]
-
-    def id_of(self, value: _T) -> str:
-        """Its primary key."""
-        return str(self.row(value)[self.key.name])
+    id_of: Callable[[_T], str]
+    added: ManyRows
 
 
 def moment(time_us: int | None) -> datetime | None:
@@ -173,6 +174,8 @@ PERSON: Final = Noun(
     _person_row,
     _person,
     _person_detail,
+    attrgetter("id"),
+    inserting(tables.person),
 )
 ASSIGNMENT: Final = Noun(
     tables.assignment,
@@ -183,6 +186,8 @@ ASSIGNMENT: Final = Noun(
     _assignment_row,
     _assignment,
     _assignment_detail,
+    attrgetter("id"),
+    inserting(tables.assignment),
 )
 DELEGATION: Final = Noun(
     tables.delegation,
@@ -193,4 +198,6 @@ DELEGATION: Final = Noun(
     _delegation_row,
     _delegation,
     _delegation_detail,
+    attrgetter("id"),
+    inserting(tables.delegation),
 )

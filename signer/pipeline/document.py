@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from signer.errors import InternalError, JournalUnavailable, RequestIdReused, SignatureSettled, SignerError
 from signer.journal.model import Intent, Stored
@@ -43,7 +44,7 @@ async def sign_documents(
     async with engine.inside([item.key for item in items]):
         try:
             request.check()
-            await require_role(engine, plan.credential, request.school_id, plan.profile, plan.record)
+            lot = await _still_acting(lot)
             left = await (_sign_new(lot, items) if request.is_new else _sign_unless_stored(lot, items))  # 1 to 6
             left = await stamp_lot(lot, left)  # 7
             left = await raise_lot(lot, assemble_lot(lot, left))  # 8
@@ -55,6 +56,13 @@ async def sign_documents(
             if unused := sum(item.is_admitted and item.used is None for item in items):
                 request.allowance.give_back(unused)
     return [item.result or InternalError("an item was left without a result") for item in items]
+
+
+async def _still_acting(lot: Lot) -> Lot:
+    """The same, with what the signer may do by now. RoleRefused when that is nothing any more."""
+    plan = lot.plan
+    acting = await require_role(lot.engine, plan.credential, lot.request.school_id, plan.profile, plan.record)
+    return lot if acting == plan.acting else replace(lot, plan=replace(plan, acting=acting))
 
 
 async def _sign_unless_stored(lot: Lot, items: Sequence[Item]) -> list[Item]:

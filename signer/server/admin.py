@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from signer.server.approvals import ApprovalMethods
 from signer.server.clients import ClientMethods
+from signer.server.convert_keys import key_result
 from signer.server.department import DepartmentMethods
+from signer.server.enrolment import EnrolmentMethods
 from signer.server.images import ImageMethods
 from signer.server.keys import KeyMethods
 from signer.server.operations import OperationMethods, Operations
@@ -23,6 +27,7 @@ class AdminService(
     ClientMethods,
     PeopleMethods,
     DepartmentMethods,
+    EnrolmentMethods,
     OperationMethods,
     TrustMethods,
     UnlockMethods,
@@ -36,6 +41,7 @@ class AdminService(
         ClientMethods.__init__(self, rooms.calling)
         PeopleMethods.__init__(self, rooms.people)
         DepartmentMethods.__init__(self, rooms.people)
+        EnrolmentMethods.__init__(self, rooms.people, rooms.keys, partial(key_result, rooms.engine, rooms.pools))
         ApprovalMethods.__init__(self, rooms.governing.approvals, rooms.governing.subjects)
         OperationMethods.__init__(self, operations)
         TrustMethods.__init__(self, rooms.believing, rooms.watch, rooms.governing.approvals)
