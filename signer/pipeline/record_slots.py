@@ -71,7 +71,7 @@ def _slot(
     lot: Lot, own: RecordSlot, reply: ExaminedXmlReply, identity: Identity, verdict: tuple[Finding | None, KeptRecord | None]
 ) -> SignedSlot | SignerError:
     finding, kept = verdict
-    plan, acting = lot.plan.record, lot.plan.acting
+    plan, acting, presented = lot.plan.record, lot.plan.acting, lot.plan.presented
     if finding is None:
         finding = role_finding(
             acting, Scope(lot.request.school_id, identity.school_year, identity.class_id, plan.subject_id if plan else "")
@@ -87,9 +87,10 @@ def _slot(
         identity.is_supplementary,
         own,
         subject_id=plan.subject_id if plan else "",
-        person_id=acting.person_id if acting else "",
+        person_id=acting.person_id if acting else presented.person_id if presented else "",
         role=plan.role if plan else None,
         acting_for=acting.for_person_id if acting else "",
+        authorization_id=presented.authorization_id if presented else "",
         approval_id=kept.approval_id if kept else "",
         replaces=kept.replaces if kept else "",
     )

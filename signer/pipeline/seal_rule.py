@@ -6,21 +6,24 @@ switched off; how many one authorisation may cover is asked when it is given (`c
 
 from __future__ import annotations
 
-from signer.errors import AuthorizationRequired, InternalError
+from dataclasses import replace
+
+from signer.errors import AuthorizationRequired
 from signer.model import RecordSlot
+from signer.pipeline.allowing import Refusal
 from signer.pipeline.engine import Engine
 from signer.pipeline.plan import ReadyPlan
 from signer.records.plan_rules import OWN_SLOTS
 
 
-def require_in_person(engine: Engine, plan: ReadyPlan) -> None:
-    """AuthorizationRequired for a record's seal that nobody allowed. No key was used."""
-    if plan.record is None or OWN_SLOTS.get(plan.record.role) is not RecordSlot.SEAL:
-        return
-    if engine.records is None:
-        raise InternalError("records are signed where layouts are known")
-    if engine.records.seal_in_person and plan.presented is None:
-        raise AuthorizationRequired(
-            "a record is sealed in person: văn thư authorises it (`signer authorize`, or on the page for people); no key was used",
-            credential=plan.credential.id,
-        )
+def in_person(engine: Engine, plan: ReadyPlan) -> ReadyPlan:
+    """The plan; of a record's seal that nobody allowed, one that refuses each item with AuthorizationRequired before a key is used."""
+    if plan.record is None or OWN_SLOTS.get(plan.record.role) is not RecordSlot.SEAL or plan.presented is not None:
+        return plan
+    if engine.records is None or not engine.records.seal_in_person:
+        return plan
+    error = AuthorizationRequired(
+        "a record is sealed in person: văn thư authorises it (`signer authorize`, or on the page for people); no key was used",
+        credential=plan.credential.id,
+    )
+    return replace(plan, presented=Refusal(error))

@@ -31,7 +31,7 @@ from signer.pipeline.allowing import activate
 from signer.pipeline.engine import Engine
 from signer.pipeline.plan import ReadyPlan
 from signer.pipeline.request import Request
-from signer.pipeline.seal_rule import require_in_person
+from signer.pipeline.seal_rule import in_person
 from signer.telemetry.metrics import Metrics
 from signer.v1 import signature_pb2
 
@@ -86,9 +86,7 @@ async def activated(engine: Engine, request: Request, plan: ReadyPlan, said: sig
     if len(said.sad) > _SAD_BYTES_MAX:
         raise InvalidArgument(f"activation.sad is longer than {_SAD_BYTES_MAX} bytes", field="activation.sad")
     given = entries(said.entries, "activation.entries", engine.multisign_max)
-    allowed = await activate(engine.activation, request, plan, said.sad, given)
-    require_in_person(engine, allowed)
-    return allowed
+    return in_person(engine, await activate(engine.activation, request, plan, said.sad, given))
 
 
 def entries(given: Sequence[bytes], field: str, count_max: int) -> tuple[bytes, ...]:
