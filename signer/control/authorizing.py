@@ -204,6 +204,13 @@ class Authorizing:
         if approval is not None:
             await self.four_eyes.use(approval, authorization_id)
 
+    async def documents(self, person_id: str, authorization_id: str) -> list[str]:
+        """The ids of what was signed under a person's authorisation, in order. AuthorizationNotFound."""
+        row = await self.store.find(authorization_id)
+        if row is None or row.person_id != person_id:
+            raise _not_found(authorization_id)
+        return sorted((await self.store.used(row.id)).values())
+
     async def _pending(self, person_id: str, authorization_ids: Sequence[str]) -> list[AuthorizationRow]:
         rows: list[AuthorizationRow] = []
         for authorization_id in dict.fromkeys(authorization_ids):

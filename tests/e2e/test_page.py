@@ -218,6 +218,9 @@ def _reject(town: Town, asked: authorization_pb2.Authorization) -> None:
     assert "đã ký 3/3" in page.text
     assert "đã từ chối" in page.text
     town.look("signed")
+    page.press('a[href^="/signed/documents"]')
+    for document_id in town.documents:
+        assert document_id in page.text
 
 
 def _out_and_in_by_passkey(town: Town) -> None:

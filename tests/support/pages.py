@@ -149,6 +149,11 @@ class Asked:
         begin = next((at + 1 for at, each in enumerate(mine) if each.id == after), 0)
         return mine[begin : begin + limit]
 
+    async def documents(self, person_id: str, authorization_id: str) -> Sequence[str]:
+        if not any(each.id == authorization_id and each.person_id == person_id for each in self.over):
+            raise AuthorizationNotFound("no")
+        return [f"card-{at:03}" for at in range(250)]
+
     def _require(self, person_id: str, authorization_ids: Sequence[str]) -> None:
         known = {each.id for each in self.pending if each.person_id == person_id}
         if not known.issuperset(authorization_ids):

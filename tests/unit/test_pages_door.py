@@ -14,7 +14,7 @@ from signer.people.authorization import AuthorizationState
 from tests.support.pages import CODE, PIN, TEACHER, TOTP, Opened, Page, approval, asked, opened
 
 CSRF = re.compile(r'name="csrf" value="[0-9a-f]{64}"')
-PERSONAL = ("/", "/signed", "/account", "/review?id=au-1", "/approval?id=ap-1")
+PERSONAL = ("/", "/signed", "/signed/documents?id=au-0", "/account", "/review?id=au-1", "/approval?id=ap-1")
 
 
 def same(page: Page) -> str:
@@ -294,10 +294,16 @@ async def test_what_was_signed_is_told_a_page_at_a_time(tmp_path: Path) -> None:
         await browser.sign_in()
         first = await browser.get("/signed")
         second = await browser.get("/signed?after=au-19")
+        documents = await browser.get("/signed/documents?id=au-1")
+        others = await browser.get("/signed/documents?id=au-99")
     assert first.text.count('<li class="card">') == 20
     assert 'href="/signed?after=au-19"' in first.text
     assert second.text.count('<li class="card">') == 5
     assert 'class="button" href="/signed?after=' not in second.text
+    assert 'href="/signed/documents?id=au-1"' in first.text
+    assert documents.text.count("<li>card-") == 200
+    assert "after=card-199" in documents.text
+    assert others.headers["Location"] == "/signed"
 
 
 async def test_tries_are_few_a_minute_for_an_address_and_for_a_person(tmp_path: Path) -> None:

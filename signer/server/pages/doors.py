@@ -90,6 +90,9 @@ class Deciding(Protocol):
     async def decided(self, person_id: str, *, after: str, limit: int) -> Sequence[Authorization]:
         """Those that were decided, spent, or ended otherwise, newest first, from behind the one of that id."""
 
+    async def documents(self, person_id: str, authorization_id: str) -> Sequence[str]:
+        """The ids of what was signed under one of them, in order. AuthorizationNotFound for one of somebody else's."""
+
 
 class Approving(Protocol):
     """Four eyes: what awaits a person's word."""
