@@ -51,13 +51,15 @@ say "3. signer serve on that token from /etc/signer, as the service's user; sign
 sed -e 's|"pki/|"/var/lib/signer/demo/pki/|; s|"softhsm|"/var/lib/signer/demo/softhsm|; s|file:|file:/var/lib/signer/demo/|; s|sqlite:///journal.db|sqlite:////var/lib/signer/journal.db|' \
     -e 's|\(listen = "127.0.0.1:\)0"|\10"|' "$root/var/lib/signer/demo/signer.toml" >"$root/etc/signer/signer.toml"
 inside runuser -u signer -- sh -c '
-    signer serve --ready-file /tmp/ready 2>/tmp/log & 
+    signer serve --ready-file /tmp/ready 2>/tmp/log &
+    daemon=$!
     for i in $(seq 300); do [ -f /tmp/ready ] && break; sleep 0.1; done
     port=$(sed "s/.*\"port\": \([0-9]*\).*/\1/" /tmp/ready)
     sed "s/^server = .*/server = \"localhost:$port\"/; s|\"pki|\"/var/lib/signer/demo/pki|" /var/lib/signer/demo/client.toml >/tmp/client.toml
+    set -e
     signer sign /var/lib/signer/demo/records --out /tmp/signed --client-config /tmp/client.toml --credential principal --level b-t --json >/tmp/signed.json
-    signer doctor --client-config /tmp/client.toml; echo "doctor: $?"
-    kill %1; wait %1; echo "serve: $?"' || { cat "$root/tmp/log"; fail "serve"; }
+    signer doctor --client-config /tmp/client.toml
+    kill "$daemon" && wait "$daemon"' || { tail "$root/tmp/log" >&2; fail "serve"; }
 [ "$(inside sh -c 'ls /tmp/signed | wc -l')" = 35 ] || fail "a class was not signed"
 
 say "4. An upgrade leaves the administrator's configuration; removal leaves configuration and data; purge leaves the data alone"
