@@ -124,11 +124,11 @@ async def test_unknown_people_disabled_ones_and_wrong_factors_are_answered_alike
     async with opened(tmp_path) as here:
         here.desk.people["gone"] = replace(TEACHER, id="gone", disabled=True)
         here.desk.pins["gone"] = PIN
-        tries = [("gv-lan", "000000", TOTP), ("gv-lan", PIN, "999999"), ("nobody", PIN, TOTP), ("gone", PIN, TOTP)]
+        tries = [("gv-lan", "000000", TOTP), ("\0'; --", PIN, TOTP), ("gv-lan", PIN, "999999"), ("nobody", PIN, TOTP), ("gone", PIN, TOTP)]
         answers = []
         for person_id, pin, totp in tries:
             page = await here.browser().sign_in(person_id, pin, totp)
-            answers.append((page.status, same(page).replace(person_id, "?")))
+            answers.append((page.status, re.sub(r'(id="person_id"[^>]*value=")[^"]*', r"\1", same(page))))
         assert here.desk.tries == len(tries)
     assert answers[0][0] == 403
     assert len(set(answers)) == 1

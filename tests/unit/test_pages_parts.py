@@ -18,7 +18,7 @@ from signer.people.authorization import AuthorizationState
 from signer.people.factor import PinFactor, TotpFactor, WebAuthnFactor
 from signer.people.person import Person
 from signer.server.pages.checking import Checking
-from signer.server.pages.forms import CsrfTokens, Form
+from signer.server.pages.forms import NOBODY, CsrfTokens, Form
 from signer.server.pages.sessions import Sessions
 from signer.server.pages.sign_in import _own
 from signer.server.pages.words import Language, Words, preferred
@@ -100,6 +100,12 @@ def test_whatever_is_posted_becomes_a_form_or_our_one_error(body: bytes) -> None
         assert "form" in refused.message  # noqa: PT017 - nothing of the body is repeated
         return
     assert "fields" not in repr(form)
+
+
+@given(st.text(max_size=100))
+def test_whoever_signs_in_has_an_id_as_people_have_or_nobodys(said: str) -> None:
+    person_id = Form({"person_id": [said]}).person_id()
+    assert person_id == NOBODY or (person_id == said.strip() and person_id.isascii() and len(person_id) <= 64)
 
 
 def test_a_form_of_too_many_or_too_long_fields_is_refused() -> None:

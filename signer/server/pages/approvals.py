@@ -35,7 +35,7 @@ class ApprovalPages:
         return await self._page(visit, visit.query.get("id", ""), _DECISIONS.get(visit.query.get("decision", "")))
 
     async def _decide(self, visit: Visit) -> Answer:
-        person, approval_id = person_of(visit), visit.form.text("id")
+        person, approval_id = person_of(visit), next(iter(visit.form.texts("id")), "")
         decision, comment = _DECISIONS.get(visit.form.text("decision")), visit.form.text("comment")
         if decision is None or len(comment) > _COMMENT_CHARACTERS_MAX:
             raise InvalidArgument("agree or refuse, in at most 2,000 characters")

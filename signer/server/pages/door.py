@@ -21,7 +21,7 @@ from signer.server.http.allowance import Allowances
 from signer.server.http.body import BodyRefused, read_body
 from signer.server.http.connections import Bounds, Connection, Connections
 from signer.server.http.tls import HttpTls
-from signer.server.pages.forms import CONTENT_TYPE, TOKEN_FIELD, CsrfTokens, Form
+from signer.server.pages.forms import CONTENT_TYPE, TOKEN_FIELD, CsrfTokens, Form, is_plain
 from signer.server.pages.routes import Needs, Route, Routes
 from signer.server.pages.sign_in import SignInPages
 from signer.server.pages.views import Answer, Visit, redirect
@@ -198,7 +198,7 @@ class PagesDoor:
         cookie = known or secrets.token_urlsafe(_COOKIE_BYTES)
         session = self._sessions.find(known) if known else None
         language = language_of(request.cookies.get(_LANGUAGE_COOKIE, "")) or preferred(request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
-        asked = [(name, value) for name, value in request.query.items() if name != "lang"]
+        asked = [(name, value) for name, value in request.query.items() if name != "lang" and is_plain(value)]
         return Visit(
             path=request.path,
             place=f"{request.path}?{urlencode(asked)}" if asked else request.path,

@@ -42,12 +42,14 @@ class FirstVisitPages:
         return self.views.page(visit, "first_code", person_id="")
 
     async def _take_code(self, visit: Visit) -> Answer:
-        person_id, code = visit.form.text("person_id"), Secret(visit.form.text("code"))
+        person_id, code = visit.form.person_id(), Secret(visit.form.text("code"))
         try:
             with self.checking.turn(visit.account, person_id):
                 person = await self.enrolling.look(person_id, code)
         except FactorsRefused:
-            return self.views.page(visit, "first_code", HTTPStatus.FORBIDDEN, error="first.code_refused", person_id=person_id)
+            return self.views.page(
+                visit, "first_code", HTTPStatus.FORBIDDEN, error="first.code_refused", person_id=visit.form.text("person_id")
+            )
         name = self.sessions.open(person, FirstVisit(code, totp.new_seed()))
         return redirect("/first/pin").with_cookie(name)
 

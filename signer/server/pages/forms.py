@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,17 @@ from signer.secrets import Secret
 
 CONTENT_TYPE: Final = "application/x-www-form-urlencoded"
 TOKEN_FIELD: Final = "csrf"
+NOBODY: Final = "-"
+_PERSON_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PLAIN_CHARACTERS_MAX: Final = 200
 _FIELDS_MAX = 600
 _FIELD_CHARACTERS_MAX = 16_384
 _TOTP_SPACES = str.maketrans("", "", " -")
+
+
+def is_plain(text: str) -> bool:
+    """Whether it could be an id or a name: short, and of characters that people can see."""
+    return len(text) <= _PLAIN_CHARACTERS_MAX and text.isprintable()
 
 
 class CsrfTokens:
@@ -64,8 +73,13 @@ class Form:
         return values[0] if values else ""
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """All values of a field, each once."""
-        return tuple(dict.fromkeys(self.fields.get(name, ())))
+        """All plain values of a field, each once."""
+        return tuple(dict.fromkeys(value for value in self.fields.get(name, ()) if is_plain(value)))
+
+    def person_id(self) -> str:
+        """Who it is, they say; what could be nobody's id is one that nobody has."""
+        said = self.text("person_id")
+        return said if _PERSON_ID.fullmatch(said) else NOBODY
 
     def secret(self, name: str) -> Secret:
         """A field that must not be shown."""

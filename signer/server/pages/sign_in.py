@@ -42,7 +42,7 @@ class SignInPages:
         return self.views.page(visit, "sign_in", person_id="", place=place)
 
     async def _ask_passkey(self, visit: Visit) -> Answer:
-        person_id, place = visit.form.text("person_id"), _own(visit.form.text("place"))
+        person_id, place = visit.form.person_id(), _own(visit.form.text("place"))
         with self.checking.turn(visit.account, person_id):
             challenge = await challenge_or_none(self.factors.challenge(person_id, _purpose(visit)))
         if challenge is None:
@@ -50,7 +50,7 @@ class SignInPages:
         return self.views.page(visit, "sign_in_passkey", person_id=person_id, place=place, challenge=challenge)
 
     async def _take(self, visit: Visit) -> Answer:
-        person_id, place = visit.form.text("person_id"), _own(visit.form.text("place"))
+        person_id, place = visit.form.person_id(), _own(visit.form.text("place"))
         try:
             with self.checking.turn(visit.account, person_id):
                 person = await self._known(person_id, visit)
