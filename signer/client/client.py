@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from types import TracebackType
 from typing import Self, TypeVar
@@ -26,6 +26,7 @@ from signer.client.people import PeopleClient
 from signer.client.records import RecordClient
 from signer.client.register import RegisterClient
 from signer.client.retries import RetryPolicy
+from signer.client.states import SignatureStanding, read_states
 from signer.client.time import TimeClient
 from signer.client.tokens import TokenClient
 from signer.client.unary import call_patiently
@@ -33,7 +34,7 @@ from signer.client.validation import ValidationClient
 from signer.client.values import CredentialInfo, Document, DocumentResult, Plan, SignedDigests
 from signer.errors import InvalidArgument
 from signer.model import Appearance, CadesOptions, DocMdp, FieldLock, FieldPlacement, Level, Profile, RecordPlan, XadesOptions
-from signer.v1 import credential_pb2, credential_pb2_grpc, signing_pb2_grpc
+from signer.v1 import credential_pb2, credential_pb2_grpc, signing_pb2, signing_pb2_grpc
 
 BATCH_TIMEOUT_S = 3600.0
 CALL_TIMEOUT_S = 60.0
@@ -284,6 +285,13 @@ class SignerClient:
         plan = Plan(school_id, credential_id, level, profile, _algorithm(algorithm))
         stub = signing_pb2_grpc.SigningServiceStub(self._connection.channel)
         return sign_digests(stub, digests, plan, request_id, sad=sad, policy=self._policy, timeout_s=timeout_s)
+
+    def signature_states(
+        self, school_id: str, request_id: str, document_ids: Sequence[str] | None = None, *, timeout_s: float = CALL_TIMEOUT_S
+    ) -> Iterator[SignatureStanding]:
+        """What became of a request's signatures: of these documents in their order, or of all by id. Uses no key."""
+        request = signing_pb2.GetSignatureStatesRequest(school_id=school_id, request_id=request_id)
+        return read_states(self._connection, self._policy, request, document_ids, timeout_s)
 
     def list_credentials(
         self, school_id: str = "", *, usable_only: bool = False, timeout_s: float = CALL_TIMEOUT_S

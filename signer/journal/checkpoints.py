@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, insert, select
 from signer.formats.checkpoint import SignedCheckpoint, read_note
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger
+from signer.journal.ledger import Ledger, microseconds, moment
 from signer.journal.log_nodes import read_range
 from signer.journal.rows import count_entries
 from signer.store.log_tables import checkpoint as table
@@ -74,7 +74,7 @@ class _Keep(Change):
         signed = self.made.signed
         if connection.execute(select(table.c.tree_size).where(table.c.tree_size == self.made.size)).first() is None:
             row = {"tree_size": self.made.size, "root": signed.checkpoint.root, "note": signed.note, "cms": signed.cms}
-            connection.execute(insert(table).values(**row, made_at_us=int(self.made.made.timestamp() * 1e6)))
+            connection.execute(insert(table).values(**row, made_at_us=microseconds(self.made.made)))
 
 
 def _head(connection: Connection) -> tuple[int, bytes]:
@@ -83,4 +83,4 @@ def _head(connection: Connection) -> tuple[int, bytes]:
 
 
 def _kept(row: Any) -> KeptCheckpoint:
-    return KeptCheckpoint(read_note(row.note), datetime.fromtimestamp(row.made_at_us / 1e6, UTC))
+    return KeptCheckpoint(read_note(row.note), moment(row.made_at_us))

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -43,6 +43,7 @@ _STATE_AFTER = {
 _SIGNED_KINDS = {OutcomeKind.RELEASED, OutcomeKind.PARKED}
 _SIGNED_STATES = {SignatureState.RELEASED.value, SignatureState.PARKED.value}
 _SHA256_BYTES = 32
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Standing(NamedTuple):
@@ -99,6 +100,11 @@ def rfc3339(at: datetime) -> str:
 def microseconds(at: datetime) -> int:
     """Since 1970, UTC."""
     return int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+def moment(time_us: int) -> datetime:
+    """Of microseconds since 1970, UTC, exactly."""
+    return _EPOCH + timedelta(microseconds=time_us)
 
 
 class Ledger:

@@ -23,6 +23,7 @@ from signer.journal.ledger import rfc3339
 from signer.journal.log_nodes import LogNodes
 from signer.journal.model import OutcomeKind
 from signer.journal.rows import count_entries
+from signer.journal.states import KeptState, read_states
 from signer.store import open_engine
 from signer.store.tables import journal_entry
 
@@ -155,6 +156,12 @@ class JournalLog:
     async def account(self, wanted: LogFilter) -> dict[str, Account]:
         """What became of the intents that fit, by credential. Reads the whole log."""
         return await self._run(lambda connection: _account(connection, wanted))
+
+    async def states(
+        self, school_id: str, request_id: str, document_ids: Sequence[str] | None, *, after: str = "", limit: int = 0
+    ) -> list[KeptState]:
+        """What became of a request's signatures: of these ids, as far as they are known; or of all by id, `limit` from `after` on."""
+        return await self._run(lambda connection: read_states(connection, school_id, request_id, document_ids, after=after, limit=limit))
 
     async def _require_size(self, size: int) -> None:
         there = await self.size()

@@ -76,6 +76,7 @@ class Rooms:
     journal: Journal
     log: JournalLog
     checkpoints: Checkpoints
+    material_retention: timedelta
     watch: Watch
     documents: DocumentPool
     pools: Mapping[str, TokenPool]
@@ -160,6 +161,7 @@ def furnish(config: Config) -> Rooms:
         journal,
         JournalLog(config.journal.url),
         Checkpoints(engine, CheckpointStore(journal), config.journal.checkpoints),
+        timedelta(days=config.journal.material_days),
         watch,
         documents,
         pools,

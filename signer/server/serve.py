@@ -148,7 +148,7 @@ class Daemon:
         _spawn(stack, keep_counted(rooms.metrics, rooms.engine))
         _spawn(stack, rooms.checkpoints.run())
         _spawn(stack, rooms.believing.run())
-        _spawn(stack, _keep_house(rooms, timedelta(days=self._config.journal.material_days)))
+        _spawn(stack, _keep_house(rooms, rooms.material_retention))
         if rooms.clock is not None:
             _spawn(stack, rooms.clock.run())
         if rooms.engine.timestamper is not None:

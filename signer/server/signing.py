@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from signer.config.server import ServerSettings
 from signer.errors import DocumentDigestMismatch, InvalidArgument, SignerError
+from signer.journal.log import JournalLog
 from signer.model import Profile
 from signer.pipeline.batch import Batch, SigningWork
 from signer.pipeline.digests import NO_FIELD
@@ -28,6 +30,7 @@ from signer.server.door import current_visit
 from signer.server.limits import require_answerable, require_sendable, require_size
 from signer.server.open_batches import OpenBatches
 from signer.server.served import require_served
+from signer.server.signature_states import answer_states
 from signer.v1 import plan_pb2, signature_pb2, signing_pb2, signing_pb2_grpc
 
 _T = TypeVar("_T")
@@ -60,8 +63,20 @@ async def checked_plan(engine: Engine, request: Request, plan: plan_pb2.SigningP
 class SigningService(signing_pb2_grpc.SigningServiceServicer):
     """What this release serves of SigningService."""
 
-    def __init__(self, engine: Engine, evidence: EvidenceKeeping, settings: ServerSettings, batches: OpenBatches) -> None:
+    def __init__(  # the rooms of one service
+        self,
+        engine: Engine,
+        evidence: EvidenceKeeping,
+        settings: ServerSettings,
+        batches: OpenBatches,
+        log: JournalLog,
+        *,
+        retention: timedelta,
+    ) -> None:
+        """retention: how long a repeat is answered from what is kept."""
         self._engine = engine
+        self._log = log
+        self._retention = retention
         self._evidence = evidence
         self._settings = settings
         self._batches = batches
@@ -123,6 +138,14 @@ class SigningService(signing_pb2_grpc.SigningServiceServicer):
         with self._batches.track(batch.tally, header.expected_documents):
             async for response in BatchStream(self._settings, batch, work, header, self._evidence).run(request_iterator):
                 yield response
+
+    async def GetSignatureStates(  # noqa: N802
+        self,
+        request: signing_pb2.GetSignatureStatesRequest,
+        context: Any,  # noqa: ARG002
+    ) -> signing_pb2.GetSignatureStatesResponse:
+        """What became of signatures, by their ids."""
+        return await answer_states(self._log, self._retention, request)
 
     async def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Runs work that must reach its journalled outcome even if the caller goes away meanwhile."""

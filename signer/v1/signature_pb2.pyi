@@ -227,11 +227,11 @@ class SignatureRecord(_message.Message):
 
     @_builtins.property
     def info(self) -> Global___SignatureInfo:
-        """What was made; set once signed."""
+        """What was made, as far as the journal tells: no times and digests of the file. Set once signed."""
 
     @_builtins.property
     def accept_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was first accepted."""
+        """When its last attempt was accepted."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:

@@ -514,7 +514,7 @@ class GetSignatureStatesResponse(_message.Message):
     """For the next page; empty: this was the last."""
     @_builtins.property
     def signatures(self) -> _containers.RepeatedCompositeFieldContainer[_signature_pb2.SignatureRecord]:
-        """In the order of `document_ids`, or of acceptance."""
+        """In the order of `document_ids`, or by id."""
 
     def __init__(
         self,

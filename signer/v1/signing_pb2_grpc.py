@@ -184,7 +184,7 @@ class SigningServiceServicer:
         """Tells what became of signatures, by their ids; uses no key.
 
         Success: one state for each id asked for, or for all of the request's documents, page by page. Failure: NOT_FOUND/SCHOOL_NOT_FOUND. An id that never
-        came is SIGNATURE_STATE_UNKNOWN_ID in its item, not a failure.
+        came, or was refused before a key was meant for it, is SIGNATURE_STATE_UNKNOWN_ID in its item, not a failure.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -83,7 +83,7 @@ class SigningServiceStub:
     """Tells what became of signatures, by their ids; uses no key.
 
     Success: one state for each id asked for, or for all of the request's documents, page by page. Failure: NOT_FOUND/SCHOOL_NOT_FOUND. An id that never
-    came is SIGNATURE_STATE_UNKNOWN_ID in its item, not a failure.
+    came, or was refused before a key was meant for it, is SIGNATURE_STATE_UNKNOWN_ID in its item, not a failure.
     """
     SubmitBatch: _grpc.StreamUnaryMultiCallable[_queue_pb2.SubmitBatchRequest, _queue_pb2.SubmitBatchResponse]
     """Hands over a batch to be signed later: for slow tokens and night runs.
@@ -172,7 +172,7 @@ class SigningServiceAsyncStub(SigningServiceStub):
     """Tells what became of signatures, by their ids; uses no key.
 
     Success: one state for each id asked for, or for all of the request's documents, page by page. Failure: NOT_FOUND/SCHOOL_NOT_FOUND. An id that never
-    came is SIGNATURE_STATE_UNKNOWN_ID in its item, not a failure.
+    came, or was refused before a key was meant for it, is SIGNATURE_STATE_UNKNOWN_ID in its item, not a failure.
     """
     SubmitBatch: _aio.StreamUnaryMultiCallable[_queue_pb2.SubmitBatchRequest, _queue_pb2.SubmitBatchResponse]  # type: ignore[assignment]
     """Hands over a batch to be signed later: for slow tokens and night runs.
@@ -278,7 +278,7 @@ class SigningServiceServicer:
         """Tells what became of signatures, by their ids; uses no key.
 
         Success: one state for each id asked for, or for all of the request's documents, page by page. Failure: NOT_FOUND/SCHOOL_NOT_FOUND. An id that never
-        came is SIGNATURE_STATE_UNKNOWN_ID in its item, not a failure.
+        came, or was refused before a key was meant for it, is SIGNATURE_STATE_UNKNOWN_ID in its item, not a failure.
         """
 
     def SubmitBatch(
