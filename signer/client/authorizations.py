@@ -17,7 +17,7 @@ from signer.client.convert_plan import signing_plan
 from signer.client.retries import RetryPolicy
 from signer.client.unary import call_patiently
 from signer.errors import AuthorizationExpired, DeadlineExceeded
-from signer.formats.merkle import leaf_hash, root_of
+from signer.formats.merkle import root_of_entries
 from signer.people.authorization import AuthorizationState
 from signer.people.factor import FactorKind
 from signer.rpc_status import from_failed_call, from_rpc_status
@@ -168,7 +168,7 @@ def _signable(entries: tuple[bytes, ...]) -> authorization_pb2.SignableList:
 
 
 def _root(entries: tuple[bytes, ...]) -> bytes:
-    return root_of([leaf_hash(entry) for entry in entries])
+    return root_of_entries(entries)
 
 
 def _info(message: authorization_pb2.Authorization) -> AuthorizationInfo:

@@ -27,7 +27,7 @@ from signer.errors import (
     SignerError,
     VerificationFailed,
 )
-from signer.formats.merkle import leaf_hash, require_included, root_of
+from signer.formats.merkle import leaf_hash, require_included, root_of_entries
 from signer.journal.authorizations import AuthorizationRow, AuthorizationStore
 from signer.people.authorization import AuthorizationTarget, ListProof, SignableList
 from signer.telemetry.metrics import Metrics
@@ -127,7 +127,7 @@ class Activations:
         kept = entries or await self._store.entries(row.id)
         if not kept:
             return None
-        if len(kept) != signable.count or await asyncio.to_thread(_root, kept) != signable.root:
+        if len(kept) != signable.count or await asyncio.to_thread(root_of_entries, kept) != signable.root:
             raise AuthorizationInvalid("activation.entries is not the list that the key's holder allowed, in its order")
         return frozenset(kept)
 
@@ -137,10 +137,6 @@ class Activations:
             made = _Claims(await self._store.used(authorization_id))
             claims = self._claims.setdefault(authorization_id, made)
         return claims
-
-
-def _root(entries: Sequence[bytes]) -> bytes:
-    return root_of([leaf_hash(entry) for entry in entries])
 
 
 def _asked(target: AuthorizationTarget) -> tuple[object, ...]:

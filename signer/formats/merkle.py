@@ -64,14 +64,19 @@ class Range:
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
-    """MTH of leaf hashes."""
+    """MTH of leaf hashes. Hashed in place, not through `node_hash`: a list of ten thousand is looked at while its caller waits."""
     level = list(leaves)
     if not level:
         return EMPTY_ROOT
     while len(level) > 1:
-        paired = [node_hash(level[at], level[at + 1]) for at in range(0, len(level) - 1, 2)]
+        paired = [sha256(_NODE + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
         level = paired + level[-1:] if len(level) % 2 else paired
     return level[0]
+
+
+def root_of_entries(entries: Iterable[bytes]) -> bytes:
+    """MTH of a list, D[n], by its entries."""
+    return root_of([sha256(_LEAF + entry).digest() for entry in entries])
 
 
 class NodeSource(Protocol):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from google.protobuf.duration_pb2 import Duration
 
 from signer.errors import BatchTooLarge, InvalidArgument, NotServedYet
-from signer.formats.merkle import leaf_hash, root_of
+from signer.formats.merkle import root_of_entries
 from signer.people.authorization import (
     Authorization,
     AuthorizationState,
@@ -50,7 +50,7 @@ def signable(message: authorization_pb2.SignableList, count_max: int) -> tuple[S
         listed = entries(message.entries.entries, f"{field}.entries", _LISTED_MAX)
         if not listed:
             raise InvalidArgument(f"{field}.entries is required: at least one", field=f"{field}.entries")
-        root, count = root_of([leaf_hash(entry) for entry in listed]), len(listed)
+        root, count = root_of_entries(listed), len(listed)
     elif which == "root":
         listed, root, count = (), bytes(message.root.root), message.root.count
         if len(root) != _HASH_BYTES or not count:
@@ -72,7 +72,7 @@ def presentation(message: authorization_pb2.Presentation, target: SignableList) 
     if len(message.pupil_list_sha256) not in (0, _HASH_BYTES):
         raise InvalidArgument(f"{field}.pupil_list_sha256 must be {_HASH_BYTES} bytes, or left out", field=f"{field}.pupil_list_sha256")
     items = tuple(_item(item, f"{field}.items") for item in message.items)
-    if items and (len(items) != target.count or root_of([leaf_hash(item.entry) for item in items]) != target.root):
+    if items and (len(items) != target.count or root_of_entries(item.entry for item in items) != target.root):
         raise InvalidArgument(f"{field}.items must be the list, all of it and in its order, or left out", field=f"{field}.items")
     return Presentation(
         class_name=message.class_name,

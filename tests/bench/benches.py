@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.bench import evidence, fairness, forms, growth, pades, peers, sign_digests, single, slow_tokens, stamps, teachers, verify
+from tests.bench import (
+    authorised,
+    evidence,
+    fairness,
+    forms,
+    growth,
+    pades,
+    peers,
+    sign_digests,
+    single,
+    slow_tokens,
+    stamps,
+    teachers,
+    verify,
+)
 from tests.bench.ground import Ground
 from tests.bench.row import Row
 
@@ -45,6 +59,7 @@ BENCHES = (
     Bench("fairness", fairness.fairness),
     Bench("evidence-record", evidence.evidence),
     Bench("teachers", teachers.teachers),
+    Bench("authorised", authorised.authorised),
     Bench("verify-pdf", verify.verify),
     Bench("compare-pyhanko", peers.installed_pyhanko, in_default=False),
     Bench("compare-endesive", peers.installed_endesive, in_default=False),
