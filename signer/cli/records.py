@@ -12,13 +12,14 @@ from signer.cli.connection import connection_options, given
 from signer.cli.exits import ExitCode, epilog
 from signer.cli.language import language_option
 from signer.cli.output import json_option
+from signer.cli.record_life import calendar, correct, history, list_, recall
 
 _ROLES = ("subject-teacher", "homeroom-teacher", "principal", "vice-principal", "clerk")
 
 
 @click.group()
 def records() -> None:
-    """Check which records of a class may be signed, and list the layouts that the daemon knows."""
+    """Check, list, correct and recall records, and set when they lock; list the layouts that the daemon knows."""
 
 
 @records.command(
@@ -90,3 +91,7 @@ def layouts(client_config: Path | None, connect_timeout_s: float, **options: str
     values = given(client_config, **options)
     with values.connect(connect_timeout_s=connect_timeout_s) as client:
         tell_layouts(client.records.layouts())
+
+
+for _verb in (list_, history, correct, recall, calendar):
+    records.add_command(_verb)

@@ -85,16 +85,25 @@ def show(name: str, client_config: Path | None, connect_timeout_s: float, **opti
 @tokens.command("release-pin", epilog=_CODES)
 @click.argument("name")
 @click.option("--allow-final-try", is_flag=True, help="Try although the token says that a wrong PIN would lock it.")
+@click.option("--approval", "approval_id", default="", metavar="ID", help="The approval, where the policy asks for one.")
 @connection_options
 @json_option
 @language_option
-def release_pin(name: str, allow_final_try: bool, client_config: Path | None, connect_timeout_s: float, **options: str | None) -> None:
+def release_pin(
+    *,
+    name: str,
+    allow_final_try: bool,
+    approval_id: str,
+    client_config: Path | None,
+    connect_timeout_s: float,
+    **options: str | None,
+) -> None:
     """Let a token whose PIN is held log in once more.
 
     Mend the cause first: the PIN is read anew from its source and tried once; refused again, it is held again.
     """
     with given(client_config, **options).connect(connect_timeout_s=connect_timeout_s) as client:
-        _print(client.tokens.release_pin(name, allow_final_try=allow_final_try))
+        _print(client.tokens.release_pin(name, allow_final_try=allow_final_try, approval_id=approval_id))
 
 
 @tokens.command(epilog=_CODES)

@@ -84,12 +84,14 @@ class TokenClient:
         request, deadline_s = admin_tokens_pb2.GetTokenRequest(token_name=name), time.monotonic() + timeout_s
         return _token(call_patiently(self._stub.GetToken, request, policy=self._policy, deadline_s=deadline_s).token)
 
-    def release_pin(self, name: str, *, allow_final_try: bool = False, timeout_s: float = RELEASE_TIMEOUT_S) -> TokenInfo:
+    def release_pin(
+        self, name: str, *, allow_final_try: bool = False, approval_id: str = "", timeout_s: float = RELEASE_TIMEOUT_S
+    ) -> TokenInfo:
         """Lets a held token log in once more. Asked once, whatever happens: each repeat could cost a try of the PIN.
 
-        Raises PinHeld, PinLocked or PinSourceUnreadable when it is held again.
+        approval_id: where the policy asks for one (ApprovalRequired). Raises PinHeld, PinLocked or PinSourceUnreadable when it is held again.
         """
-        request = admin_tokens_pb2.ReleasePinRequest(token_name=name, allow_final_try=allow_final_try)
+        request = admin_tokens_pb2.ReleasePinRequest(token_name=name, allow_final_try=allow_final_try, approval_id=approval_id)
         try:
             return _token(self._stub.ReleasePin(request, timeout=timeout_s).token)
         except grpc.RpcError as failed:
