@@ -6,7 +6,6 @@ The certificates name addresses on this machine, so a `StatusCa` is made with th
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,16 +24,11 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from tests.support import pki
+from tests.support.mortal import mortal
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
-_STARTED_S_MAX = 20.0
 _FILES = "-index index.txt -CA ca.pem -rsigner responder.pem -rkey responder.key"
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def key_pem(key: Any) -> bytes:
@@ -124,7 +118,9 @@ class OpensslOcsp:
         command = f"openssl ocsp {_FILES} -port {self.port} -nmin {minutes} -rmd sha256"
         log = self.folder / "ocsp.log"
         with log.open("wb") as output:
-            self.process = subprocess.Popen(command.split(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            self.process = subprocess.Popen(
+                mortal(*command.split()), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
         _await_words(log, "waiting for OCSP client connections")
 
     def stop(self) -> None:
@@ -151,19 +147,16 @@ class OpensslOcsp:
 
 
 def _index_line(certificate: x509.Certificate, is_revoked: bool) -> str:
-    until = certificate.not_valid_after_utc.strftime("%y%m%d%H%M%SZ")
+    end = certificate.not_valid_after_utc.strftime("%y%m%d%H%M%SZ")
     revoked = datetime.now(UTC).strftime("%y%m%d%H%M%SZ") if is_revoked else ""
     number = certificate.serial_number
     serial = number.to_bytes((number.bit_length() + 7) // 8).hex().upper()
-    return f"{'R' if is_revoked else 'V'}\t{until}\t{revoked}\t{serial}\tunknown\t/CN={serial}\n"
+    return f"{'R' if is_revoked else 'V'}\t{end}\t{revoked}\t{serial}\tunknown\t/CN={serial}\n"
 
 
 def _await_words(log: Path, words: str) -> None:
     """A connection that asks nothing would hang it: so its log is read."""
-    deadline = time.monotonic() + _STARTED_S_MAX
-    while words not in log.read_text(encoding="utf-8"):
-        assert time.monotonic() < deadline, "the responder did not start"
-        time.sleep(0.02)
+    until(lambda: words in log.read_text(encoding="utf-8"), "the responder to start")
 
 
 @dataclass

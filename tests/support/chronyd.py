@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 CHRONYC = Path(shutil.which("chronyc") or "/usr/bin/chronyc")
@@ -48,7 +49,7 @@ class Chronyd:
 def chronyd(folder: Path, *lines: str, environment: Mapping[str, str] | None = None) -> Iterator[Chronyd]:
     """lines: of its configuration, besides where it listens. Waits until it believes that it knows the time."""
     folder.mkdir(mode=0o700, parents=True)
-    port = _free_port()
+    port = free_port(socket.SOCK_DGRAM)
     command_socket = folder / "chronyd.sock"
     where = (f"port {port}", "bindaddress 127.0.0.1", "allow 127.0.0.1", "cmdport 0", f"bindcmdaddress {command_socket}")
     (folder / "chrony.conf").write_text("\n".join([*where, f"pidfile {folder / 'pid'}", *lines, ""]), encoding="ascii")
@@ -75,9 +76,3 @@ def off_by(
     """Believes that true time is so much ahead of what its source says: serves that, and reports the system clock as slow by it."""
     line = f"server 127.0.0.1 port {source.port} offset {offset_s} minpoll -2 maxpoll -2 iburst"
     return chronyd(folder, line, environment=environment)
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
+from tests.support.mortal import mortal
 from tests.support.shim import Shim
+from tests.support.waiting import until
 
 MODULE = Path("/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so")
-_START_S_MAX = 15.0
 
 
 class FarHsm:
@@ -34,19 +34,16 @@ class FarHsm:
     def start(self) -> None:
         """Power on; it answers when this returns."""
         self._address.unlink(missing_ok=True)
-        command = ["p11-kit", "server", "--foreground", "--name", str(self._address), "--provider", str(self._shim.module), "pkcs11:"]
-        self._process = subprocess.Popen(
+        command = mortal("p11-kit", "server", "--foreground", "--name", self._address, "--provider", self._shim.module, "pkcs11:")
+        self._process = process = subprocess.Popen(
             command,
             env={"PATH": os.environ["PATH"], **self._shim.environment},
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-        deadline_s = time.monotonic() + _START_S_MAX
-        while not self._address.exists():
-            assert self._process.poll() is None, "p11-kit server ended"
-            assert time.monotonic() < deadline_s, "p11-kit server does not listen"
-            time.sleep(0.01)
+        until(lambda: self._address.exists() or process.poll() is not None, "p11-kit server to listen")
+        assert process.poll() is None, "p11-kit server ended"
 
     def kill(self) -> None:
         """Power off, with everything it was doing."""

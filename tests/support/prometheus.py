@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -17,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from tests.support.mortal import mortal
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 OBSERVABILITY = Path(__file__).parents[2] / "deploy/observability"
@@ -69,8 +70,7 @@ def prometheus(folder: Path, *targets: str) -> Iterator[Prometheus]:
     configuration["scrape_configs"][0]["static_configs"] = [{"targets": list(targets)}]
     del configuration["alerting"]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     arguments = {
         "config.file": folder / "prometheus.yml",
         "storage.tsdb.path": folder / "data",
@@ -78,7 +78,8 @@ def prometheus(folder: Path, *targets: str) -> Iterator[Prometheus]:
         "enable-feature": "exemplar-storage",
     }
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(["prometheus", *(f"--{name}={value}" for name, value in arguments.items())], stdout=log, stderr=log)
+        command = mortal("prometheus", *(f"--{name}={value}" for name, value in arguments.items()))
+        process = subprocess.Popen(command, stdout=log, stderr=log)
     running = Prometheus(f"http://{address}")
     try:
         until(lambda: running.is_ready() or process.poll() is not None, "prometheus to be ready")

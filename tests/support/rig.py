@@ -28,6 +28,7 @@ from signer.validation.trust import TrustAnchors
 from tests.support.batch import Delivery
 from tests.support.daemon import Running, World, start_daemon
 from tests.support.shim import Shim
+from tests.support.waiting import until
 
 FULL = os.environ.get("SIGNER_FAULTS", "") == "full"
 """`make faults` runs the long forms."""
@@ -157,12 +158,8 @@ def kill(pid: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], what: str, within_s: float = _CALM_WAIT_S) -> float:
-    """Polls until it holds; how long it took, in seconds."""
-    started_s = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started_s < within_s, f"not within {within_s:g} s: {what}"
-        time.sleep(0.01)
-    return time.monotonic() - started_s
+    """`until`, in finer steps and with more patience: a token heals; how long it took, in seconds."""
+    return until(condition, what, within_s, poll_s=0.01)
 
 
 def wait_until_quiet(shim: Shim, quiet_s: float) -> None:

@@ -15,7 +15,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +32,13 @@ from signer.workers.process import WorkerProcess, WorkerSpec
 from tests.support.daemon import World
 from tests.support.heard import Heard
 from tests.support.token_worker import spec_of
+from tests.support.waiting import until
 
 MODULE = Path("/usr/lib/x86_64-linux-gnu/opencryptoki/libopencryptoki.so.0")
 LABEL = "swtok-test"
 _FIRST_SO_PIN = b"87654321"
 _SO_PIN, _FIRST_PIN, _PIN = "87650000", "12340000", "70000001"
 _PLACES = ("/run", "/var/lib/opencryptoki", "/dev/shm")  # noqa: S108 - where shared memory is
-_READY_S_MAX = 20.0
 
 
 def prepare(folder: Path) -> None:
@@ -53,9 +52,7 @@ def prepare(folder: Path) -> None:
             shutil.chown(path, "root", "pkcs11")
             path.chmod(0o770)
     subprocess.run(["pkcsslotd"], check=True)
-    until_s = time.monotonic() + _READY_S_MAX
-    while not Path("/run/pkcsslotd.socket").exists() and time.monotonic() < until_s:
-        time.sleep(0.05)
+    until(Path("/run/pkcsslotd.socket").exists, "pkcsslotd")
     _initialise()
     pin = folder / "pin"
     pin.write_text(_PIN, encoding="ascii")

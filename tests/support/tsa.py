@@ -30,6 +30,7 @@ from signer.timestamp.template import TimestampTemplate
 from signer.timestamp.tsp import granted, parse_request
 from tests.support import pki
 from tests.support.lies import NONCE, POLICY, Lie
+from tests.support.mortal import mortal
 
 RSA = SignatureAlgorithm.RSA_PKCS1_SHA256
 Answers = Callable[[bytes], Awaitable[bytes]]
@@ -289,7 +290,7 @@ class TsaProcess:
         return log.stat().st_size if log.exists() else 0
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.support.tsa", str(self.folder), str(self.port), *self.arguments]
+        command = mortal(sys.executable, "-m", "tests.support.tsa", self.folder, self.port, *self.arguments)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())

@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,13 +23,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.support.mortal import mortal
+from tests.support.waiting import until
+
 MODULE = Path("/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so")
 PIN = "24681357"
 ROOT = Path(__file__).parents[2]
 _DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 _SOCKET = Path("/run/pcscd/pcscd.comm")
 _LOCK = Path(tempfile.gettempdir()) / "signer-tests-pcscd.lock"
-_START_S_MAX = 15.0
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
@@ -45,7 +46,7 @@ def readers(folder: Path) -> Iterator[list[int]]:
     with _LOCK.open("w") as lock, (folder / "pcscd.log").open("wb") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _SOCKET.parent.mkdir(parents=True, exist_ok=True)
-        command = ["pcscd", "--foreground", "--config", str(configuration)]
+        command = mortal("pcscd", "--foreground", "--config", configuration)
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
             _wait_for_reader(process, port)
@@ -67,11 +68,8 @@ def _free_pair() -> int:
 
 
 def _wait_for_reader(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline_s = time.monotonic() + _START_S_MAX
-    while not (_SOCKET.exists() and _listens(port + 1)):
-        assert process.poll() is None, "pcscd ended; is another one running?"
-        assert time.monotonic() < deadline_s, "the virtual readers did not appear"
-        time.sleep(0.02)
+    until(lambda: (_SOCKET.exists() and _listens(port + 1)) or process.poll() is not None, "the virtual readers to appear")
+    assert process.poll() is None, "pcscd ended; is another one running?"
 
 
 def _listens(port: int) -> bool:
@@ -151,7 +149,7 @@ def make_card(folder: Path, port: int, keys: dict[str, tuple[Key, x509.Certifica
     about = {"guid": guid.hex(), "pin": pin, "tries": tries, "certificates": certificates}
     (folder / "card.json").write_text(json.dumps(about), encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.piv_card", str(port), str(folder)],
+        mortal(sys.executable, "-m", "tests.support.piv_card", port, folder),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
