@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 from tests.support.daemon import SCHOOL, Running, World
+from tests.support.nursery import command
 from tests.support.time_calls import create
-
-ROOT = Path(__file__).parents[2]
 
 
 def run(world: World, daemon: Running, *arguments: str, client: str = "school") -> subprocess.CompletedProcess[str]:
@@ -22,14 +19,7 @@ def run(world: World, daemon: Running, *arguments: str, client: str = "school") 
         "SIGNER_CERT": f"{world.pki}/{client}.crt",
         "SIGNER_KEY": f"{world.pki}/{client}.key",
     }
-    return subprocess.run(
-        [sys.executable, "-m", "signer", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env={**os.environ, "LANG": "C.UTF-8", **connection},
-    )
+    return command(list(arguments), {**os.environ, "LANG": "C.UTF-8", **connection})
 
 
 def test_credentials_are_listed_with_what_is_wrong_with_them(world: World, daemon: Running) -> None:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -23,14 +22,16 @@ from pyhanko.sign.fields import MDPPerm
 from tests.support import pdfs
 from tests.support.daemon import OTHER_SCHOOL, SCHOOL, Running, World, running_daemon
 from tests.support.looks import text_of
+from tests.support.nursery import command
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 CARDS = {f"Nguyễn Văn {letter}.pdf": pdfs.report_card(number, pages=1) for number, letter in enumerate("ABCDE")}
 
 
 @dataclass(frozen=True)
 class Desk:
-    """Where school software's command line works. run: the outcome of `signer VERB ARGUMENTS`."""
+    """Where school software's command line works. run: `signer VERB ARGUMENTS` to its end; a cold start where the environment differs."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -47,6 +48,8 @@ class Desk:
         )
 
     def run(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        if not environment:
+            return command([str(argument) for argument in arguments], self.environment, self.folder)
         process = self.start(*arguments, **environment)
         out, err = process.communicate(timeout=90)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -233,6 +236,10 @@ def test_one_file_is_signed_beside_itself_and_never_over_itself(desk: Desk) -> N
     assert card.read_bytes() == CARDS["Nguyễn Văn A.pdf"]
 
 
+def signed_or_ended(process: subprocess.Popen[str], folder: Path, count: int) -> None:
+    until(lambda: len(list(folder.glob("*.pdf"))) >= count or process.poll() is not None, f"{count} signed files", 60, poll_s=0.005)
+
+
 def test_killed_at_any_moment_the_same_command_finishes_the_class(world: World, new_world: Callable[[], World], tmp_path: Path) -> None:
     del world
     own = new_world()
@@ -242,9 +249,7 @@ def test_killed_at_any_moment_the_same_command_finishes_the_class(world: World, 
         interrupted = 0
         for wanted in (1, 12, 25):
             process = desk.start("sign", "1A")
-            deadline = time.monotonic() + 30
-            while len(list((desk.folder / "1A-signed").glob("*.pdf"))) < wanted and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.005)
+            signed_or_ended(process, desk.folder / "1A-signed", wanted)
             process.send_signal(signal.SIGINT if wanted == 12 else signal.SIGKILL)
             _, err = process.communicate(timeout=30)
             interrupted += process.returncode != 0

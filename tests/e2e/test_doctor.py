@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.daemon import Running, World, running_daemon
+from tests.support.nursery import command
 from tests.support.worlds import copy_of
 
 STATIC = {"configuration", "tls", "pin", "file-modes", "token-files", "journal", "disk", "trust"}
@@ -21,8 +20,7 @@ Seen = dict[str, list[dict[str, str]]]
 
 
 def doctor(*arguments: str, **environment: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "signer", "doctor", *arguments]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "HOME": "/nowhere", **environment})
+    ran = command(["doctor", *arguments], {**os.environ, "HOME": "/nowhere", **environment})
     assert not ran.stderr, ran.stderr
     return ran.returncode, ran.stdout
 

@@ -211,6 +211,7 @@ def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None, 
     log = config.with_suffix(".log")
     arguments = ["serve", "--config", str(config), "--ready-file", str(ready)]
     is_cold = is_cold or environment is not None or "PYTEST_CURRENT_TEST" not in os.environ
+    log.write_bytes(b"")
     process = _command(arguments, log, environment or {}) if is_cold else Forked(arguments, log)
     deadline = time.monotonic() + _READY_S_MAX
     while not ready.exists():

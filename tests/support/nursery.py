@@ -1,31 +1,48 @@
-"""Daemons without the wait for their imports: forked from a process that has them already (`multiprocessing`'s forkserver).
+"""Daemons and commands without the wait for their imports: forked from a process that has them already (`multiprocessing`'s forkserver).
 
-Two of the three seconds of processor time that a daemon's own process takes to start are imports, the same ones each time, and a test run
-starts more than a hundred. Only the daemon's own process is forked; its workers are programs that it starts, as always.
+Nearly all processor time that a command takes, and two of the three seconds of a daemon's own process, are imports, the same ones each
+time, and a test run starts hundreds. Only `signer` itself is forked; a daemon's workers are programs that it starts, as always.
 """
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
+from collections.abc import Mapping
 from functools import cache
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from signer.cli import main
+from signer.cli import VERBS, main
 from signer.config.server import TlsVersion
 from signer.server.grpc_environment import variables
 
+_COMMAND_S_MAX = 90.0
+_PR_SET_PDEATHSIG = 1
+_PRELOADED = (
+    "signer.server.serve",
+    "signer.server.diagnosis",
+    "signer.client",
+    "signer.cli.sign_run",
+    "signer.cli.verify_files",
+    "rich.table",
+    *(f"signer.cli.{verb}" for verb in VERBS),
+)
+
 
 class Forked:
-    """A forked process, with what is used of `subprocess.Popen`."""
+    """A daemon's process, with what is used of `subprocess.Popen`."""
 
     def __init__(self, arguments: list[str], output: Path) -> None:
         # `daemon`: ended with the test process, if it is still there by then
-        self._process = _nursery().Process(target=_run, args=(arguments, dict(os.environ), str(output)), daemon=True)
+        self._process = _nursery().Process(target=_run, args=(arguments, dict(os.environ), None, output, output), daemon=True)
         self._process.start()
         self._lock = threading.Lock()
         self.pid = self._process.pid or 0
@@ -55,20 +72,38 @@ class Forked:
         self._process.kill()
 
 
+def command(arguments: list[str], environment: Mapping[str, str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """`signer` with these arguments, to its end. environment: all of it. folder: where it works."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out, err = Path(scratch) / "out", Path(scratch) / "err"
+        process = _nursery().Process(target=_run, args=(arguments, dict(environment), folder, out, err))
+        process.start()
+        process.join(_COMMAND_S_MAX)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(arguments, _COMMAND_S_MAX)
+        return subprocess.CompletedProcess(arguments, process.exitcode, *(file.read_text(encoding="utf-8") for file in (out, err)))
+
+
 @cache
 def _nursery() -> ForkServerContext:
     os.environ.update(variables(TlsVersion.TLS_1_3))  # read by gRPC when it is loaded there
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "signer.cli.serve", "signer.server.serve"])
+    context.set_forkserver_preload([__name__, *_PRELOADED])
     return context
 
 
-def _run(arguments: list[str], environment: dict[str, str], output: str) -> None:
-    """In the forked process: `python -m signer` with these arguments."""
+def _run(arguments: list[str], environment: dict[str, str], folder: Path | None, out: Path, err: Path) -> None:
+    """In the forked process: `python -m signer` with these arguments. out, err: appended to, as both may be one file."""
     os.environ.clear()
     os.environ.update(environment)
-    with Path(output).open("wb") as file:
+    time.tzset()
+    with out.open("ab") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
+    with err.open("ab") as file:
         os.dup2(file.fileno(), sys.stderr.fileno())
+    if folder is not None:
+        os.chdir(folder)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # the nursery ends with the test process, however that ends
     sys.argv = ["signer", *arguments]
     main()
