@@ -17,6 +17,19 @@ from tests.support.worlds import copy_of, shared_world
 hypothesis.settings.register_profile("signer", deadline=None)
 hypothesis.settings.load_profile("signer")
 
+_SHORT_FILES = ("softhsm", "fuzz", "unit")
+_ROOT = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that short ones fill what is left when the workers come to the end."""
+    items.sort(key=_length)
+
+
+def _length(item: pytest.Item) -> int:
+    room = item.path.relative_to(_ROOT).parts[0]
+    return _SHORT_FILES.index(room) + 2 if room in _SHORT_FILES else int(room != "faults")
+
 
 @pytest.fixture(scope="session")
 def pristine_world(tmp_path_factory: pytest.TempPathFactory) -> World:

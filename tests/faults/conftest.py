@@ -14,9 +14,11 @@ import pytest
 
 from signer.demo.pupils import generate_class
 from signer.demo.report_card import render
-from tests.support.daemon import World, build_world
+from tests.support.daemon import World
+from tests.support.other_token import CardIssuer
 from tests.support.rig import FULL, Record, Rig
 from tests.support.shim import Shim, build
+from tests.support.worlds import copy_of
 
 REPORT = os.environ.get("SIGNER_FAULTS_REPORT", "")
 _CARDS = 20
@@ -24,8 +26,13 @@ _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return build_world(tmp_path_factory.mktemp("faults"))
+def world(pristine_world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return copy_of(pristine_world, tmp_path_factory.mktemp("faults") / "it")
+
+
+@pytest.fixture(scope="session")
+def issuer(world: World) -> CardIssuer:
+    return CardIssuer(world)
 
 
 @pytest.fixture(scope="session")

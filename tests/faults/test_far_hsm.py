@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from signer.demo.softhsm import KeySpec, create_token, store_certificates
+from signer.demo.softhsm import KeyKind, KeySpec, create_token, store_certificates
 from tests.support.batch import B_B, Plan
 from tests.support.far_hsm import MODULE, FarHsm
 from tests.support.other_token import HEAL_S_MAX, Beside, CardIssuer, credentials_on
@@ -26,9 +26,9 @@ RESTARTS = 5 if FULL else 2
 
 
 @pytest.fixture
-def shim(rig: Rig, shim_module: Path, tmp_path: Path) -> Shim:
-    token = create_token(tmp_path / "hsm", "far", [KeySpec("far", key_id=b"\x01")])
-    certificate = CardIssuer(rig.world).certificate(token.key("far").public_key, "HSM")
+def shim(issuer: CardIssuer, shim_module: Path, tmp_path: Path) -> Shim:
+    token = create_token(tmp_path / "hsm", "far", [KeySpec("far", KeyKind.EC_P256, key_id=b"\x01")])
+    certificate = issuer.certificate(token.key("far").public_key, "HSM")
     return Shim(shim_module, store_certificates(token, {"far": certificate}), tmp_path / "hsm.state")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from tests.support.calls import reason_of, sign_digests
 from tests.support.daemon import World
 from tests.support.rig import Record
 from tests.support.shim import Action, Ckr, Door, Shim
-from tests.support.worlds import copy_of
 
 DIGESTS = {"d": hashlib.sha256(b"d").digest()}
 FAULTS = [
@@ -38,8 +37,8 @@ class Shaken:
 
 
 @pytest.fixture
-def shaken(world: World, shim_module: Path, tmp_path: Path) -> Iterator[Shaken]:
-    own = copy_of(world, tmp_path / "world")
+def shaken(new_world: Callable[[], World], shim_module: Path, tmp_path: Path) -> Iterator[Shaken]:
+    own = new_world()
     shim = Shim(shim_module, own.token, tmp_path / "keys.shim")
     with office(own, token={"module": str(shim.module), "environment": shim.environment, "processes": 1}) as desk:
         try:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from signer.errors import PinHeld, PinLocked
+from tests.support import pki
 from tests.support.batch import B_B, Delivery, Plan, sign_batch, sign_until_done
 from tests.support.other_token import HEAL_S_MAX, OTHER, Beside, CardIssuer, Struck, batch_under_way, credentials_on
 from tests.support.rig import FULL, Record, Rig, kill, wait_until
@@ -54,9 +54,8 @@ class Desk(Beside):
 
 
 @pytest.fixture
-def desk(rig: Rig, ports: list[int], tmp_path: Path) -> Iterator[Desk]:
-    issuer = CardIssuer(rig.world)
-    keys = [rsa.generate_private_key(65537, 2048) for _ in range(3)]
+def desk(rig: Rig, issuer: CardIssuer, ports: list[int], tmp_path: Path) -> Iterator[Desk]:
+    keys = [pki.rsa_key(number) for number in range(3)]
     names = ("Con dấu", "Con dấu 9C", "Con dấu")
     named = [(key, issuer.certificate(key.public_key(), name)) for key, name in zip(keys, names, strict=True)]
     card = make_card(tmp_path / "card", ports[0], {"9a": named[0], "9c": named[1]})
