@@ -318,11 +318,12 @@ def test_a_list_is_exact_or_refused(desk: Holders, holder: Holder) -> None:
         target(holder, list=listed(entries=authorization_pb2.SignableEntries(entries=[UNLISTED]), source_documents=True)),
         target(holder, [UNLISTED], presentation=_shown("other", digest("other"))),
     ]
+    any_factors = [authorization_pb2.Factor(pin=PIN), authorization_pb2.Factor(totp="000000")]
     for each in wrong:
         with refused(InvalidArgument):
-            desk.authorize(holder, each)
+            desk.authorize(holder, each, factors=any_factors)
     with refused(BatchTooLarge):
-        desk.authorize(holder, target(holder, list=listed(root=root(root=b"r" * 32, count=20_001))))
+        desk.authorize(holder, target(holder, list=listed(root=root(root=b"r" * 32, count=20_001))), factors=any_factors)
     assert desk.authorize(holder, target(holder, [UNLISTED], presentation=_shown("mine", UNLISTED))).sad
 
 
