@@ -89,7 +89,8 @@ class TokenClient:
     ) -> TokenInfo:
         """Lets a held token log in once more. Asked once, whatever happens: each repeat could cost a try of the PIN.
 
-        approval_id: where the policy asks for one (ApprovalRequired). Raises PinHeld, PinLocked or PinSourceUnreadable when it is held again.
+        approval_id: where the policy asks for one (ApprovalRequired). Raises PinHeld, PinLocked or PinSourceUnreadable when it is held
+        again.
         """
         request = admin_tokens_pb2.ReleasePinRequest(token_name=name, allow_final_try=allow_final_try, approval_id=approval_id)
         try:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
+import os
+import pty
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -42,6 +46,7 @@ from signer.records.history import HistoryKind
 from signer.records.states import RecordState
 from signer.secrets import Secret
 from signer.v1 import admin_keys_pb2, admin_pb2_grpc, common_pb2, plan_pb2, signature_pb2
+from tests.e2e import test_cli_lists as lists
 from tests.support.bureau import Office, office, spec
 from tests.support.calls import TIMEOUT_S, fresh_id, our_errors, reason_of, sign_batch
 from tests.support.daemon import OTHER_SCHOOL, SCHOOL, World
@@ -347,6 +352,52 @@ def test_a_policy_once_set_guards_keys_and_itself(desk: Desk) -> None:
         approvals.set_policy(ApprovalPolicy(ApprovalKind.CORRECTION))
     with raises(ApprovalRequired):
         approvals.set_policy(ApprovalPolicy(ApprovalKind.RECALL, roles=(frozenset({Role.PRINCIPAL}),)))
+
+
+def test_people_and_operators_do_it_on_the_command_line(desk: Desk, released: list[bytes]) -> None:
+    def run(*arguments: str, client: str = "school") -> Any:
+        done = lists.run(desk.office.world, desk.office.running, *arguments, "--json", client=client)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    policies = {each["kind"]: each for each in run("approvals", "policy", client="operator")["policies"]}
+    assert policies["factor-unlock"]["steps"] == [["operator"], ["operator"]]
+    assert not policies["trust-change"]["steps"]
+    assert run("records", "calendar", str(LATER_YEAR + 1), "--regulations", client="operator")["lock_time"] == "2042-06-30T17:00:00+00:00"
+    old = uuid_of(released[3])
+    asked = run("records", "recall", old, "--school", SCHOOL, "--as", "hanh", "--reason", "in nhầm mẫu")["approval"]
+    assert asked["id"] in [each["id"] for each in run("approvals", "list", "--awaiting", "so")["approvals"]]
+    pin, code = desk.factors("so")
+    assert isinstance(pin, PinFactor)
+    assert isinstance(code, TotpFactor)
+    told = typed(desk, ["approvals", "agree", asked["id"], "--as", "so", "--lang", "vi"], [pin.pin.reveal(), code.code.reveal()])
+    assert "Sở GDĐT quyết định thu hồi: đồng ý, so" in told
+    assert pin.pin.reveal() not in told
+    history = run("records", "history", old, "--school", SCHOOL)
+    assert [each["kind"] for each in history["events"]][-3:] == ["recall-requested", "approval-decided", "recalled"]
+    recalled = run("records", "list", "--school", SCHOOL, "--year", str(YEAR), "--state", "recalled")["records"]
+    assert old in [each["record_uuid"] for each in recalled]
+
+
+def typed(desk: Desk, arguments: list[str], answers: list[str]) -> str:
+    """What a program says on a terminal where these are typed at its prompts."""
+    world, port = desk.office.world, desk.office.running.port
+    connection = {"SIGNER_SERVER": f"localhost:{port}", "SIGNER_CA": f"{world.pki}/tls-ca.crt"}
+    connection |= {"SIGNER_CERT": f"{world.pki}/school.crt", "SIGNER_KEY": f"{world.pki}/school.key", "COLUMNS": "200"}
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "signer", *arguments], {**os.environ, **connection})  # noqa: S606  # no shell
+    told, waiting = b"", list(answers)
+    with contextlib.suppress(OSError):  # the terminal closes with the program
+        while piece := os.read(terminal, 4096):
+            told += piece
+            if waiting and told.rstrip().endswith(b":"):
+                os.write(terminal, waiting.pop(0).encode() + b"\n")
+                told += b"\n"
+    _pid, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 0, told
+    return told.decode()
 
 
 def destroy(desk: Desk, credential_id: str, approval_id: str = "") -> None:
