@@ -64,7 +64,7 @@ def test_a_paused_token_signs_nothing_and_says_why_until_it_is_resumed(new_world
     world = new_world()
     documents = {"d": bytes(32)}
     with (
-        running_daemon(world.config(documents={"processes": 1})) as daemon,
+        running_daemon(world.config(token={"processes": 2})) as daemon,
         client(world, daemon) as operator,
         world.channel(daemon.port) as channel,
     ):
@@ -90,7 +90,7 @@ def test_a_held_pin_is_released_once_and_read_anew(new_world: Callable[[], World
     pin_file = world.token.pin_file
     right = pin_file.read_text(encoding="utf-8")
     pin_file.write_text("wrong, wrong, wrong", encoding="utf-8")
-    with running_daemon(world.config(documents={"processes": 1})) as daemon, client(world, daemon) as operator:
+    with running_daemon(world.config(token={"processes": 2})) as daemon, client(world, daemon) as operator:
         until(lambda: operator.tokens.get(NAME).state == "PIN_HELD", "the token to be held")
         with pytest.raises(PinHeld):
             operator.tokens.release_pin(NAME)

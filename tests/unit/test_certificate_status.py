@@ -22,6 +22,8 @@ from signer.formats.status.question import Question
 from tests.support import cas, pki
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+RECENTLY = NOW - timedelta(minutes=1)
+"""A test may run long after NOW was."""
 TERMS = Terms(at=NOW, now=NOW)
 CRL_URL = "http://ca.example/a.crl"
 REVOKED = x509_ocsp.OCSPCertStatus.REVOKED
@@ -39,7 +41,7 @@ def question(of: pki.Issued | None = None) -> Question:
 
 
 def answer(**how: object) -> bytes:
-    return cas.ocsp_answer(leaf().x509, pki.authority(), **how)  # type: ignore[arg-type]
+    return cas.ocsp_answer(leaf().x509, pki.authority(), **({"at": RECENTLY} | how))  # type: ignore[arg-type]
 
 
 STRANGER = pki.rsa_key(120)
@@ -65,11 +67,14 @@ LIES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "cut short": ("encoding", lambda: answer()[:-40]),
     "try later": ("refused", lambda: bytes.fromhex("30030a0103")),
     "unknown to it": ("refused", lambda: answer(status=UNKNOWN)),
-    "another certificate": ("certificate", lambda: cas.ocsp_answer(leaf(2).x509, pki.authority())),
+    "another certificate": ("certificate", lambda: cas.ocsp_answer(leaf(2).x509, pki.authority(), at=RECENTLY)),
     "the same serial of another CA": (
         "certificate",
         lambda: cas.ocsp_answer(
-            pki.issue("x", pki.rsa_key(1), pki.root(), serial_number=leaf().x509.serial_number).x509, pki.root(), responder=pki.authority()
+            pki.issue("x", pki.rsa_key(1), pki.root(), serial_number=leaf().x509.serial_number).x509,
+            pki.root(),
+            responder=pki.authority(),
+            at=RECENTLY,
         ),
     ),
     "stale": ("time", lambda: answer(at=NOW - timedelta(days=3))),
@@ -142,7 +147,7 @@ def named(url: str) -> list[x509.GeneralName]:
 
 
 def list_(**how: object) -> crl.Crl:
-    return crl.Crl.read(cas.crl(pki.authority(), **how))  # type: ignore[arg-type]
+    return crl.Crl.read(cas.crl(pki.authority(), **({"at": RECENTLY} | how)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("extensions", [(), idp(only_contains_user_certs=True), idp(full_name=named(CRL_URL))])
@@ -153,7 +158,7 @@ def test_an_honest_crl_is_believed(extensions: tuple[tuple[x509.ExtensionType, b
 
 
 CRL_LIES: dict[str, tuple[str, Callable[[], crl.Crl]]] = {
-    "another CA's": ("certificate", lambda: crl.Crl.read(cas.crl(pki.root()))),
+    "another CA's": ("certificate", lambda: crl.Crl.read(cas.crl(pki.root(), at=RECENTLY))),
     "signed by a stranger": ("signature", lambda: list_(key=STRANGER)),
     "stale": ("time", lambda: list_(at=NOW - timedelta(days=9))),
     "from the future": ("time", lambda: list_(at=NOW + timedelta(hours=1))),

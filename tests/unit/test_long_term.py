@@ -97,7 +97,7 @@ def test_a_timestamp_gives_a_signature_its_time_and_has_a_chain_itself() -> None
 
 def test_what_the_store_holds_is_found_and_completes_the_document() -> None:
     assert look(complete(signed())).is_complete
-    partly = look(with_data(signed(), crls=(cas.crl(pki.root()),)))
+    partly = look(with_data(signed(), crls=(cas.crl(pki.root(), at=NOW),)))
     assert [chain.covered for chain in partly.chains] == [(False, True), (False, True)]
     assert not partly.is_complete
 
@@ -140,7 +140,7 @@ def test_verification_tells_the_level_that_is_reached() -> None:
     archived = complete(signed())
     assert level(signed(None)) == [Level.B_B]
     assert level(signed()) == [Level.B_T]
-    assert level(with_data(signed(), crls=(cas.crl(pki.root()),))) == [Level.B_T], "half of the data"
+    assert level(with_data(signed(), crls=(cas.crl(pki.root(), at=NOW),))) == [Level.B_T], "half of the data"
     assert level(archived) == [Level.B_LT]
     assert level(stamped(archived)) == [Level.B_LTA]
     assert level(stamped(signed())) == [Level.B_T], "a document timestamp over no validation data"
@@ -182,8 +182,8 @@ def test_what_is_not_worth_keeping_is_refused(kind: type[SignerError], make: Cal
 
 
 def test_a_stranger_cannot_complete_a_document_with_answers_of_its_own() -> None:
-    forged = cas.crl(pki.authority(), key=pki.rsa_key(130))
-    assert not look(with_data(signed(), crls=(forged, cas.crl(pki.root())))).is_complete
+    forged = cas.crl(pki.authority(), at=NOW, key=pki.rsa_key(130))
+    assert not look(with_data(signed(), crls=(forged, cas.crl(pki.root(), at=NOW)))).is_complete
 
 
 def _with_store(document: bytes, key: str, *streams: bytes) -> bytes:
@@ -209,7 +209,7 @@ def test_a_store_that_unpacks_to_too_much_is_refused(key: str) -> None:
 
 
 def test_a_store_with_very_many_answers_is_refused() -> None:
-    answer = cas.ocsp_answer(teacher().x509, pki.authority())
+    answer = cas.ocsp_answer(teacher().x509, pki.authority(), at=NOW)
     with pytest.raises(DocumentTooCostly):
         look(_with_store(signed(), "/OCSPs", *[answer] * 300))
 
