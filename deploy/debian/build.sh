@@ -30,6 +30,7 @@ signer ($version) bookworm; urgency=medium
 
  -- signer maintainers <maintainers@signer.example>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 END
-dpkg-buildpackage --build=binary --no-sign --unsigned-changes >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+# Nothing is compiled, so nothing of a compiler is asked for.
+dpkg-buildpackage --no-check-builddeps --build=binary --no-sign --unsigned-changes >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 cp "$work"/signer_*.deb "$out/"
 ls "$out/signer_${version}_"*.deb

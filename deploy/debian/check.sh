@@ -77,5 +77,6 @@ apt purge signer
 inside getent passwd signer && fail "the user stays behind"
 inside find / -xdev -path /proc -prune -o -name '*signer*' -not -path '/root/*' -not -path '/home/*' -not -path '/var/lib/apt/*' -not -path '/usr/share/python3/*' -print >"$folder/left"
 grep -v -F -x -f "$folder/before" "$folder/left" && fail "the files above stay behind"
+umount "$root/tmp" "$root/proc"
 rm -rf --one-file-system "$root"
 say "It installs, runs, and goes."
