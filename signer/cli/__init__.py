@@ -31,7 +31,7 @@ VERBS = {
     "credentials": "List the credentials that may sign for a school.",
     "keys": "Generate keys and certificate requests, import certificates, renew, disable and destroy. For operators.",
     "approvals": "Let several people allow what one alone must not: list, ask, agree, refuse, withdraw; and say who must agree to what.",
-    "people": "Look after people: import a Department, give roles, let one act for another, hand out codes. For operators.",
+    "people": "Look after people: import, give roles, let one act for another, enrol, hand out codes. For operators.",
     "authorizations": "Look at what holders of keys allow to be signed with them, and end it.",
     "tokens": "Look after the daemon's PKCS#11 tokens: list, show, release a held PIN, pause, resume.",
     "clients": "Say who may call, and for which schools; renew and revoke their certificates. For operators.",

@@ -32,7 +32,9 @@ _NONE = Text("nobody was asked for anything", "chưa ai được đề nghị ch
 
 @click.group()
 def authorizations() -> None:
-    """Look at what holders allow, and end it. Files are allowed with `signer sign --authorize PERSON` or `--ask PERSON`.
+    """Look at what holders of keys allow to be signed with them, and end it.
+
+    Files are allowed with `signer sign --authorize PERSON` or `--ask PERSON`.
 
     \b
     Example:

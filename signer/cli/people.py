@@ -13,7 +13,7 @@ from signer.cli.people_roles import assign, delegate, delegations, end_delegatio
 
 @click.group()
 def people() -> None:
-    """Look after people: import a Department, give roles, let one act for another, hand out codes. For operators."""
+    """Look after people: import, give roles, let one act for another, enrol, hand out codes. For operators."""
 
 
 for _verb in (

@@ -41,7 +41,7 @@ def test_help_loads_nothing_that_it_does_not_need() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "COLUMNS": "200"}
     ).stdout
     assert told.splitlines()[-1] == "set()"
-    assert all(text in told for text in VERBS.values())
+    assert all(text in " ".join(told.split()) for text in VERBS.values()), "wrapped or not"
 
 
 @pytest.mark.parametrize("verb", VERBS)
