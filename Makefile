@@ -95,6 +95,7 @@ deb-check: deb ## install it on a clean Debian 12, run it, take it away again (m
 	@tools/setup.sh deploy
 	lintian --fail-on error,warning "$$(ls -t dist/signer_*.deb | head -1)"
 	deploy/debian/check.sh "$$(ls -t dist/signer_*.deb | head -1)"
+	deploy/debian/check_service.sh "$$(ls -t dist/signer_*.deb | head -1)"
 
 image-check: ## build the OCI image on a clean Debian 12 and run it (minutes; root)
 	@tools/setup.sh deploy
