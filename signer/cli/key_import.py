@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from signer.cli.bars import bar
 from signer.cli.connection import given
 from signer.cli.exits import ExitCode, epilog
 from signer.cli.key_report import CODES, common_options, problem_of
@@ -15,6 +16,7 @@ from signer.cli.language import Text, say
 from signer.cli.output import is_json, print_json, print_table
 
 _HEADINGS = (Text("File", "Tệp"), Text("Credential", "Chứng thư ký"), Text("Valid until", "Hết hạn"), Text("Remarks", "Ghi chú"))
+_IMPORTING = Text("Importing certificates", "Đang nhập chứng thư")
 
 
 @click.command(name="import", epilog=epilog(*CODES))
@@ -33,8 +35,11 @@ def import_(files: tuple[Path, ...], dry_run: bool, client_config: Path | None, 
     from signer.cli.key_files import read_certificates
 
     found = list(read_certificates(files))
-    with given(client_config, **options).connect(connect_timeout_s=connect_timeout_s) as client:
-        results = list(client.keys.bring([content for _file, content in found], dry_run=dry_run))
+    results = []
+    with given(client_config, **options).connect(connect_timeout_s=connect_timeout_s) as client, bar(say(_IMPORTING), len(found)) as show:
+        for result in client.keys.bring([content for _file, content in found], dry_run=dry_run):
+            results.append(result)
+            show(len(results))
     rows = []
     for (file, _content), result in zip(found, results, strict=True):
         until = result.credential.not_after if result.credential else None

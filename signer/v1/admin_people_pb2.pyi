@@ -576,11 +576,13 @@ class ImportRow(_message.Message):
     """Line in the caller's file, from 1, for errors."""
     @_builtins.property
     def person(self) -> Global___Person:
-        """The person; etag and factors are ignored."""
+        """The person; etag and factors are ignored. What is left empty stays as it is; `disabled` is set by a row, and taken back by UpdatePerson alone."""
 
     @_builtins.property
     def assignment(self) -> Global___Assignment:
-        """The role; not set: none."""
+        """The role; not set: none. Its id is ignored, an empty person_id is the row's. A row without a start leaves the start as it is; a role that has
+        ended begins anew, now.
+        """
 
     def __init__(
         self,
