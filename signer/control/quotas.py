@@ -34,7 +34,7 @@ class Quotas:
         meter = self._meters.get(key)
         if meter is None:
             meter = self._meters[key] = Meter(subject, subject_id)
-        self._turn(meter)
+        self._turn(meter, day_of(self.utc_now()))
         return meter
 
     def put(self, quota: Quota) -> None:
@@ -43,9 +43,10 @@ class Quotas:
 
     def all(self) -> Iterator[Meter]:
         """Of those that have a quota, at today's count."""
+        today = day_of(self.utc_now())
         for meter in list(self._meters.values()):
             if meter.quota is not None:
-                self._turn(meter)
+                self._turn(meter, today)
                 yield meter
 
     def enter(self, subject: QuotaSubject, subject_id: str) -> Meter:
@@ -73,10 +74,10 @@ class Quotas:
 
     def admit(self, meters: tuple[Meter, ...], count: int) -> tuple[int, QuotaExceeded | None]:
         """How many of `count` may be signed now, and why not the others."""
-        now_s, granted = self.clock_s(), count
+        now_s, today, granted = self.clock_s(), day_of(self.utc_now()), count
         short: tuple[Meter, Limit] | None = None
         for meter in meters:
-            self._turn(meter)
+            self._turn(meter, today)
             left, limit = meter.room(now_s)
             if left < granted:
                 granted, short = left, (meter, limit)
@@ -109,8 +110,7 @@ class Quotas:
         if meter.day == day:
             meter.today += signatures
 
-    def _turn(self, meter: Meter) -> None:
-        today = day_of(self.utc_now())
+    def _turn(self, meter: Meter, today: int) -> None:
         if meter.day != today:
             yesterday = meter.day
             if left := meter.turn_day(today):

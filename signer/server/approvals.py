@@ -105,11 +105,12 @@ class ApprovalMethods(admin_pb2_grpc.AdminServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> admin_approvals_pb2.ListApprovalsResponse:
         """A page, newest first; the page token is the number of the last one of the page before."""
-        caller = current_visit().caller
+        visit = current_visit()
+        caller = visit.caller
         schools = None if caller.is_operator or caller.sees_all else caller.schools
         if request.school_id:
             if schools is not None:
-                caller.require_school(request.school_id)
+                visit.require_school(request.school_id)
             schools = frozenset((convert.identifier(request.school_id, "school_id"),))
         if request.page_token and not request.page_token.isdecimal():
             raise InvalidArgument("page_token is not one of an earlier answer", field="page_token")

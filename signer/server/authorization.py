@@ -141,7 +141,7 @@ class AuthorizationService(authorization_pb2_grpc.AuthorizationServiceServicer):
 
     def _named(self, request: Any) -> tuple[str, str]:
         school_id = convert.identifier(request.school_id, "school_id")
-        current_visit().caller.require_school(school_id)
+        current_visit().require_school(school_id)
         return school_id, convert.identifier(request.authorization_id, "authorization_id")
 
     async def _sad(self, found: Authorization) -> bytes:
@@ -203,7 +203,7 @@ class AuthorizationService(authorization_pb2_grpc.AuthorizationServiceServicer):
 
 def _filter(request: authorization_pb2.ListAuthorizationsRequest) -> AuthorizationFilter:
     school_id = convert.identifier(request.school_id, "school_id")
-    current_visit().caller.require_school(school_id)
+    current_visit().require_school(school_id)
     created = request.created
     return AuthorizationFilter(
         school_id=school_id,

@@ -47,9 +47,9 @@ class CredentialService(credential_pb2_grpc.CredentialServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> credential_pb2.GetCredentialResponse:
         """One credential with its chain."""
-        caller = current_visit().caller
-        if request.school_id or not caller.is_operator:
-            caller.require_school(convert.identifier(request.school_id, "school_id"))
+        visit = current_visit()
+        if request.school_id or not visit.caller.is_operator:
+            visit.require_school(convert.identifier(request.school_id, "school_id"))
         credential = await self._engine.credential(convert.identifier(request.credential_id, "credential_id"), request.school_id)
         return credential_pb2.GetCredentialResponse(
             credential=credential_message(self._engine, self._pools, credential),
@@ -57,9 +57,9 @@ class CredentialService(credential_pb2_grpc.CredentialServiceServicer):
         )
 
     def _schools(self, school_id: str) -> frozenset[str] | None:
-        """Whose credentials the caller may see; None: everybody's, the appliance's own included, for operators."""
-        caller = current_visit().caller
+        """Whose credentials the caller may see; None: everybody's, and the appliance's own: operators, auditors that name no school."""
+        visit = current_visit()
         if school_id:
-            caller.require_school(convert.identifier(school_id, "school_id"))
+            visit.require_school(convert.identifier(school_id, "school_id"))
             return frozenset((school_id,))
-        return None if caller.is_operator else caller.schools
+        return None if visit.caller.is_operator or visit.caller.sees_all else visit.caller.schools

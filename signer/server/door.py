@@ -68,10 +68,15 @@ class Visit:
     span: Span | None = None
 
     def request(self, school_id: str, request_id: str) -> Request:
-        """The budget of this RPC's work for a school; SchoolNotFound if the caller does not speak for it, QuotaExceeded if too many run."""
-        self.caller.require_school(school_id)
-        self.meters.append(self.quotas.enter(QuotaSubject.SCHOOL, school_id))
+        """The budget of this RPC's work for a school. Raises as `require_school`."""
+        self.require_school(school_id)
         return self._budget(school_id, request_id)
+
+    def require_school(self, school_id: str) -> None:
+        """SchoolNotFound if the caller does not speak for the school, QuotaExceeded if too many RPCs for it are open."""
+        self.caller.require_school(school_id)
+        if all(meter.subject_id != school_id or meter.subject is not QuotaSubject.SCHOOL for meter in self.meters):
+            self.meters.append(self.quotas.enter(QuotaSubject.SCHOOL, school_id))
 
     def budget(self) -> Request:
         """The budget of this RPC's work for no school in particular."""

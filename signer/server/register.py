@@ -106,7 +106,7 @@ def _asking(request: record_pb2.RequestCorrectionRequest | record_pb2.RequestRec
 
 def _school(school_id: str) -> str:
     school_id = convert.identifier(school_id, "school_id")
-    current_visit().caller.require_school(school_id)
+    current_visit().require_school(school_id)
     return school_id
 
 

@@ -107,7 +107,7 @@ class ValidationService(validation_pb2_grpc.ValidationServiceServicer):
             raise InvalidArgument("give a credential or a certificate", field="subject")
         named = request.credential
         visit = current_visit()
-        visit.caller.require_school(convert.identifier(named.school_id, "credential.school_id"))
+        visit.require_school(convert.identifier(named.school_id, "credential.school_id"))
         credential = await self._engine.credential(convert.identifier(named.credential_id, "credential.credential_id"), named.school_id)
         if not credential.certificate:
             raise CertificateUnusable(f"credential {credential.id} has no certificate yet", credential=credential.id)

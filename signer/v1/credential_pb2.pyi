@@ -210,7 +210,7 @@ class Credential(_message.Message):
     credential_id: _builtins.str
     """Chosen by configuration or enrolment; never changes."""
     school_id: _builtins.str
-    """The school it belongs to; empty: the appliance's own (such as a TSA's), shown to operators only."""
+    """The school it belongs to; empty: the appliance's own (such as a TSA's), shown to operators and to auditors that name no school."""
     token_name: _builtins.str
     """Name of the token in the configuration."""
     person_id: _builtins.str
@@ -313,7 +313,7 @@ class ListCredentialsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     school_id: _builtins.str
-    """The school; empty: every school of this client (operators: all, the appliance's own included)."""
+    """The school; empty: every school of this client (operators, and auditors that name none: all, the appliance's own included)."""
     usable_only: _builtins.bool
     """Only those that can sign now."""
     person_id: _builtins.str
