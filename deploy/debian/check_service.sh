@@ -13,7 +13,7 @@ rm -rf --one-file-system "$root"
 mkdir "$root"
 tar --extract --file "$folder/bookworm.tar" --directory "$root"
 cp "$package" "$root/root/signer.deb"
-cp "$here/../compose/trial.py" "$root/root/"
+install -D -m 644 "$here/../compose/trial.py" "$root/srv/trial.py"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod +x "$root/usr/sbin/policy-rc.d"
 chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive sh -euc '
     apt-get -qq -o Acquire::Check-Valid-Until=false -o Acquire::Check-Date=false update
@@ -31,7 +31,7 @@ sign() {
     signer sign /var/lib/signer/trial/records --out /tmp/signed --client-config /var/lib/signer/trial/client.toml --credential principal --level b-t
     [ "$(ls /tmp/signed | wc -l)" = 35 ] || fail "a class was not signed"
 }
-runuser -u signer -- /opt/signer/bin/python -I /root/trial.py
+runuser -u signer -- /opt/signer/bin/python -I /srv/trial.py
 cd /var/lib/signer/trial
 install -m 600 softhsm/demo-school.pin /etc/signer/softhsm-pin
 sed -e 's|"pki/|"/var/lib/signer/trial/pki/|; s|"softhsm|"/var/lib/signer/trial/softhsm|; s|"file:[^"]*"|"credential:softhsm-pin"|' \
