@@ -140,7 +140,12 @@ def test_a_refused_call_says_why(channel: grpc.Channel, collector: Collector) ->
     assert call.attributes["error.type"] in {"CREDENTIAL_NOT_FOUND", "INVALID_ARGUMENT"}
 
 
-@pytest.mark.parametrize("told", ["", "nonsense", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", traceparent(is_recorded=False)[2]])
+UNRECORDED = traceparent(is_recorded=False)[2]
+
+
+@pytest.mark.parametrize(
+    "told", ["", "nonsense", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", UNRECORDED], ids=["none", "nonsense", "zeros", "unrecorded"]
+)
 def test_what_nobody_asked_to_trace_is_not(told: str, channel: grpc.Channel, collector: Collector) -> None:
     """At a share of 0; a caller that says that it records nothing is heeded at any share."""
     request_id = fresh_id()
