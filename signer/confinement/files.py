@@ -33,7 +33,7 @@ def programs_own_files() -> tuple[Path, ...]:
 def read_only_below(paths: Iterable[Path]) -> bool:
     """False where this kernel has no Landlock (before 5.13, or switched off)."""
     try:
-        version = syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(_ASK_VERSION))
+        version = _version()
         handled = (1 << _ACCESSES_BY_VERSION[min(version, len(_ACCESSES_BY_VERSION)) - 1]) - 1
         attributes = struct.pack("=Q", handled)
         rules = syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
@@ -49,6 +49,18 @@ def read_only_below(paths: Iterable[Path]) -> bool:
     finally:
         os.close(rules)
     return True
+
+
+def is_known_to_the_kernel() -> bool:
+    """Whether `read_only_below` can take effect here."""
+    try:
+        return _version() > 0
+    except OSError:
+        return False
+
+
+def _version() -> int:
+    return syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(_ASK_VERSION))
 
 
 def _let_read(rules: int, path: Path) -> None:

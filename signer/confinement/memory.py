@@ -26,19 +26,21 @@ def lock_memory() -> bool:
     All of it, because a PIN is copied by the interpreter and the vendor's module where nobody can follow. Tried only where no limit stands
     in the way (RLIMIT_MEMLOCK infinity, systemd's LimitMEMLOCK=, or CAP_IPC_LOCK): below one, later allocations would fail.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
-    if hard != resource.RLIM_INFINITY and not _may_lock_anything():
+    if not may_lock_memory():
         return False
+    hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
     try:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
         mlockall(_CURRENT | _FUTURE | _ON_FAULT)
     except OSError:
         return False
     return True
 
 
-def _may_lock_anything() -> bool:
+def may_lock_memory() -> bool:
+    """Whether no limit stands in the way."""
+    if resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == resource.RLIM_INFINITY:
+        return True
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
     return bool(int(effective.split()[1], 16) >> _CAP_IPC_LOCK & 1)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from signer.confinement.syscalls import Refusal, filter_program
+from signer.model import Severity
+from signer.server.diagnosis import process
 
 _PROGRAM = """
 import errno, json, os, signal, socket, subprocess, sys, threading
@@ -133,3 +135,18 @@ def test_a_call_that_a_machine_does_not_have_takes_no_place_in_its_filter() -> N
     numbers = [-1 if number == 6 else number for number in range(25)]
     with_fork = filter_program((Refusal("fork"), Refusal("kill")), 0xC00000B7, numbers)
     assert with_fork == filter_program((Refusal("kill"),), 0xC00000B7, numbers)
+
+
+def test_the_diagnosis_says_whether_a_pin_can_reach_a_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    swaps = tmp_path / "swaps"
+    swaps.write_text("Filename Type Size Used Priority\n", encoding="utf-8")
+    assert not process.has_swap(swaps)
+    swaps.write_text("Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n", encoding="utf-8")
+    assert process.has_swap(swaps)
+    assert process.has_swap(tmp_path / "hidden")
+    for may_lock, swapped, severity in ((True, True, Severity.OK), (False, True, Severity.WARN), (False, False, Severity.OK)):
+        monkeypatch.setattr(process, "may_lock_memory", lambda may=may_lock: may)
+        monkeypatch.setattr(process, "has_swap", lambda has=swapped: has)
+        (found,) = [finding for finding in process.check_process() if finding.check == "memory"]
+        assert found.severity is severity
+        assert bool(found.remedy) == (severity is Severity.WARN)

@@ -3,6 +3,7 @@
 - `findings`: what a check says.
 - `files`: what the configuration and the files it names tell, with or without a daemon.
 - `services`: whether what lies outside can be reached.
+- `process`: what the daemon's machine lets processes give up.
 - `rooms`: what the running daemon sees of its tokens, clock, authorities, CAs and journal.
 
 Rules of the room:

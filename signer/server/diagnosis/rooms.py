@@ -10,6 +10,7 @@ from signer.model import Finding
 from signer.pipeline.authorities import AuthorityState
 from signer.revocation.source import StatusSource
 from signer.server.diagnosis.findings import fail, ok, warn
+from signer.server.diagnosis.process import check_process
 from signer.server.rooms import Rooms
 from signer.server.watch import pin_state
 from signer.telemetry.metrics import PinState
@@ -36,6 +37,7 @@ async def check_rooms(rooms: Rooms, now: datetime) -> list[Finding]:
         *_authorities(rooms),
         *_revocation(rooms),
         await _journal(rooms),
+        *check_process(),
     ]
 
 
