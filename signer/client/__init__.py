@@ -23,6 +23,8 @@ Rules of the room:
 - The generated messages stay inside; values are frozen dataclasses. Threads are gRPC's one and a watchdog; callbacks run in the caller's.
 """
 
+from signer.client.authorization_values import Allowing, AuthorizationInfo, Line, Sad
+from signer.client.authorizations import AuthorizationClient
 from signer.client.batch import DocumentBatch
 from signer.client.client import SignerClient
 from signer.client.clients import CertificateEntry, ClientInfo, QuotaInfo, SchoolInfo
@@ -79,9 +81,12 @@ from signer.model import (
 from signer.records.problem import RecordProblem
 
 __all__ = [
+    "Allowing",
     "AnchorInfo",
     "Appearance",
     "AppearanceStyle",
+    "AuthorizationClient",
+    "AuthorizationInfo",
     "BatchEvidence",
     "BroughtCertificate",
     "CadesOptions",
@@ -106,6 +111,7 @@ __all__ = [
     "KeyOutcome",
     "LayoutInfo",
     "Level",
+    "Line",
     "LockAction",
     "NewKey",
     "Packaging",
@@ -128,6 +134,7 @@ __all__ = [
     "RetryPolicy",
     "Role",
     "RowOutcome",
+    "Sad",
     "SchoolInfo",
     "SignatureInfo",
     "SignatureVerdict",

@@ -26,9 +26,7 @@ from signer.documents.pool import DocumentPool
 from signer.documents.settings import ImageSettings
 from signer.journal import CheckpointStore, CredentialStore, EvidenceArchive, ImageStore, Journal, PeopleStore
 from signer.journal.enrolment_codes import EnrolmentCodeStore
-from signer.journal.factors import FactorStore
 from signer.journal.log import JournalLog
-from signer.people.factor import TryLimits
 from signer.pipeline.authorities import Authorities
 from signer.pipeline.checkpoints import Checkpoints
 from signer.pipeline.doors import ArchiveDoors
@@ -148,7 +146,6 @@ def furnish(config: Config) -> Rooms:
     verification = Verification(documents, status, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     engine.records = RecordRooms(layouts, calling.clients, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     people = engine.rights = People(PeopleStore(journal), time.monotonic)
-    factors = FactorStore(journal, TryLimits())
     codes = OneTimeCodes(EnrolmentCodeStore(journal), people, config.enrolment, engine.utc_now)
     activation = furnish_activation(config, journal, metrics, people=people, codes=codes, utc_now=engine.utc_now)
     engine.activation, engine.multisign_max = activation.activations, config.activation.entries_max
@@ -181,7 +178,7 @@ def furnish(config: Config) -> Rooms:
         calling,
         activation,
         governing,
-        PeopleRooms(people, codes, factors, engine.kept.store, _first_visit(config), engine.utc_now),
+        PeopleRooms(people, codes, activation.factors.store, engine.kept.store, _first_visit(config), engine.utc_now),
     )
 
 
