@@ -245,17 +245,18 @@ def _out_and_in_by_passkey(town: Town) -> None:
 
 def test_an_officer_decides_with_pin_and_one_time_password(town: Town) -> None:
     page, app = town.page, App(SEED)
-    asked = town.ask("person-0", "key-of-person-0")
-    page.open(f"/review?id={asked.authorization_id}")
+    asked = [town.ask("person-0", "key-of-person-0", class_name) for class_name in ("12A1", "12A2")]
+    place = "/review?" + "&".join(f"id={each.authorization_id}" for each in asked)
+    page.open(place)
     page.type(person_id="person-0", pin=PIN, totp=app.code())
     page.press("button.main")
-    assert page.path == f"/review?id={asked.authorization_id}"
+    assert page.path == place
     page.type(pin=PIN, totp=app.code())
     page.press('button[value="grant"]')
-    found = town.outcome(asked)
-    assert found.authorization.state == STATE.AUTHORIZATION_STATE_GRANTED
-    assert sorted(found.authorization.factors) == [authorization_pb2.FACTOR_KIND_PIN, authorization_pb2.FACTOR_KIND_TOTP]
-    assert found.sad
+    for found in map(town.outcome, asked):
+        assert found.authorization.state == STATE.AUTHORIZATION_STATE_GRANTED
+        assert sorted(found.authorization.factors) == [authorization_pb2.FACTOR_KIND_PIN, authorization_pb2.FACTOR_KIND_TOTP]
+        assert found.sad
     _refuse_an_approval(town, app)
     _try_a_used_code(town, app)
 

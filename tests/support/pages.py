@@ -33,7 +33,7 @@ from signer.people.authorization import (
 from signer.people.factor import Factor, FactorKind, Passkey, PinFactor, TotpFactor
 from signer.people.person import Person
 from signer.secrets import Secret
-from signer.server.pages import PageRooms, pages_door
+from signer.server.pages import PageRooms, PagesDoor, pages_door
 from signer.telemetry.metrics import Metrics
 
 TEACHER = Person("gv-lan", "Nguyễn Thị Lan")
@@ -55,11 +55,12 @@ class Clock:
 
 @dataclass
 class Desk:
-    """People, codes and factors. tries: how often factors were looked at."""
+    """People, codes and factors. tries: how often factors were looked at. wait_s: told with a refusal."""
 
     people: dict[str, Person] = field(default_factory=lambda: {TEACHER.id: TEACHER})
     pins: dict[str, str] = field(default_factory=lambda: {TEACHER.id: PIN})
     tries: int = 0
+    wait_s: float | None = None
 
     async def find(self, person_id: str) -> Person | None:
         return self.people.get(person_id)
@@ -93,7 +94,7 @@ class Desk:
         assert isinstance(pin, PinFactor)
         assert isinstance(totp, TotpFactor)
         if self.pins.get(person_id) != pin.pin.reveal() or totp.code.reveal() != TOTP:
-            raise FactorsRefused("no")
+            raise FactorsRefused("no", retry_after_s=self.wait_s)
 
     async def challenge(self, person_id: str, purpose: bytes) -> Challenge:
         raise NotServedYet(f"no passkeys for {person_id} and {len(purpose)} bytes")
@@ -274,6 +275,7 @@ class Browser:
 
 @dataclass
 class Opened:
+    door: PagesDoor
     desk: Desk
     asked: Asked
     four_eyes: FourEyes
@@ -301,6 +303,6 @@ async def opened(folder: Path, **settings: object) -> AsyncIterator[Opened]:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context), cookie_jar=aiohttp.DummyCookieJar()) as session:
-            yield Opened(desk, asked_for, four_eyes, clock, port, registry, session)
+            yield Opened(door, desk, asked_for, four_eyes, clock, port, registry, session)
     finally:
         await door.close(1.0)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from signer.config import Config
+from signer.demo.tls_pki import TlsPki
+from signer.errors import ConfigError
 from signer.people.approval import Decision
 from signer.people.authorization import AuthorizationState
 from tests.support.pages import CODE, PIN, TEACHER, TOTP, Opened, Page, approval, asked, opened
@@ -132,6 +137,28 @@ async def test_unknown_people_disabled_ones_and_wrong_factors_are_answered_alike
         assert here.desk.tries == len(tries)
     assert answers[0][0] == 403
     assert len(set(answers)) == 1
+
+
+async def test_whoever_must_wait_is_told_how_long(tmp_path: Path) -> None:
+    async with opened(tmp_path) as here:
+        here.desk.wait_s = 3.2
+        refused = await here.browser().sign_in(pin="000000")
+    assert "Hãy chờ 4 giây" in refused.text
+
+
+async def test_another_certificate_is_shown_to_the_next_connection(tmp_path: Path) -> None:
+    async with opened(tmp_path) as here:
+        before = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", here.port))
+        settings = here.door._settings
+        TlsPki.create().server().write_pem(tmp_path, "renewed")
+        wanted = replace(settings, tls_certificate=tmp_path / "renewed.crt", tls_private_key=tmp_path / "renewed.key")
+        take = here.door.prepare(Config(server=None, pages=wanted))  # type: ignore[arg-type]
+        assert await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", here.port)) == before
+        take()
+        after = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", here.port))
+        assert after.strip() == (tmp_path / "renewed.crt").read_text(encoding="ascii").strip()
+        with pytest.raises(ConfigError, match="pages"):
+            here.door.prepare(Config(server=None, pages=replace(wanted, tls_private_key=tmp_path / "pages.key")))  # type: ignore[arg-type]
 
 
 async def test_signing_out_ends_the_session_on_our_side_too(tmp_path: Path) -> None:

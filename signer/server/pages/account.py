@@ -37,10 +37,10 @@ class AccountPages:
             "/account/passkey/remove": Route(Needs.PERSON, self._show, self._remove_passkey),
         }
 
-    async def _show(self, visit: Visit, status: HTTPStatus = HTTPStatus.OK, error: str = "") -> Answer:
+    async def _show(self, visit: Visit, status: HTTPStatus = HTTPStatus.OK, error: str = "", wait_s: float | None = None) -> Answer:
         person = person_of(visit)
         passkeys, challenge = await self.factors.passkeys(person.id), await challenge_or_none(self.factors.begin_passkey(person.id))
-        return self.views.page(visit, "account", status, error=error, passkeys=passkeys, challenge=challenge)
+        return self.views.page(visit, "account", status, error=error, wait_s=wait_s, passkeys=passkeys, challenge=challenge)
 
     async def _change_pin(self, visit: Visit) -> Answer:
         pin = visit.form.secret("new_pin")
@@ -66,8 +66,8 @@ class AccountPages:
         try:
             with self.checking.turn(visit.account, person.id):
                 await change()
-        except FactorsRefused:
-            return await self._show(visit, HTTPStatus.FORBIDDEN, error="review.refused")
+        except FactorsRefused as refused:
+            return await self._show(visit, HTTPStatus.FORBIDDEN, error="review.refused", wait_s=refused.retry_after_s)
         except InvalidArgument:
             return await self._show(visit, HTTPStatus.BAD_REQUEST, error=unfit)
         self.sessions.close_others(person.id, visit.cookie)

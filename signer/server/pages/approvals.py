@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from signer.errors import ApprovalEnded, ApprovalNotFound, ChangedMeanwhile, FactorsRefused, InvalidArgument, RoleRefused
 from signer.people.approval import Approval, Decision
@@ -40,14 +41,15 @@ class ApprovalPages:
         if decision is None or len(comment) > _COMMENT_CHARACTERS_MAX:
             raise InvalidArgument("agree or refuse, in at most 2,000 characters")
         if decision is Decision.REFUSE and not comment:
-            return await self._page(visit, approval_id, decision, status=HTTPStatus.BAD_REQUEST, error="approval.comment_missing")
+            return await self._page(visit, approval_id, decision, HTTPStatus.BAD_REQUEST, error="approval.comment_missing")
         try:
             with self.checking.turn(visit.account, person.id):
                 await self.approving.decide(approval_id, person.id, decision, comment, visit.form.factors())
-        except FactorsRefused:
-            return await self._page(visit, approval_id, decision, status=HTTPStatus.FORBIDDEN, error="review.refused", comment=comment)
+        except FactorsRefused as refused:
+            told = {"error": "review.refused", "wait_s": refused.retry_after_s, "comment": comment}
+            return await self._page(visit, approval_id, decision, HTTPStatus.FORBIDDEN, **told)
         except InvalidArgument:
-            return await self._page(visit, approval_id, decision, status=HTTPStatus.BAD_REQUEST, error="factors.too_few", comment=comment)
+            return await self._page(visit, approval_id, decision, HTTPStatus.BAD_REQUEST, error="factors.too_few", comment=comment)
         except (ApprovalNotFound, ApprovalEnded, ChangedMeanwhile, RoleRefused):
             return self._gone(visit)
         if visit.session is not None:
@@ -59,11 +61,10 @@ class ApprovalPages:
         visit: Visit,
         approval_id: str,
         decision: Decision | None,
-        *,
         status: HTTPStatus = HTTPStatus.OK,
-        error: str = "",
-        comment: str = "",
+        **told: Any,
     ) -> Answer:
+        """told: what is wrong, for `Views.page`, and the comment as it was typed."""
         person = person_of(visit)
         approval = next((each for each in await self.approving.awaiting(person.id) if each.id == approval_id), None)
         if approval is None:
@@ -76,13 +77,12 @@ class ApprovalPages:
             visit,
             "approval",
             status,
-            error=error,
             approval=approval,
             decision=decision,
-            comment=comment,
             challenge=challenge,
             people=people,
             school_name=await self.names.school(approval.school_id),
+            **{"comment": "", **told},
         )
 
     def _gone(self, visit: Visit) -> Answer:

@@ -54,16 +54,16 @@ class SignInPages:
         try:
             with self.checking.turn(visit.account, person_id):
                 person = await self._known(person_id, visit)
-        except FactorsRefused:
-            return self._again(visit, HTTPStatus.FORBIDDEN, "sign_in.refused")
+        except FactorsRefused as refused:
+            return self._again(visit, HTTPStatus.FORBIDDEN, "sign_in.refused", refused.retry_after_s)
         except InvalidArgument:
             return self._again(visit, HTTPStatus.BAD_REQUEST, "factors.too_few")
         self.sessions.close(visit.cookie)
         return redirect(place).with_cookie(self.sessions.open(person))
 
-    def _again(self, visit: Visit, status: HTTPStatus, error: str) -> Answer:
+    def _again(self, visit: Visit, status: HTTPStatus, error: str, wait_s: float | None = None) -> Answer:
         person_id, place = visit.form.text("person_id"), _own(visit.form.text("place"))
-        return self.views.page(visit, "sign_in", status, error=error, person_id=person_id, place=place)
+        return self.views.page(visit, "sign_in", status, error=error, wait_s=wait_s, person_id=person_id, place=place)
 
     async def _known(self, person_id: str, visit: Visit) -> Person:
         await self.factors.require(person_id, visit.form.factors(), purpose=_purpose(visit))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -79,11 +80,14 @@ class Views:
         self._environment = Environment(
             loader=PackageLoader("signer.server.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        self._environment.filters |= {"when": _when, "base64url": _base64url}
+        self._environment.filters |= {"when": _when, "base64url": _base64url, "whole": math.ceil}
         self._environment.globals["file"] = {path.rsplit("/", 1)[1].partition("-")[0]: path for path in self.files}
 
     def page(self, visit: Visit, template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Answer:
-        """A page. A notice that the session had for its next page is shown on this one. error: name of a text, empty for none."""
+        """A page. A notice that the session had for its next page is shown on this one.
+
+        error: name of a text, empty for none. wait_s: when the next try counts; None where that is not told.
+        """
         notice = ""
         if visit.session is not None:
             notice, visit.session.notice = visit.session.notice, ""
@@ -94,7 +98,7 @@ class Views:
             notice=notice,
             languages=tuple(Language),
             csrf=lambda: token,
-            **{"error": "", **values},
+            **{"error": "", "wait_s": None, **values},
         )
         return Answer(status, text.encode())
 

@@ -65,8 +65,8 @@ class WaitingPages:
             else:
                 with self.checking.turn(visit.account, person.id):
                     await self.deciding.grant(person.id, ids, visit.form.factors())
-        except FactorsRefused:
-            return await self._review_page(visit, ids, HTTPStatus.FORBIDDEN, error="review.refused")
+        except FactorsRefused as refused:
+            return await self._review_page(visit, ids, HTTPStatus.FORBIDDEN, error="review.refused", wait_s=refused.retry_after_s)
         except InvalidArgument:
             return await self._review_page(visit, ids, HTTPStatus.BAD_REQUEST, error="factors.too_few")
         except RoleRefused:
@@ -77,7 +77,9 @@ class WaitingPages:
             session.notice = "review.rejected" if visit.form.text("decision") == "reject" else "review.granted"
         return redirect("/")
 
-    async def _review_page(self, visit: Visit, ids: Sequence[str], status: HTTPStatus = HTTPStatus.OK, error: str = "") -> Answer:
+    async def _review_page(
+        self, visit: Visit, ids: Sequence[str], status: HTTPStatus = HTTPStatus.OK, error: str = "", wait_s: float | None = None
+    ) -> Answer:
         person = person_of(visit)
         waiting = await self.deciding.waiting(person.id)
         chosen = [each for each in waiting if each.id in ids][:_AT_ONCE_MAX]
@@ -89,7 +91,7 @@ class WaitingPages:
         if await self.factors.passkeys(person.id):
             challenge = await challenge_or_none(self.factors.challenge(person.id, self.deciding.purpose(chosen)))
         asked = await self._asked(chosen)
-        return self.views.page(visit, "review", status, error=error, chosen=asked, challenge=challenge)
+        return self.views.page(visit, "review", status, error=error, wait_s=wait_s, chosen=asked, challenge=challenge)
 
     async def _asked(self, authorizations: Sequence[Authorization]) -> list[Asked]:
         now = datetime.now(UTC)
