@@ -13,6 +13,7 @@ import pytest
 from tests.support.daemon import Running, World, running_daemon
 from tests.support.nursery import command
 from tests.support.worlds import copy_of
+from tests.support.waiting import until
 
 STATIC = {"configuration", "tls", "pin", "file-modes", "token-files", "journal", "disk", "trust"}
 SEEN_BY_THE_DAEMON = {"tokens", "certificates", "documents", "clock", "tsa", "revocation"}
@@ -49,6 +50,7 @@ def place(pristine_world: World, tmp_path_factory: pytest.TempPathFactory) -> It
     world = copy_of(pristine_world, tmp_path_factory.mktemp("doctor") / "it")
     config = world.config(token={"processes": 1}, documents={"processes": 1})
     with running_daemon(config) as running:
+        until(lambda: running.worker_pids("documents"), "its document worker")
         yield world, config, running
 
 
