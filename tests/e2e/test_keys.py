@@ -110,7 +110,7 @@ def test_one_key_that_cannot_be_made_harms_no_other(desk: Office) -> None:
 def test_a_persons_key_is_of_no_use_without_their_word_unless_that_is_said(desk: Office) -> None:
     for mode in (credential_pb2.ACTIVATION_MODE_UNSPECIFIED, credential_pb2.ACTIVATION_MODE_SAD):
         name = f"hers-{mode}"
-        made = desk.enrol(spec(name, activation=mode))
+        [made] = desk.enrol(spec(name, activation=mode))
         assert (made.credential.activation, made.credential.multisign_max) == (credential_pb2.ACTIVATION_MODE_SAD, 20_000)
         answered = sign_digests(desk.channel("school"), DIGESTS, credential_id=name)
         assert {reason_of(result.status) for result in answered.results} == {"AUTHORIZATION_REQUIRED"}
