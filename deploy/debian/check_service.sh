@@ -40,7 +40,7 @@ systemctl enable --now signer || fail "start"
 shows StatusText; sleep 12; [ "$(shows StatusText)" = "ready to sign" ] || fail "not ready"
 sign
 systemd-analyze --no-pager security signer.service | tail -1
-systemctl reload signer; sleep 3; [ "$(shows ActiveState)" = active ] || fail "reload"
+systemctl reload signer || fail "reload"; sleep 3; [ "$(shows ActiveState)" = active ] || fail "reload"
 mkdir -p /run/systemd/system/signer.service.d
 printf '[Service]\nWatchdogSec=15\n' >/run/systemd/system/signer.service.d/hasty.conf
 systemctl daemon-reload; systemctl restart signer
