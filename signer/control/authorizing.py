@@ -107,6 +107,7 @@ class Authorizing:
 
     async def request(self, wanted: Wanted, request_id: str, decide_within: timedelta) -> Authorization:
         """A pending one, which its holder sees on the page; the same again returns it. RequestIdReused for another of this id."""
+        _require_somebodys(wanted)
         now = self._utc_now()
         within = min(decide_within or self._times.decide_max, self._times.decide_max)
         row = replace(self._row(wanted, AuthorizationState.PENDING, now, now + within), request_id=request_id)
@@ -176,17 +177,17 @@ class Authorizing:
         kinds = await self._factors.require(person_id, factors, found[0].target.role, self.purpose(found))
         for one in found:
             await self._require_held(person_id, one.target)
-        for row, one in zip(rows, found, strict=True):
-            await self._spend_approval(one.target, row.id)
-            detail = _granted(_detail(one.target, one.client_id, person_id, row.shown_sha256), kinds)
-            await self.store.decide(row, AuthorizationState.GRANTED, kinds, detail)
+        for one in found:
+            await self._spend_approval(one.target, one.id)
+        details = {one.id: _granted(_detail(one.target, one.client_id, person_id, one.shown_sha256), kinds) for one in found}
+        await self.store.decide(details, AuthorizationState.GRANTED, kinds)
         await self._tell()
 
     async def reject(self, person_id: str, authorization_ids: Sequence[str]) -> None:
         """Refuses them; needs no factors."""
-        for row in await self._pending(person_id, authorization_ids):
-            detail = {"school": row.school_id, "person": person_id, "client": row.client_id}
-            await self.store.decide(row, AuthorizationState.REJECTED, frozenset(), detail)
+        rows = await self._pending(person_id, authorization_ids)
+        details = {row.id: {"school": row.school_id, "person": person_id, "client": row.client_id} for row in rows}
+        await self.store.decide(details, AuthorizationState.REJECTED, frozenset())
         await self._tell()
 
     async def decided(self, person_id: str, *, after: str, limit: int) -> list[Authorization]:
@@ -223,8 +224,7 @@ class Authorizing:
         return rows
 
     async def _require_role(self, wanted: Wanted) -> None:
-        if not wanted.holder and wanted.target.role is None:
-            raise InvalidArgument("an organisation's key is allowed in a role: the plan needs its record part", field="target.plan.record")
+        _require_somebodys(wanted)
         await self._require_held(wanted.person_id, wanted.target)
 
     async def _require_held(self, person_id: str, target: AuthorizationTarget) -> None:
@@ -323,6 +323,12 @@ def _bound(target: AuthorizationTarget) -> bytes:
 
 def _purpose_part(authorization_id: str, target_sha256: bytes) -> bytes:
     return sha256(authorization_id.encode()).digest() + target_sha256
+
+
+def _require_somebodys(wanted: Wanted) -> None:
+    """InvalidArgument for an organisation's key without a role: nobody could say whose word that takes."""
+    if not wanted.holder and wanted.target.role is None:
+        raise InvalidArgument("an organisation's key is allowed in a role: the plan needs its record part", field="target.plan.record")
 
 
 def _fits(right: Right, target: AuthorizationTarget) -> bool:

@@ -3,7 +3,7 @@
     PENDING → GRANTED (its SAD may be spent) → SPENT (by one request, for good)
     PENDING → REJECTED · PENDING, GRANTED → EXPIRED (by the clock: no row is rewritten for it) · any but REJECTED → REVOKED
 
-Every step is one conditional UPDATE, so that of many at once one succeeds, whoever writes beside us.
+Every step is a conditional UPDATE, or one of a row that is locked: of many at once one succeeds, whoever writes beside us.
 """
 
 from __future__ import annotations
@@ -103,12 +103,12 @@ class AuthorizationStore:
         rows: list[AuthorizationRow] = await self._run(lambda connection: [_value(row) for row in connection.execute(query)])
         return rows
 
-    async def decide(
-        self, row: AuthorizationRow, state: AuthorizationState, factors: frozenset[FactorKind], detail: _Detail
-    ) -> AuthorizationRow:
-        """A pending one is granted or rejected. AuthorizationExpired or AuthorizationSpent when it is not pending any more."""
-        decided: AuthorizationRow = await self._journal.run(_Decide(asyncio.get_running_loop(), row.id, state, factors, detail))
-        return decided
+    async def decide(self, details: Mapping[str, _Detail], state: AuthorizationState, factors: frozenset[FactorKind]) -> None:
+        """Pending ones are granted or rejected, all or none; each by its id, with what the journal says of it.
+
+        AuthorizationExpired or AuthorizationSpent when one is not pending any more.
+        """
+        await self._journal.run(_Decide(asyncio.get_running_loop(), details, state, factors))
 
     async def spend(self, authorization_id: str, request_id: str, detail: _Detail) -> AuthorizationRow:
         """It serves this request from now on; also when it does already.
@@ -193,38 +193,34 @@ class _Add(Change):
 
 
 class _Decide(Change):
-    __slots__ = ("authorization_id", "detail", "factors", "state")
+    """Everything is looked at before anything is written."""
+
+    __slots__ = ("details", "factors", "state")
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        authorization_id: str,
-        state: AuthorizationState,
-        factors: frozenset[FactorKind],
-        detail: _Detail,
+        self, loop: asyncio.AbstractEventLoop, details: Mapping[str, _Detail], state: AuthorizationState, factors: frozenset[FactorKind]
     ) -> None:
         super().__init__(loop)
-        self.authorization_id = authorization_id
+        self.details = details
         self.state = state
         self.factors = factors
-        self.detail = detail
 
-    def apply(self, connection: Connection, ledger: Ledger) -> AuthorizationRow:
-        now_us = ledger.now_us
-        ends = now_us + _table.c.lifetime_us if self.state is AuthorizationState.GRANTED else _table.c.expires_us
-        values = {"state": self.state.value, "decided_us": now_us, "expires_us": ends, "factors": _kinds_text(self.factors)}
-        pending = _is(AuthorizationState.PENDING)
-        changed = connection.execute(
-            update(_table).where(_own(self.authorization_id), pending, _table.c.expires_us > now_us).values(values)
-        )
-        row = _required(connection, self.authorization_id)
-        if not changed.rowcount:
-            raise _ended(row, now_us)
-        shown = tables.signing_authorization_shown
-        connection.execute(delete(shown).where(shown.c.authorization_id == self.authorization_id))
+    def apply(self, connection: Connection, ledger: Ledger) -> None:
+        for authorization_id in self.details:
+            row = _required(connection, authorization_id)  # locked from here on, where there are other writers
+            if row.state_at(_moment(ledger.now_us)) is not AuthorizationState.PENDING:
+                raise _ended(row, ledger.now_us)
+        for authorization_id, detail in self.details.items():
+            self._decide(connection, ledger, authorization_id, detail)
+
+    def _decide(self, connection: Connection, ledger: Ledger, authorization_id: str, detail: _Detail) -> None:
         granted = self.state is AuthorizationState.GRANTED
-        ledger.note(NoteKind.AUTHORIZATION_GRANTED if granted else NoteKind.AUTHORIZATION_REJECTED, row.id, dict(self.detail))
-        return row
+        ends = ledger.now_us + _table.c.lifetime_us if granted else _table.c.expires_us
+        values = {"state": self.state.value, "decided_us": ledger.now_us, "expires_us": ends, "factors": _kinds_text(self.factors)}
+        connection.execute(update(_table).where(_own(authorization_id)).values(values))
+        shown = tables.signing_authorization_shown
+        connection.execute(delete(shown).where(shown.c.authorization_id == authorization_id))
+        ledger.note(NoteKind.AUTHORIZATION_GRANTED if granted else NoteKind.AUTHORIZATION_REJECTED, authorization_id, dict(detail))
 
 
 class _Spend(Change):
@@ -278,7 +274,7 @@ def _is(state: AuthorizationState) -> ColumnElement[bool]:
 
 
 def _required(connection: Connection, authorization_id: str) -> AuthorizationRow:
-    row = connection.execute(select(_table).where(_own(authorization_id))).one_or_none()
+    row = connection.execute(select(_table).where(_own(authorization_id)).with_for_update()).one_or_none()
     if row is None:
         raise AuthorizationNotFound(f"no authorisation {authorization_id!r}", authorization=authorization_id)
     return _value(row)

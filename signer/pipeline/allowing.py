@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from signer.errors import SignerError
+from signer.errors import DocumentNotAuthorized, SignerError
 from signer.model import ActivationMode, CadesOptions, Credential, Profile
 from signer.people.authorization import AuthorizationTarget, ListProof, Presentation, SignableList
 from signer.people.doors import Activation
@@ -55,6 +55,8 @@ def require_allowed(lot: Lot, items: Sequence[Item]) -> list[Item]:
         return list(items)
 
     def hold(item: Item) -> None:
+        if item.document.placement != lot.plan.placement:
+            raise DocumentNotAuthorized("the key's holder allowed the plan's field, and no other for this document")
         presented.require(entry_of(lot.plan, item), item.key.document_id, item.document.proof)
 
     return take_step(items, hold)

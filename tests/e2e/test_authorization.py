@@ -44,6 +44,7 @@ from tests.support.calls import (
     sign_batch,
     sign_digests,
     sign_document,
+    start,
 )
 from tests.support.daemon import SCHOOL, World
 from tests.support.holders import PIN, SEED, Holder, Holders, digest, holders, notes, target
@@ -221,6 +222,16 @@ def test_one_changed_field_of_the_plan_makes_the_sad_another_plans(desk: Holders
         assert other != how, name
     assert sign(desk, holder, sad, {"d": _sha256(card)}) == {"d": "AUTHORIZATION_INVALID"}, "as a digest, neither"
     assert sign_document(channel, card, plan=how, activation=activation).info.authorization_id
+
+
+def test_a_document_gets_no_field_of_its_own_under_anothers_word(desk: Holders, holder: Holder) -> None:
+    card = report_card(2, pages=1)
+    how = plan(holder.credential_id, field_name="GVCN")
+    activation = signature_pb2.Activation(sad=desk.authorize(holder, target(holder, [_sha256(card)], how)).sad)
+    channel, request_id = desk.office.channel("school"), fresh_id()
+    answers = sign_batch(channel, [start("d", card, field_name="CBQL")], plan=how, activation=activation, request_id=request_id)
+    assert answers.reasons() == {0: "DOCUMENT_NOT_AUTHORIZED"}
+    assert sign_batch(channel, {"d": card}, plan=how, activation=activation, request_id=request_id).signed()
 
 
 def test_a_sad_is_of_no_use_to_another_key_client_or_request(desk: Holders, holder: Holder) -> None:

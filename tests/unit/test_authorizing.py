@@ -231,6 +231,14 @@ async def test_a_role_that_the_person_has_not_is_refused_after_their_factors(tmp
         assert (await at.authorizing.authorize(wanted(holder=""), at.given()))[0], "an organisation's key, in a role"
 
 
+async def test_an_organisations_key_is_nobodys_without_a_role(tmp_path: Path) -> None:
+    async with room(tmp_path) as at:
+        nobodys = wanted(target=replace(TARGET, role=None), holder="", person_id="hoa")
+        with pytest.raises(InvalidArgument):
+            await at.authorizing.request(nobodys, "r1", timedelta())
+        assert await at.authorizing.waiting("hoa") == []
+
+
 async def test_a_row_that_was_changed_behind_us_is_believed_no_more(tmp_path: Path) -> None:
     async with room(tmp_path) as at:
         sad, one = await at.authorizing.authorize(wanted(), at.given())
