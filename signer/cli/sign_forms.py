@@ -19,12 +19,12 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _PACKAGINGS = ("enveloped", "enveloping", "detached")
 _ROLES = ("subject-teacher", "homeroom-teacher", "principal", "vice-principal", "clerk")
 _XML = FileKind(".xml")
-_NAMES = ("attached", "packaging", "element", "place", "role", "layout", "subject")
+_NAMES = ("attached", "packaging", "element", "place", "role", "layout", "subject", "delegation")
 _OF_PROFILE = {
     "pades": (),
     "cades": ("attached",),
     "xades": ("packaging", "element", "place"),
-    "ministry-xml": ("role", "layout", "subject"),
+    "ministry-xml": ("role", "layout", "subject", "delegation"),
 }
 """Which of these options a profile takes."""
 
@@ -40,6 +40,7 @@ _OPTIONS = (
     click.option("--role", type=click.Choice(_ROLES), help="Records: the role in whose slot they are signed; makes it ministry-xml."),
     click.option("--layout", default="", metavar="ID", help="Records: refuse other layouts. Default: recognised from each."),
     click.option("--subject", default="", metavar="ID", help="Records: whose marks a subject teacher signs, by the Id in the record."),
+    click.option("--delegation", default="", metavar="ID", help="Records: under which the signer acts for another; `signer people delegations`."),
     click.option("--attached", is_flag=True, help="CAdES: the file inside its signature, NAME.p7m, instead of beside it, NAME.p7s."),
     click.option("--packaging", type=click.Choice(_PACKAGINGS), help="XAdES: how signature and file hang together.  [default: enveloped]"),
     click.option("--element", default="", metavar="ID", help="XAdES: sign the element of this Id. Default: the whole document."),
@@ -101,7 +102,8 @@ class Form:
 
         if self.profile != "ministry-xml":
             return None
-        return RecordPlan(Role(self.given["role"]), self.given["layout"], subject_id=self.given["subject"])
+        given = self.given
+        return RecordPlan(Role(given["role"]), given["layout"], subject_id=given["subject"], delegation_id=given["delegation"])
 
 
 def _of_files(source: Path) -> str:

@@ -46,6 +46,7 @@ def signature_info(message: signature_pb2.SignatureInfo) -> SignatureInfo:
         source_sha256=message.source_sha256,
         signed_sha256=message.signed_sha256,
         field_name=message.field_name,
+        acting_for=message.acting_for_person_id,
     )
 
 

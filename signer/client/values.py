@@ -63,6 +63,7 @@ class Plan:
 class SignatureInfo:
     """What was made. certificate_serial: lower-case hex. Digests are raw SHA-256, empty for SignDigests. timestamp_time: from B-T on.
 
+    acting_for: the person for whom the signer acted under a delegation; empty in their own name.
     Of a document that was raised to a level: no signer's part is set, and timestamp_time and field_name are the last document timestamp's.
     """
 
@@ -75,6 +76,7 @@ class SignatureInfo:
     source_sha256: bytes
     signed_sha256: bytes
     field_name: str
+    acting_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ def test_a_persons_key_signs_in_the_persons_role_and_class_alone(school: grpc.Ch
 
 
 def test_who_acts_for_another_says_so_and_the_result_and_the_journal_name_whom(
-    teachers: PeopleClient, school: grpc.Channel, desk: Office
+    teachers: PeopleClient, school: grpc.Channel, desk: Office, tmp_path: Path
 ) -> None:
     lent = Delegation("", "lan", "hoa", Role.HOMEROOM_TEACHER, SCHOOL, valid=Window(NOW - timedelta(days=1), NOW + timedelta(days=1)))
     delegation = teachers.delegate(lent)
@@ -150,8 +150,22 @@ def test_who_acts_for_another_says_so_and_the_result_and_the_journal_name_whom(
     assert signed.info.acting_for_person_id == "lan"
     with sqlite3.connect(f"file:{desk.world.folder}/journal.db?mode=ro", uri=True) as connection:
         bodies = [row[0].decode() for row in connection.execute("SELECT body FROM journal_entry WHERE kind='intent'")]
-    [intent] = [json.loads(body) for body in bodies if delegation.id in body]
+    [intent] = [json.loads(body) for body in bodies if f'"delegation":"{delegation.id}"' in body]
     assert (intent["actingFor"], intent["delegation"], intent["credential"]) == ("lan", delegation.id, "k-hoa")
+    (tmp_path / "record.xml").write_bytes(record(4))
+    order = (
+        "sign",
+        str(tmp_path / "record.xml"),
+        "--school",
+        SCHOOL,
+        "--credential",
+        "k-hoa",
+        "--level",
+        "b-b",
+        "--role",
+        "homeroom-teacher",
+    )
+    assert run(desk.world, desk.running, *order, "--delegation", delegation.id).returncode == 0
     teachers.end_delegation(delegation.id)
     with refused(RoleRefused):
         sign_document(school, record(3), plan=plan("k-hoa", delegation_id=delegation.id))
