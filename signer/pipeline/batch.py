@@ -25,6 +25,7 @@ from signer.pipeline.engine import Engine
 from signer.pipeline.item import SignedDocument
 from signer.pipeline.lot import IncomingDocument
 from signer.pipeline.observe import Observer
+from signer.pipeline.pacing import paced
 from signer.pipeline.plan import ReadyPlan
 from signer.pipeline.request import Request
 from signer.telemetry.logs import get_logger
@@ -139,7 +140,8 @@ class SigningWork:
 
     async def run(self, documents: Sequence[IncomingDocument]) -> Sequence[SignedDocument | SignerError]:
         """Signs them."""
-        return await sign_documents(self._engine, self.request, self.plan, documents)
+        async with paced(self.request, len(documents)) as allowance:
+            return await sign_documents(self._engine, self.request, self.plan, documents, allowance)
 
     def ended(self, document_id: str, result: SignedDocument | SignerError) -> None:
         """Counts it."""

@@ -24,7 +24,7 @@ from signer.pipeline.lot import IncomingDocument, Lot
 from signer.pipeline.material import Finished, Parked, Stamped, stored_material
 from signer.pipeline.parking import complete
 from signer.pipeline.plan import VIETNAM_TIME, ReadyPlan
-from signer.pipeline.request import Request
+from signer.pipeline.request import Allowance, Request
 from signer.pipeline.role_check import require_role
 from signer.pipeline.stamping import stamp_signature
 from signer.telemetry.steps import Step
@@ -32,14 +32,15 @@ from signer.telemetry.traces import step
 
 
 async def sign_documents(
-    engine: Engine, request: Request, plan: ReadyPlan, documents: Sequence[IncomingDocument]
+    engine: Engine, request: Request, plan: ReadyPlan, documents: Sequence[IncomingDocument], allowance: Allowance | None = None
 ) -> list[SignedDocument | SignerError]:
     """Signs documents, or returns what is stored under their ids; a result for each, in order. Their document ids all differ.
 
-    The docstring of an error's class says whether the key may have been used. Never cancelled from step 5 on: its task belongs to the
-    engine.
+    allowance: theirs, of the request's; None for the request's own. The docstring of an error's class says whether the key may have been
+    used. Never cancelled from step 5 on: its task belongs to the engine.
     """
-    lot = Lot(engine, request, plan, engine.utc_now().astimezone(VIETNAM_TIME).replace(microsecond=0))
+    signing_time = engine.utc_now().astimezone(VIETNAM_TIME).replace(microsecond=0)
+    lot = Lot(engine, request, plan, signing_time, allowance or request.allowance)
     items = [new_item(lot, document) for document in documents]
     async with engine.inside([item.key for item in items]):
         try:
@@ -54,7 +55,7 @@ async def sign_documents(
                 item.result = item.result or error.copy()
         finally:
             if unused := sum(item.is_admitted and item.used is None for item in items):
-                request.allowance.give_back(unused)
+                lot.allowance.give_back(unused)
     return [item.result or InternalError("an item was left without a result") for item in items]
 
 
@@ -145,7 +146,7 @@ def _replay(lot: Lot, item: Item, finished: Finished) -> None:
 
 def _admit(lot: Lot, items: Sequence[Item]) -> Sequence[Item]:
     """Step 2: what is left of the quotas, asked for once; those beyond it end."""
-    granted, refusal = lot.request.allowance.admit(len(items))
+    granted, refusal = lot.allowance.admit(len(items))
     for item in items[:granted]:
         item.is_admitted = True
     if refusal is not None:

@@ -12,7 +12,7 @@ from signer.pipeline.engine import Engine
 from signer.pipeline.forms.form import Form
 from signer.pipeline.forms.table import FORMS, AnyPrepared
 from signer.pipeline.plan import ReadyPlan
-from signer.pipeline.request import Request
+from signer.pipeline.request import Allowance, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,13 @@ class IncomingDocument:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """What the items of one call to `sign_documents` share. signing_time: claimed in the signatures."""
+    """What the items of one call to `sign_documents` share. signing_time: claimed in the signatures. allowance: of the quotas."""
 
     engine: Engine
     request: Request
     plan: ReadyPlan
     signing_time: datetime
+    allowance: Allowance
 
     @property
     def door(self) -> KeyDoor:
