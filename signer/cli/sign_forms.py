@@ -40,7 +40,9 @@ _OPTIONS = (
     click.option("--role", type=click.Choice(_ROLES), help="Records: the role in whose slot they are signed; makes it ministry-xml."),
     click.option("--layout", default="", metavar="ID", help="Records: refuse other layouts. Default: recognised from each."),
     click.option("--subject", default="", metavar="ID", help="Records: whose marks a subject teacher signs, by the Id in the record."),
-    click.option("--delegation", default="", metavar="ID", help="Records: under which the signer acts for another; `signer people delegations`."),
+    click.option(
+        "--delegation", default="", metavar="ID", help="Records: under which the signer acts for another; `signer people delegations`."
+    ),
     click.option("--attached", is_flag=True, help="CAdES: the file inside its signature, NAME.p7m, instead of beside it, NAME.p7s."),
     click.option("--packaging", type=click.Choice(_PACKAGINGS), help="XAdES: how signature and file hang together.  [default: enveloped]"),
     click.option("--element", default="", metavar="ID", help="XAdES: sign the element of this Id. Default: the whole document."),
