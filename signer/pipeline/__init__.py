@@ -15,6 +15,8 @@ Beside the path: signed documents raised to a level (`extension`), timestamps fo
 (`authorities`), and evidence records (RFC 4998) over many documents at once (`evidence`, `evidence_batch`, `evidence_renewal`,
 `evidence_proofs`).
 
+What is left of a client's and a school's quotas is asked for at step 2, once a lot; a stream waits for its rate before it (`pacing`).
+
 Rules of the room:
 - Up to step 5 an item can be cancelled at any moment; from there on it runs to its journalled outcome, and only the queue of step 6
   still lets it go (nothing was signed by then).
