@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import pytest
 from signer.algorithms import KeyKind
 from signer.errors import ChangedMeanwhile, IdTaken
 from signer.journal import CredentialChange, CredentialFilter, CredentialStore, Journal, NoteKind
-from signer.model import CredentialState, KeptCredential, KeptKey, KeyStorage
+from signer.model import ActivationMode, CredentialState, KeptCredential, KeptKey, KeyStorage
 from tests.support import pki
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -96,3 +97,40 @@ async def test_ends_are_counted_by_class_and_only_of_what_is_in_use(store: Crede
     counted = await store.count_ends(bounds)
     assert counted.counts == (1, 2, 1, 0, 1)
     assert counted.first == NOW - timedelta(days=1)
+
+
+async def test_a_persons_key_stays_theirs_to_allow_whatever_happens_to_its_row(tmp_path: Path) -> None:
+    database = tmp_path / "journal.db"
+    theirs, said, schools = kept("theirs", activation=ActivationMode.SAD), kept("said"), kept("schools")
+    schools = replace(schools, key=replace(schools.key, person_id=""))
+    journal = Journal(f"sqlite:///{database}")
+    await journal.start()
+    await CredentialStore(journal).revise("operator", added=[theirs, said, schools])
+    await journal.stop()
+    assert await _activations(database) == {"theirs": ActivationMode.SAD, "said": ActivationMode.NONE, "schools": ActivationMode.NONE}
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM credential_activation")
+    connection.close()
+    assert await _activations(database) == {"theirs": ActivationMode.SAD, "said": ActivationMode.SAD, "schools": ActivationMode.NONE}
+
+
+async def test_keys_of_a_database_from_before_there_were_sads_sign_as_they_did(tmp_path: Path) -> None:
+    database = tmp_path / "journal.db"
+    journal = Journal(f"sqlite:///{database}")
+    await journal.start()
+    await CredentialStore(journal).revise("operator", added=[kept("old")])
+    await journal.stop()
+    with sqlite3.connect(database) as connection:
+        connection.execute("DROP TABLE credential_activation")
+        connection.execute("UPDATE schema_version SET version = 5")
+    connection.close()
+    assert await _activations(database) == {"old": ActivationMode.NONE}
+
+
+async def _activations(database: Path) -> dict[str, ActivationMode]:
+    journal = Journal(f"sqlite:///{database}")
+    await journal.start()
+    try:
+        return {kept.id: kept.activation for kept in await CredentialStore(journal).page(CredentialFilter(), 100)}
+    finally:
+        await journal.stop()
