@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
@@ -47,8 +48,7 @@ class PeopleStore:
 
     async def find_all(self, person_ids: Collection[str]) -> dict[str, Person]:
         """Those of these ids that there are."""
-        found = await self._run(lambda connection: _of_keys(connection, PERSON, PERSON.key, person_ids))
-        return {each.id: each for each in found}
+        return {each.id: each for each in await self._of(PERSON, PERSON.key, person_ids)}
 
     async def holdings(self, person_id: str) -> Holdings | None:
         """The person with all that decides what they may do; None when there is none."""
@@ -57,17 +57,11 @@ class PeopleStore:
 
     async def assignments_of(self, person_ids: Collection[str]) -> list[Assignment]:
         """All roles of these people, past ones included."""
-        found: list[Assignment] = await self._run(
-            lambda connection: _of_keys(connection, ASSIGNMENT, tables.assignment.c.person_id, person_ids)
-        )
-        return found
+        return await self._of(ASSIGNMENT, tables.assignment.c.person_id, person_ids)
 
     async def assignments_in(self, school_ids: Collection[str]) -> list[Assignment]:
         """All roles in these schools, past ones included."""
-        found: list[Assignment] = await self._run(
-            lambda connection: _of_keys(connection, ASSIGNMENT, tables.assignment.c.school_id, school_ids)
-        )
-        return found
+        return await self._of(ASSIGNMENT, tables.assignment.c.school_id, school_ids)
 
     async def people(self, wanted: RoleFilter, limit: int) -> list[Person]:
         """Up to `limit` people by id; with a school or role, those who have it by an assignment."""
@@ -109,6 +103,15 @@ class PeopleStore:
             JournalUnavailable: not written.
         """
         await self._journal.run(_Revise(asyncio.get_running_loop(), client_id, revision))
+
+    async def _of(self, noun: Noun[_T], column: ColumnElement[Any], keys: Collection[str]) -> list[_T]:
+        """In portions, so that signing goes on beside a Department's import."""
+        found: list[_T] = []
+        wanted = sorted(keys)
+        for start in range(0, len(wanted), _IDS_AT_ONCE):
+            some = wanted[start : start + _IDS_AT_ONCE]
+            found += await self._run(partial(_of_keys, noun=noun, column=column, keys=some))
+        return found
 
     async def _one(self, noun: Noun[_T], key: str) -> _T | None:
         found: list[_T] = await self._run(lambda connection: _of_keys(connection, noun, noun.key, [key]))
