@@ -9,6 +9,7 @@ from signer.cli.people_enrol import enrol, revoke
 from signer.cli.people_import import import_
 from signer.cli.people_list import add, change, disable, enable, list_, show
 from signer.cli.people_roles import assign, delegate, delegations, end_delegation, end_role, roles
+from signer.cli.people_unlock import unlock
 
 
 @click.group()
@@ -34,5 +35,6 @@ for _verb in (
     code,
     codes,
     revoke,
+    unlock,
 ):
     people.add_command(_verb)

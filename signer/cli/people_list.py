@@ -92,7 +92,7 @@ def add(person: str, name: str, email: str, client_config: Path | None, connect_
     from signer.people.person import Person
 
     with given(client_config, **options).connect(connect_timeout_s=connect_timeout_s) as client:
-        _tell(client.people.add(Person(person, name, email)))
+        tell_person(client.people.add(Person(person, name, email)))
 
 
 @click.command(epilog=epilog(*CODES))
@@ -144,10 +144,11 @@ def _change(
 ) -> None:
     with given(client_config, **options).connect(connect_timeout_s=connect_timeout_s) as client:
         there = client.people.get(person).info.person
-        _tell(client.people.change(replace(there, **changes)))
+        tell_person(client.people.change(replace(there, **changes)))
 
 
-def _tell(info: PersonInfo) -> None:
+def tell_person(info: PersonInfo) -> None:
+    """A person as they are now."""
     if is_json():
         print_json(members(info))
     else:

@@ -163,6 +163,11 @@ class PeopleClient:
         made = self._call(self._stub.CreateEnrolmentCode, admin_people_pb2.CreateEnrolmentCodeRequest(person_id=person_id), timeout_s)
         return EnrolmentCode(person_id, Secret(made.code), moment(made.expire_time), made.page_uri)
 
+    def unlock(self, person_id: str, approval_id: str = "", *, timeout_s: float = TIMEOUT_S) -> PersonInfo:
+        """Lets a person try again who gave wrong factors too often. ApprovalRequired; who is not locked stays as they are."""
+        request = admin_people_pb2.UnlockFactorsRequest(person_id=person_id, approval_id=approval_id)
+        return convert_people.person_info(self._call(self._stub.UnlockFactors, request, timeout_s).person)
+
     def enrol(self, keys: Iterable[NewKey], *, timeout_s: float = ENROL_TIMEOUT_S) -> Iterator[Enrolled]:
         """Keys for people, which sign by their activation alone: each with its certificate request as soon as it is durable.
 
