@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.daemon import Running, World, running_daemon
 from tests.support.nursery import command
-from tests.support.worlds import copy_of
 from tests.support.waiting import until
+from tests.support.worlds import copy_of
 
 STATIC = {"configuration", "tls", "pin", "file-modes", "token-files", "journal", "disk", "trust"}
 SEEN_BY_THE_DAEMON = {"tokens", "certificates", "documents", "clock", "tsa", "revocation"}
