@@ -179,6 +179,7 @@ class _Add(Change):
             values = {"authorization_id": row.id, "entry_bytes": enclosed.entry_bytes, "entries": enclosed.entries}
             connection.execute(insert(tables.signing_authorization_list).values(values))
         if enclosed.shown:
+            _forget_shown(connection, ledger.now_us)
             connection.execute(insert(tables.signing_authorization_shown).values({"authorization_id": row.id, "items": enclosed.shown}))
         granted = row.state is AuthorizationState.GRANTED
         ledger.note(NoteKind.AUTHORIZATION_GRANTED if granted else NoteKind.AUTHORIZATION_REQUESTED, row.id, dict(row.detail))
@@ -263,6 +264,13 @@ class _Revoke(Change):
             connection.execute(delete(shown).where(shown.c.authorization_id == self.authorization_id))
             ledger.note(NoteKind.AUTHORIZATION_REVOKED, self.authorization_id, dict(self.detail))
         return _required(connection, self.authorization_id)
+
+
+def _forget_shown(connection: Connection, now_us: int) -> None:
+    """Lines of those that nobody decided in time; the others' went with the decision."""
+    shown = tables.signing_authorization_shown
+    over = select(shown.c.authorization_id).join(_table, _table.c.authorization_id == shown.c.authorization_id)
+    connection.execute(delete(shown).where(shown.c.authorization_id.in_(over.where(_table.c.expires_us <= now_us))))
 
 
 def _own(authorization_id: str) -> ColumnElement[bool]:

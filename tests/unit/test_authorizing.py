@@ -231,6 +231,16 @@ async def test_a_role_that_the_person_has_not_is_refused_after_their_factors(tmp
         assert (await at.authorizing.authorize(wanted(holder=""), at.given()))[0], "an organisation's key, in a role"
 
 
+async def test_lines_that_nobody_decided_about_do_not_stay(tmp_path: Path) -> None:
+    async with room(tmp_path) as at:
+        old = await at.authorizing.request(wanted(), "r1", timedelta(minutes=1))
+        assert await at.authorizing.store.shown(old.id)
+        at.clock.go(minutes=2)
+        new = await at.authorizing.request(wanted(), "r2", timedelta())
+        assert not await at.authorizing.store.shown(old.id)
+        assert await at.authorizing.store.shown(new.id)
+
+
 async def test_an_organisations_key_is_nobodys_without_a_role(tmp_path: Path) -> None:
     async with room(tmp_path) as at:
         nobodys = wanted(target=replace(TARGET, role=None), holder="", person_id="hoa")
