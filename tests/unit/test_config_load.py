@@ -168,7 +168,10 @@ def test_every_problem_of_a_file_is_told_at_once(folder: Path) -> None:
     [
         ("[sever]", "sever: unknown section — did you mean 'server'?"),
         (WHOLE.replace("tls_client_ca", "drain = 3\ntls_client_ca"), "server.drain: unknown key — did you mean 'drain_s'?"),
-        (WHOLE + "colour = 1", "clients[vnedu].colour: unknown key; known: id, common_name, certificate_sha256, schools, operator, kind, may_sign_digests"),
+        (
+            WHOLE + "colour = 1",
+            "clients[vnedu].colour: unknown key; known: id, common_name, certificate_sha256, schools, operator, kind, may_sign_digests",
+        ),
         (WHOLE + "[documents]\ndocument_bytes_max = 1", "documents.document_bytes_max: unknown key here; it belongs to [server.limits]"),
         (WHOLE + "[documents]\nkey_label = 'x'", "documents.key_label: unknown key here; it belongs to [[credentials]]"),
         (WHOLE + "[log]\nlevel = 'loud'", 'log.level: expected one of "debug", "info", "warning", "error"; got \'loud\''),
