@@ -23,6 +23,7 @@ from signer.store import people_tables as tables
 
 _T = TypeVar("_T")
 _IDS_AT_ONCE: Final = 500
+_SCHOOLS_AT_ONCE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class PeopleStore:
 
     async def assignments_in(self, school_ids: Collection[str]) -> list[Assignment]:
         """All roles in these schools, past ones included."""
-        return await self._of(ASSIGNMENT, tables.assignment.c.school_id, school_ids)
+        return await self._of(ASSIGNMENT, tables.assignment.c.school_id, school_ids, at_once=_SCHOOLS_AT_ONCE)
 
     async def people(self, wanted: RoleFilter, limit: int) -> list[Person]:
         """Up to `limit` people by id; with a school or role, those who have it by an assignment."""
@@ -104,12 +105,12 @@ class PeopleStore:
         """
         await self._journal.run(_Revise(asyncio.get_running_loop(), client_id, revision))
 
-    async def _of(self, noun: Noun[_T], column: ColumnElement[Any], keys: Collection[str]) -> list[_T]:
+    async def _of(self, noun: Noun[_T], column: ColumnElement[Any], keys: Collection[str], at_once: int = _IDS_AT_ONCE) -> list[_T]:
         """In portions, so that signing goes on beside a Department's import."""
         found: list[_T] = []
         wanted = sorted(keys)
-        for start in range(0, len(wanted), _IDS_AT_ONCE):
-            some = wanted[start : start + _IDS_AT_ONCE]
+        for start in range(0, len(wanted), at_once):
+            some = wanted[start : start + at_once]
             found += await self._run(partial(_of_keys, noun=noun, column=column, keys=some))
         return found
 
