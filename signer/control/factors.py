@@ -219,8 +219,10 @@ def _kinds(factors: Sequence[Factor]) -> frozenset[FactorKind]:
 
 
 def pin_context(person_id: str) -> str:
+    """What a person's PIN is sealed for."""
     return f"pin of {person_id}"
 
 
 def seed_context(person_id: str) -> str:
+    """What a person's TOTP seed is sealed for."""
     return f"totp seed of {person_id}"
