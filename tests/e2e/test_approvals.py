@@ -39,7 +39,7 @@ from signer.errors import (
 from signer.journal import NoteKind
 from signer.model import RecordPlan, Role
 from signer.people.approval import Approval, ApprovalKind, ApprovalPolicy, ApprovalState, Decision
-from signer.people.factor import Factor, PinFactor, TotpFactor
+from signer.people.factor import Factor, FactorsState, PinFactor, TotpFactor
 from signer.people.person import Assignment, Scope
 from signer.records.calendar import regular_calendar
 from signer.records.history import HistoryKind
@@ -51,6 +51,7 @@ from tests.support.bureau import Office, office, spec
 from tests.support.calls import TIMEOUT_S, fresh_id, our_errors, reason_of, sign_batch
 from tests.support.daemon import OTHER_SCHOOL, SCHOOL, World
 from tests.support.holders import PIN, Holder, Holders, enrol, notes, target
+from tests.support.rig import wait_until
 from tests.support.worlds import copy_of
 
 CLASS, YEAR, LATER_YEAR = "1A", 2025, 2040
@@ -64,6 +65,8 @@ ROLES = {
     "so2": (Role.DEPARTMENT_OFFICER, Scope("")),
     "op1": (Role.OPERATOR, Scope("")),
     "op2": (Role.OPERATOR, Scope("")),
+    "op3": (Role.OPERATOR, Scope("")),
+    "op4": (Role.OPERATOR, Scope("")),
     "khach": (Role.PRINCIPAL, Scope(OTHER_SCHOOL)),
 }
 TWO_OPERATORS = (frozenset({Role.OPERATOR}),) * 2
@@ -161,7 +164,7 @@ def desk(pristine_world: World, tmp_path_factory: pytest.TempPathFactory) -> Ite
         world,
         journal={"url": f"sqlite:///{database}"},
         records={"schools": schools, "seal_in_person": True},
-        activation={"refusal_s": 0.1},
+        activation={"refusal_s": 0.1, "tries_max": 3, "delay_s_max": 1},
     ) as made:
         yield Desk(made, database, {person: Holder(person, "") for person in ROLES})
 
@@ -352,6 +355,25 @@ def test_a_policy_once_set_guards_keys_and_itself(desk: Desk) -> None:
         approvals.set_policy(ApprovalPolicy(ApprovalKind.CORRECTION))
     with raises(ApprovalRequired):
         approvals.set_policy(ApprovalPolicy(ApprovalKind.RECALL, roles=(frozenset({Role.PRINCIPAL}),)))
+
+
+def test_two_operators_let_a_person_in_again(desk: Desk) -> None:
+    approvals, people = desk.operator.approvals, desk.operator.people
+    asked = approvals.ask(ApprovalKind.FACTOR_UNLOCK, "hoa", "hoa", "quên mã PIN", fresh_id())
+    for _try in range(3):
+        wait_until(lambda: people.get("op3").info.factors_state is FactorsState.SET, "the next try counts")
+        with raises(FactorsRefused):
+            approvals.decide(asked.id, "op3", Decision.AGREE, [PinFactor(Secret("0000-wrong")), TotpFactor(Secret("000000"))])
+    assert people.get("op3").info.factors_state is FactorsState.LOCKED
+    with raises(ApprovalRequired):
+        people.unlock("op3")
+    assert people.unlock("hoa", asked.id).factors_state is FactorsState.SET
+    assert approvals.get(asked.id).state is ApprovalState.PENDING
+    locked = approvals.ask(ApprovalKind.FACTOR_UNLOCK, "op3", "hoa", "nhập sai PIN", fresh_id())
+    for operator in ("op2", "op4"):
+        approvals.decide(locked.id, operator, Decision.AGREE, desk.factors(operator))
+    assert people.unlock("op3", locked.id).factors_state is FactorsState.SET
+    assert approvals.get(locked.id).state is ApprovalState.USED
 
 
 def test_people_and_operators_do_it_on_the_command_line(desk: Desk, released: list[bytes]) -> None:

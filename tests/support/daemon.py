@@ -148,6 +148,7 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         ("[stamping]", changes.get("stamping", {})),
         ("[revocation]", changes.get("revocation", {})),
         *([("[appearance]", changes["appearance"])] if "appearance" in changes else []),
+        *([("[activation]", changes["activation"])] if "activation" in changes else []),
         *[("[[appearance.images]]", image) for image in changes.get("images", [])],
         *[("[[stamping.servers]]", server) for server in changes.get("tsas", [])],
         *[("[[tokens]]", entry) for entry in [token, *changes.get("tokens", [])]],
