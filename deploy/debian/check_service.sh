@@ -51,7 +51,7 @@ sign
 before=$(shows MainPID)
 apt-get -qq -y install --reinstall /root/signer.deb
 [ "$(shows ActiveState)" = active ] && [ "$(shows MainPID)" != "$before" ] || fail "not started again after an upgrade"
-time systemctl stop signer
+systemctl stop signer
 [ "$(shows Result)" = success ] || fail "stop: $(shows Result)"
 echo "The service starts, is watched, and stops."
 END
