@@ -31,7 +31,7 @@ from tests.support.nursery import Forked
 SCHOOL = "79000001"
 OTHER_SCHOOL = "79000002"
 POLICY_OID = "1.3.6.1.4.1.99999.1.1"
-_READY_S_MAX = 60.0
+_READY_S_MAX = 120.0
 
 _LEAVES = {
     "gvcn": LeafKind.HOMEROOM_TEACHER,
