@@ -82,7 +82,7 @@ TOKENS = st.sampled_from(
 
 @given(st.lists(TOKENS, max_size=14), st.sampled_from([b" ", b"", b"\n", b"\r\n", b"\x00\t"]))
 def test_dictionaries_are_read_as_pyhanko_reads_them_or_handed_over(tokens: list[bytes], gap: bytes) -> None:
-    text = b"<<" + gap.join(tokens) + b">> endobj"
+    text = b"<<" + gap.join(tokens) + b">> endobj\nxref"  # a file goes on, also after a comment
     try:
         found = read_dictionary(text, 0, 1)
     except HandOver:
