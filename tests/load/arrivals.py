@@ -67,7 +67,7 @@ def intensity(share_of_run: float) -> float:
     """Share of the highest rate, between 0 and 1."""
     for (before, low), (after, high) in pairwise(_EVENING):
         if share_of_run <= after:
-            return low + (high - low) * (share_of_run - before) / (after - before)
+            return min(1.0, low + (high - low) * (share_of_run - before) / (after - before))
     return 0.0
 
 
