@@ -156,7 +156,7 @@ def _level(form: Form, values: Given) -> str:
 
 def plan_of(plan: dict[str, str], form: Form, look: Appearance | None, restrictions: Restrictions) -> Plan:
     """The plan as the library sends it, for who is to allow it."""
-    from signer.algorithms import SignatureAlgorithm
+    from signer.client.choices import algorithm, choice
     from signer.client.values import Plan
     from signer.model import DocMdp, FieldPlacement, Level, Profile
 
@@ -165,9 +165,9 @@ def plan_of(plan: dict[str, str], form: Form, look: Appearance | None, restricti
     return Plan(
         plan["school"],
         plan["credential"],
-        Level(plan["level"]),
-        Profile(form.profile),
-        SignatureAlgorithm(plan["algorithm"]) if plan["algorithm"] else None,
+        choice(Level, plan["level"]),
+        choice(Profile, form.profile),
+        algorithm(plan["algorithm"]),
         placement,
         options=form.options,
         record=form.record,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.client import convert
@@ -16,6 +15,8 @@ from signer.client.authorization_values import Sad
 from signer.client.authorizations import AuthorizationClient
 from signer.client.batch import DocumentBatch, OnProgress
 from signer.client.channel import Pem, connect
+from signer.client.choices import algorithm as signature_algorithm
+from signer.client.choices import choice
 from signer.client.clients import ClientsClient, QuotasClient, SchoolsClient
 from signer.client.digests import sign_digests
 from signer.client.images import ImageClient
@@ -32,14 +33,11 @@ from signer.client.tokens import TokenClient
 from signer.client.unary import call_patiently
 from signer.client.validation import ValidationClient
 from signer.client.values import CredentialInfo, Document, DocumentResult, Plan, SignedDigests
-from signer.errors import InvalidArgument
 from signer.model import Appearance, CadesOptions, DocMdp, FieldLock, FieldPlacement, Level, Profile, RecordPlan, XadesOptions
 from signer.v1 import credential_pb2, credential_pb2_grpc, signing_pb2, signing_pb2_grpc
 
 BATCH_TIMEOUT_S = 3600.0
 CALL_TIMEOUT_S = 60.0
-
-_Choice = TypeVar("_Choice", bound=Enum)
 
 
 class SignerClient:
@@ -155,17 +153,17 @@ class SignerClient:
             RemoteError, AccessError, CredentialError …: the batch as a whole was refused, or the daemon can't be reached.
             DeadlineExceeded: timeout_s has passed; the same request continues.
         """
-        certifying = None if doc_mdp is None else _choice(DocMdp, doc_mdp)
+        certifying = None if doc_mdp is None else choice(DocMdp, doc_mdp)
         placement = FieldPlacement(field_name, name, reason, location, appearance, certifying, field_lock)
         plan = Plan(
             school_id,
             credential_id,
-            _choice(Level, level),
-            _choice(Profile, profile),
-            _algorithm(algorithm),
+            choice(Level, level),
+            choice(Profile, profile),
+            signature_algorithm(algorithm),
             placement,
             park_without_timestamp,
-            None if evidence is None else _choice(DigestAlgorithm, evidence),
+            None if evidence is None else choice(DigestAlgorithm, evidence),
             options,
             record,
         )
@@ -208,7 +206,7 @@ class SignerClient:
         return DocumentBatch(
             self._connection,
             documents,
-            Extending(school_id, _choice(Level, level)),
+            Extending(school_id, choice(Level, level)),
             request_id,
             policy=self._policy,
             timeout_s=timeout_s,
@@ -281,8 +279,8 @@ class SignerClient:
         cms_level: `b-b` or `b-t`: a detached CMS (CAdES) over each digest's document, which stays here; None: bare signatures.
         sad: as for `sign_batch`.
         """
-        level, profile = (Level.B_B, Profile.DIGEST) if cms_level is None else (_choice(Level, cms_level), Profile.CADES_DIGEST)
-        plan = Plan(school_id, credential_id, level, profile, _algorithm(algorithm))
+        level, profile = (Level.B_B, Profile.DIGEST) if cms_level is None else (choice(Level, cms_level), Profile.CADES_DIGEST)
+        plan = Plan(school_id, credential_id, level, profile, signature_algorithm(algorithm))
         stub = signing_pb2_grpc.SigningServiceStub(self._connection.channel)
         return sign_digests(stub, digests, plan, request_id, sad=sad, policy=self._policy, timeout_s=timeout_s)
 
@@ -308,15 +306,3 @@ class SignerClient:
             if not response.next_page_token:
                 return
             request.page_token = response.next_page_token
-
-
-def _choice(kind: type[_Choice], given: _Choice | str) -> _Choice:
-    try:
-        return kind(given)
-    except ValueError:
-        known = ", ".join(str(member.value) for member in kind)
-        raise InvalidArgument(f"{given!r} is no {kind.__name__.lower()}; known: {known}", field=kind.__name__.lower()) from None
-
-
-def _algorithm(given: SignatureAlgorithm | str | None) -> SignatureAlgorithm | None:
-    return None if given is None else _choice(SignatureAlgorithm, given)
