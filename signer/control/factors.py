@@ -98,7 +98,7 @@ class Factors:
             person = await self._people.find(person_id)
             look = await self._look(begun, person_id, factors, purpose)  # 3
             may_pass = may and begun.may_try and person is not None and not person.disabled
-            good = await self.store.end(self._ended(person_id, look, right=look.right and may_pass))  # 4
+            good = await self.store.end(self._ended(begun, person_id, look, right=look.right and may_pass))  # 4
         if good:
             return kinds
         self._metrics.factor_refusals.inc()
@@ -201,8 +201,8 @@ class Factors:
         look.passkey = Passkey(passkey.id, person_id, passkey.public_key, count, passkey.created, passkey.label)
         return True
 
-    def _ended(self, person_id: str, look: _Look, *, right: bool) -> Ended:
-        return Ended(person_id, right, look.totp_step, look.challenge_id, look.challenge_expires_us, look.passkey)
+    def _ended(self, begun: Begun, person_id: str, look: _Look, *, right: bool) -> Ended:
+        return Ended(person_id, right, begun.may_try, look.totp_step, look.challenge_id, look.challenge_expires_us, look.passkey)
 
     async def _sealed_pin(self, person_id: str, pin: Secret) -> bytes:
         return self._keys.seal(await self._pins.hash(pin), pin_context(person_id))

@@ -41,10 +41,14 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a try came to. totp_step, challenge_id: taken by it, whether it was right as a whole or not; None and empty for none."""
+    """What a try came to. totp_step, challenge_id: taken by it, whether it was right as a whole or not; None and empty for none.
+
+    counted: whether it was one; False for one that had to wait, whose time must not begin the wait anew.
+    """
 
     person_id: str
     right: bool
+    counted: bool = True
     totp_step: int | None = None
     challenge_id: str = ""
     challenge_expires_us: int = 0
@@ -151,8 +155,9 @@ class _End(Change):
             connection.execute(delete(tries).where(tries.c.person_id == ended.person_id))
             return True
         wrong = connection.execute(select(tries.c.wrong).where(tries.c.person_id == ended.person_id)).scalar() or 0
-        connection.execute(update(tries).where(tries.c.person_id == ended.person_id).values(last_us=ledger.now_us))
-        if wrong == self.limits.tries_max and _factors(connection, ended.person_id) is not None:
+        last_us = ledger.now_us if ended.counted else tries.c.last_us
+        connection.execute(update(tries).where(tries.c.person_id == ended.person_id).values(last_us=last_us))
+        if ended.counted and wrong == self.limits.tries_max and _factors(connection, ended.person_id) is not None:
             ledger.note(NoteKind.FACTORS_LOCKED, ended.person_id, {"wrong": wrong})
         return False
 
