@@ -168,6 +168,7 @@ def test_an_auditor_keeps_checkpoints_and_proves_the_journal_on_the_command_line
     assert "signed by" in verified.stderr
     stranger = signer(desk, "verify", "--witness", str(notes), "--trust", str(desk.world.pki / "tls-ca.crt"))
     assert (stranger.exit_code, "does not hold" in stranger.stderr) == (1, True), stranger.stderr
+    assert signer(desk, "checkpoint", "--make").exit_code == 0
     assert signer(desk, "watch", str(notes), "--once").exit_code == 0
     assert len({each.checkpoint.size for each in read_notes(notes.read_text(encoding="utf-8"))}) > 1
     listed = json.loads(signer(desk, "list", "--request", "by-hand", "--kind", "signed", "--json").stdout)["entries"]

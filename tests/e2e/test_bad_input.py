@@ -236,7 +236,7 @@ def test_a_unary_message_that_is_no_protobuf_is_refused(school: grpc.Channel) ->
         ({"result_form": 9}, InvalidArgument),
         ({"file_name": "x" * 256}, InvalidArgument),
         ({"approval_ids": ["x"]}, NotServedYet),
-        ({"plan": plan(record=plan_pb2.RecordPlan(delegation_id="x"))}, NotServedYet),
+        ({"plan": plan(record=plan_pb2.RecordPlan(delegation_id="x"))}, InvalidArgument),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else value.__name__,
 )

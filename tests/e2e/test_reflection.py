@@ -35,48 +35,18 @@ FILES: tuple[Any, ...] = (
     validation_pb2,
 )
 SERVICES = [service for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
-SERVED = {
-    "signer.v1.SigningService.SignDigests",
-    "signer.v1.SigningService.SignDocument",
-    "signer.v1.SigningService.BatchSignDocuments",
-    "signer.v1.CredentialService.ListCredentials",
-    "signer.v1.CredentialService.GetCredential",
-    "signer.v1.RecordService.CheckRecords",
-    "signer.v1.RecordService.ListLayouts",
-    "signer.v1.ValidationService.CheckCertificate",
-    "signer.v1.ValidationService.ListTrustAnchors",
-    "signer.v1.ValidationService.ValidateDocument",
-    "signer.v1.ValidationService.ValidateDocuments",
-    "signer.v1.TimestampService.StampImprints",
-    "signer.v1.TimestampService.ExtendDocuments",
-    "signer.v1.TimestampService.ListTimestampAuthorities",
-    "signer.v1.TimestampService.CreateEvidenceRecord",
-    "signer.v1.TimestampService.GetEvidenceRecord",
-    "signer.v1.TimestampService.ListEvidenceRecords",
-    "signer.v1.TimestampService.VerifyEvidenceRecord",
-    "signer.v1.TimestampService.RenewEvidenceRecord",
-    "signer.v1.AdminService.ListTokens",
-    "signer.v1.AdminService.AddTrustAnchor",
-    "signer.v1.AdminService.CreateCertificateRequests",
-    "signer.v1.AdminService.DeleteImage",
-    "signer.v1.AdminService.DestroyKey",
-    "signer.v1.AdminService.Diagnose",
-    "signer.v1.AdminService.GenerateKeys",
-    "signer.v1.AdminService.GetStatus",
-    "signer.v1.AdminService.GetToken",
-    "signer.v1.AdminService.ImportCertificates",
-    "signer.v1.AdminService.ListImages",
-    "signer.v1.AdminService.PauseToken",
-    "signer.v1.AdminService.ReleasePin",
-    "signer.v1.AdminService.ReloadConfiguration",
-    "signer.v1.AdminService.RemoveTrustAnchor",
-    "signer.v1.AdminService.RenewCredentials",
-    "signer.v1.AdminService.ResumeToken",
-    "signer.v1.AdminService.SetCredentialState",
-    "signer.v1.AdminService.SetDraining",
-    "signer.v1.AdminService.SetImage",
+LATER = {
+    *(
+        f"signer.v1.SigningService.{name}"
+        for name in (
+            *("SubmitBatch", "WatchBatch", "GetBatch", "ListBatches", "CancelBatch", "PauseBatch", "ResumeBatch"),
+            *("FetchBatchResults", "AcknowledgeBatchResults"),
+        )
+    ),
+    "signer.v1.AuditService.ListSegments",
+    "signer.v1.AdminService.ReleaseTimestampAuthority",
 }
-UNSERVED = [method for service in SERVICES for method in service.methods if method.full_name not in SERVED]
+UNSERVED = [method for service in SERVICES for method in service.methods if method.full_name in LATER]
 
 
 def call(channel: grpc.Channel, method: MethodDescriptor) -> None:

@@ -177,7 +177,7 @@ def test_a_class_whose_card_stays_away_is_told_before_its_deadline_and_resumes_l
     desk.card.pull()
     desk.wait_for("ABSENT")
     with desk.rig.channel() as channel:
-        first = sign_batch(channel, cards, "away", USB, timeout_s=5)
+        first = sign_batch(channel, cards, "away", USB, timeout_s=10)
     assert first.failure is None
     assert first.reasons == dict.fromkeys(cards, "TOKEN_REMOVED")
     desk.card.insert()

@@ -65,7 +65,9 @@ def test_detached_signatures_stand_beside_their_files_under_their_names(tmp_path
 
 
 def form(source: Path, profile: str = "", **given: object) -> Form:
-    nothing = {"attached": False, "packaging": None, "element": "", "place": "", "role": None, "layout": "", "subject": ""}
+    nothing = {"attached": False, "packaging": None, "role": None} | dict.fromkeys(
+        ("element", "place", "layout", "subject", "delegation"), ""
+    )
     return Form.taken_from({**nothing, **given}, profile, source)
 
 

@@ -15,7 +15,7 @@ from signer.errors import InvalidArgument, NotServedYet
 from signer.model import Level, Profile, StageTimes
 from signer.server import convert, convert_pades
 from signer.server.served import require_served
-from signer.v1 import batch_pb2, common_pb2, plan_pb2, signature_pb2, signing_pb2
+from signer.v1 import batch_pb2, common_pb2, plan_pb2, signing_pb2
 
 
 @given(st.from_regex(r"[A-Za-z0-9._:@/-]{1,128}", fullmatch=True))
@@ -97,18 +97,11 @@ def test_times_keep_stage_and_unit() -> None:
     assert convert.timestamp(datetime(2026, 5, 30, tzinfo=UTC)).ToDatetime(UTC) == datetime(2026, 5, 30, tzinfo=UTC)
 
 
-UNSERVED: dict[str, Any] = {
-    "activation": signing_pb2.SignDigestsRequest(activation=signature_pb2.Activation()),
-    "list_proof": signing_pb2.DigestItem(list_proof=signature_pb2.ListProof()),
-    "approval_ids": batch_pb2.DocumentStart(approval_ids=["x"]),
-}
-
-
-@pytest.mark.parametrize("path", list(UNSERVED))
-def test_a_field_that_is_not_served_is_refused_by_its_path(path: str) -> None:
+@pytest.mark.parametrize("message", [signing_pb2.SignDigestsRequest(approval_ids=["x"]), batch_pb2.DocumentStart(approval_ids=["x"])])
+def test_a_field_that_is_not_served_is_refused_by_its_path(message: Any) -> None:
     with pytest.raises(NotServedYet) as caught:
-        require_served(UNSERVED[path])
-    assert caught.value.metadata == {"field": path}
+        require_served(message)
+    assert caught.value.metadata == {"field": "approval_ids"}
 
 
 def test_messages_that_set_only_what_is_served_pass() -> None:
