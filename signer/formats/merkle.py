@@ -65,18 +65,20 @@ class Range:
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
     """MTH of leaf hashes. Hashed in place, not through `node_hash`: a list of ten thousand is looked at while its caller waits."""
-    level = list(leaves)
+    level, hashed, node = list(leaves), sha256, _NODE
     if not level:
         return EMPTY_ROOT
     while len(level) > 1:
-        paired = [sha256(_NODE + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+        pairs = iter(level)  # taken by two from one iterator: slices of a long list cost a thread as much as the hashing
+        paired = [hashed(node + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
         level = paired + level[-1:] if len(level) % 2 else paired
     return level[0]
 
 
 def root_of_entries(entries: Iterable[bytes]) -> bytes:
     """MTH of a list, D[n], by its entries."""
-    return root_of([sha256(_LEAF + entry).digest() for entry in entries])
+    hashed, leaf = sha256, _LEAF
+    return root_of([hashed(leaf + entry).digest() for entry in entries])
 
 
 class NodeSource(Protocol):
