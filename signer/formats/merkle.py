@@ -69,7 +69,7 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
     if not level:
         return EMPTY_ROOT
     while len(level) > 1:
-        pairs = iter(level)  # taken by two from one iterator: slices of a long list cost a thread as much as the hashing
+        pairs = iter(level)
         paired = [hashed(node + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
         level = paired + level[-1:] if len(level) % 2 else paired
     return level[0]

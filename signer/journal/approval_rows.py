@@ -6,17 +6,15 @@ What people write (reasons, comments, changes) may name a pupil: an entry has it
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
-from signer.journal.ledger import microseconds
+from signer.journal.ledger import microseconds, moment, moment_or_none
 from signer.model import Role
 from signer.people.approval import Approval, ApprovalKind, ApprovalPolicy, ApprovalState, ApprovalStep, Decision
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Step(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -64,8 +62,8 @@ def approval_of(row: Any) -> Approval:
         row.reason,
         tuple(_step(each) for each in _decode_steps(row.steps)),
         ApprovalState(row.state),
-        _EPOCH + timedelta(microseconds=row.created_us),
-        _EPOCH + timedelta(microseconds=row.expires_us),
+        moment(row.created_us),
+        moment(row.expires_us),
         _decode_parameters(row.parameters),
         row.shown,
     )
@@ -137,6 +135,6 @@ def _step(kept: _Step) -> ApprovalStep:
         kept.person,
         Decision(kept.decision) if kept.decision else None,
         kept.comment,
-        None if kept.decided_us is None else _EPOCH + timedelta(microseconds=kept.decided_us),
+        moment_or_none(kept.decided_us),
         kept.entry,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -20,13 +20,12 @@ from signer.algorithms import DigestAlgorithm
 from signer.errors import RequestIdReused, SignatureInProgress
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds
+from signer.journal.ledger import Ledger, microseconds, moment, moment_or_none
 from signer.journal.model import NoteKind
 from signer.journal.rows import read_released
 from signer.store.statements import inserting
 from signer.store.tables import evidence_chain, evidence_document, evidence_record, evidence_renewal, evidence_timestamp
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IDS_AT_ONCE = 500
 _INSERT_DOCUMENTS = inserting(evidence_document)
 
@@ -156,7 +155,7 @@ class EvidenceArchive:
         """When the first record of any school must be renewed; None without records."""
         query = select(func.min(evidence_record.c.renew_before_us))
         found: int | None = await self._read(lambda connection: connection.execute(query).scalar_one_or_none())
-        return None if found is None else _EPOCH + timedelta(microseconds=found)
+        return moment_or_none(found)
 
     async def add(self, new: NewEvidence) -> EvidenceHead:
         """Keeps a new record. One that has the same fingerprint under the same request stands, and is returned instead.
@@ -289,7 +288,7 @@ def _head(row: Any) -> EvidenceHead:
         fingerprint=row.fingerprint,
         documents=row.documents,
         algorithm=DigestAlgorithm(row.digest_algorithm),
-        span=StampedSpan(*(_EPOCH + timedelta(microseconds=time) for time in times)),
+        span=StampedSpan(*(moment(time) for time in times)),
         chains=row.chains,
         timestamps=row.timestamps,
     )

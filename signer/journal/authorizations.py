@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
@@ -19,13 +19,12 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or
 from signer.errors import AuthorizationExpired, AuthorizationNotFound, AuthorizationSpent, RequestIdReused
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds
+from signer.journal.ledger import Ledger, microseconds, moment, moment_or_none
 from signer.journal.model import NoteKind
 from signer.people.authorization import AuthorizationState
 from signer.people.factor import FactorKind
 from signer.store import activation_tables as tables
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _table: Final = tables.signing_authorization
 _Detail = Mapping[str, str | int]
 
@@ -209,7 +208,7 @@ class _Decide(Change):
     def apply(self, connection: Connection, ledger: Ledger) -> None:
         for authorization_id in self.details:
             row = _required(connection, authorization_id)  # locked from here on, where there are other writers
-            if row.state_at(_moment(ledger.now_us)) is not AuthorizationState.PENDING:
+            if row.state_at(moment(ledger.now_us)) is not AuthorizationState.PENDING:
                 raise _ended(row, ledger.now_us)
         for authorization_id, detail in self.details.items():
             self._decide(connection, ledger, authorization_id, detail)
@@ -289,7 +288,7 @@ def _required(connection: Connection, authorization_id: str) -> AuthorizationRow
 
 
 def _ended(row: AuthorizationRow, now_us: int) -> AuthorizationExpired | AuthorizationSpent:
-    if row.state_at(_moment(now_us)) is AuthorizationState.EXPIRED:
+    if row.state_at(moment(now_us)) is AuthorizationState.EXPIRED:
         return AuthorizationExpired("the authorisation has expired; ask its holder for a new one", authorization=row.id)
     return AuthorizationSpent(f"the authorisation is {row.state.value} already; ask its holder for a new one", authorization=row.id)
 
@@ -353,9 +352,9 @@ def _value(row: Any) -> AuthorizationRow:
         target=row.target,
         target_sha256=row.target_sha256,
         shown_sha256=row.shown_sha256,
-        created=_moment(row.created_us),
-        decided=None if row.decided_us is None else _moment(row.decided_us),
-        expires=_moment(row.expires_us),
+        created=moment(row.created_us),
+        decided=moment_or_none(row.decided_us),
+        expires=moment(row.expires_us),
         lifetime=timedelta(microseconds=row.lifetime_us),
         spent_by=row.spent_by,
         factors=frozenset(FactorKind(kind) for kind in row.factors.split(",") if kind),
@@ -364,7 +363,3 @@ def _value(row: Any) -> AuthorizationRow:
 
 def _kinds_text(kinds: frozenset[FactorKind]) -> str:
     return ",".join(sorted(kind.value for kind in kinds))
-
-
-def _moment(time_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=time_us)

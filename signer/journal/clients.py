@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -12,13 +12,12 @@ from sqlalchemy import Connection, delete, insert, select, update
 from signer.errors import ChangedMeanwhile, IdTaken
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds
+from signer.journal.ledger import Ledger, microseconds, moment, moment_or_none
 from signer.journal.model import NoteKind
 from signer.people.client import Client, ClientCertificate, ClientKind, Window
 from signer.store.client_tables import client as table
 from signer.store.client_tables import client_call, client_certificate, client_school
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CERTIFICATES_AT_ONCE = 500
 
 
@@ -39,7 +38,7 @@ class ClientStore:
         found: dict[str, datetime] = await self._journal.run(
             Read(
                 asyncio.get_running_loop(),
-                lambda connection: {row.client_id: _EPOCH + timedelta(microseconds=row.last_call_us) for row in connection.execute(rows)},
+                lambda connection: {row.client_id: moment(row.last_call_us) for row in connection.execute(rows)},
             )
         )
         return found
@@ -190,7 +189,7 @@ def _clients(connection: Connection, client_id: str = "") -> list[Client]:
         schools.setdefault(row.client_id, set()).add(row.school_id)
     certificates: dict[str, list[ClientCertificate]] = {}
     for row in connection.execute(_of(client_certificate, client_id).order_by(client_certificate.c.position)):
-        window = Window(_moment(row.accepted_from_us), _moment(row.accepted_until_us))
+        window = Window(moment_or_none(row.accepted_from_us), moment_or_none(row.accepted_until_us))
         certificates.setdefault(row.client_id, []).append(ClientCertificate(row.sha256.hex(), window, row.revoked))
     return [
         Client(
@@ -209,7 +208,3 @@ def _clients(connection: Connection, client_id: str = "") -> list[Client]:
 
 def _of(rows: Any, client_id: str) -> Any:
     return select(rows).where(rows.c.client_id == client_id) if client_id else select(rows)
-
-
-def _moment(time_us: int | None) -> datetime | None:
-    return None if time_us is None else _EPOCH + timedelta(microseconds=time_us)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from itertools import pairwise
@@ -22,13 +22,12 @@ from signer.algorithms import KeyKind
 from signer.errors import ChangedMeanwhile, IdTaken
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds
+from signer.journal.ledger import Ledger, microseconds, moment_or_none
 from signer.journal.model import NoteKind
 from signer.model import ActivationMode, CredentialState, KeptCredential, KeptKey, KeyStorage
 from signer.store.activation_tables import credential_activation as activation
 from signer.store.tables import credential as table
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IDS_AT_ONCE = 500
 _SELECT = select(table, activation.c.mode).join_from(table, activation, table.c.credential_id == activation.c.credential_id, isouter=True)
 
@@ -213,7 +212,7 @@ def _count_ends(connection: Connection, bounds: Sequence[datetime]) -> EndCounts
     in_use = and_(table.c.state == CredentialState.ACTIVE.value, table.c.renewed_by == "", ends.is_not(None))
     *upto, total, first = connection.execute(select(*sums, func.count(), func.min(ends)).where(in_use)).one()
     cumulative = [0, *(int(each) for each in upto), int(total)]
-    return EndCounts(tuple(later - earlier for earlier, later in pairwise(cumulative)), _moment(first))
+    return EndCounts(tuple(later - earlier for earlier, later in pairwise(cumulative)), moment_or_none(first))
 
 
 def _row(kept: KeptCredential) -> dict[str, Any]:
@@ -262,7 +261,7 @@ def _kept(row: Any) -> KeptCredential:
         certificate=row.certificate,
         renews=row.renews,
         renewed_by=row.renewed_by,
-        usable_until=_moment(row.usable_until_us),
+        usable_until=moment_or_none(row.usable_until_us),
         activation=_activation(row),
     )
 
@@ -280,7 +279,3 @@ def _is_said(kept: KeptCredential) -> bool:
 
 def _not_after_us(certificate: bytes) -> int | None:
     return microseconds(x509.load_der_x509_certificate(certificate).not_valid_after_utc) if certificate else None
-
-
-def _moment(time_us: int | None) -> datetime | None:
-    return None if time_us is None else _EPOCH + timedelta(microseconds=time_us)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -17,13 +16,12 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from signer.errors import IdTaken
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds
+from signer.journal.ledger import Ledger, microseconds, moment
 from signer.journal.model import NoteKind
 from signer.people.factor import FactorKind, FactorsStanding, FactorsState, KeptFactors, Passkey, TryLimits
 from signer.store import activation_tables as tables
 
 _US: Final = 1_000_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STRANGERS_REMEMBERED_US: Final = 24 * 3600 * _US
 _PASSKEYS_MAX: Final = 10
 _IDS_AT_ONCE: Final = 500
@@ -282,10 +280,7 @@ def _factors(connection: Connection, person_id: str) -> KeptFactors | None:
 def _passkeys(connection: Connection, person_id: str) -> tuple[Passkey, ...]:
     table = tables.passkey
     rows = connection.execute(select(table).where(table.c.person_id == person_id).order_by(table.c.passkey_id))
-    return tuple(
-        Passkey(row.passkey_id, row.person_id, row.public_key, row.sign_count, _EPOCH + timedelta(microseconds=row.created_us), row.label)
-        for row in rows
-    )
+    return tuple(Passkey(row.passkey_id, row.person_id, row.public_key, row.sign_count, moment(row.created_us), row.label) for row in rows)
 
 
 def _standings(connection: Connection, ids: Sequence[str], now_us: int, limits: TryLimits) -> dict[str, FactorsStanding]:

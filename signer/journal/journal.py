@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from signer.journal.jobs import (
     Settle,
     Stop,
 )
-from signer.journal.ledger import Ids, ids_of, microseconds
+from signer.journal.ledger import Ids, ids_of, microseconds, moment
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, Stored
 from signer.journal.reports import accounting
 from signer.journal.rows import count_entries, count_parked, read_parked
@@ -31,7 +31,6 @@ from signer.store.engine import BUSY_TIMEOUT_S
 
 _FORGET_AT_ONCE = 1_000
 _JSON_INTEGER_MAX = 2**53
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _utc_now() -> datetime:
@@ -189,7 +188,7 @@ class Journal:
             JournalUnavailable: not written: use none of it.
         """
         before_us: int = await self.run(ReserveTime(asyncio.get_running_loop(), microseconds(until)))
-        return _EPOCH + timedelta(microseconds=before_us)
+        return moment(before_us)
 
     async def forget_material(self, before: datetime) -> int:
         """Delete the material of released signatures settled before `before` (aware); its SHA-256 and the state stay. Returns how many.

@@ -107,6 +107,11 @@ def moment(time_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=time_us)
 
 
+def moment_or_none(time_us: int | None) -> datetime | None:
+    """The same of a column that may be NULL."""
+    return None if time_us is None else moment(time_us)
+
+
 class Ledger:
     """What one commit adds: built up by the calls of a group, then written by `writer`.
 

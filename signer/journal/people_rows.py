@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Table
 
-from signer.journal.ledger import microseconds, rfc3339
+from signer.journal.ledger import microseconds, moment_or_none, rfc3339
 from signer.journal.model import NoteKind
 from signer.model import Role
 from signer.people.client import Window
@@ -20,7 +20,6 @@ from signer.store import people_tables as tables
 from signer.store.statements import ManyRows, inserting
 
 _T = TypeVar("_T")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Detail = dict[str, str | int]
 
 
@@ -42,11 +41,6 @@ class Noun(Generic[_T]):
     detail: Callable[[_T | None, _T], Detail]
     id_of: Callable[[_T], str]
     added: ManyRows
-
-
-def moment(time_us: int | None) -> datetime | None:
-    """A column's time."""
-    return None if time_us is None else _EPOCH + timedelta(microseconds=time_us)
 
 
 def in_us(time: datetime | None) -> int | None:
@@ -81,7 +75,7 @@ def _window_row(valid: Window) -> dict[str, Any]:
 
 
 def _window(row: Any) -> Window:
-    return Window(moment(row.start_us), moment(row.end_us))
+    return Window(moment_or_none(row.start_us), moment_or_none(row.end_us))
 
 
 def _window_detail(valid: Window) -> Detail:

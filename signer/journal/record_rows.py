@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, String, and_, case, column, func, insert, literal_column, select, values
 from sqlalchemy.sql import ClauseElement
 
-from signer.journal.ledger import FilledSlot, microseconds
+from signer.journal.ledger import FilledSlot, microseconds, moment, moment_or_none
 from signer.model import RecordSlot, Role
 from signer.records.history import HistoryKind, RecordEvent
 from signer.records.register import KeptRecord
@@ -17,14 +16,8 @@ from signer.records.states import RecordState
 from signer.store.record_tables import record, record_event
 from signer.store.statements import UPSERTS, ManyRows, Row, blank_rows, inserting
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AS_SIGNED = ("class_id", "school_year", "layout_id", "supplementary")
 """What the latest signature says of its record."""
-
-
-def moment(time_us: int | None) -> datetime | None:
-    """A time of the database."""
-    return None if time_us is None else _EPOCH + timedelta(microseconds=time_us)
 
 
 def write_slots(connection: Connection, filled: Sequence[FilledSlot], now_us: int) -> None:
@@ -103,7 +96,7 @@ def kept_record(row: Any) -> KeptRecord:
         replaces,
         replaced_by,
         approval_id,
-        moment(ends_us),
+        moment_or_none(ends_us),
     )
 
 
@@ -154,7 +147,7 @@ def event_of(row: Any) -> RecordEvent:
     """A row of `record_event`."""
     return RecordEvent(
         HistoryKind(row.kind),
-        _EPOCH + timedelta(microseconds=row.at_us),
+        moment(row.at_us),
         row.record_uuid,
         row.person_id,
         Role(row.role) if row.role else None,

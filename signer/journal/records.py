@@ -15,9 +15,9 @@ from signer.errors import ChangedMeanwhile
 from signer.journal.entries import decode
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds, rfc3339
+from signer.journal.ledger import Ledger, microseconds, moment_or_none, rfc3339
 from signer.journal.model import NoteKind
-from signer.journal.record_rows import add_events, event_of, fetch_known, find_record, kept_record, moment, record_row
+from signer.journal.record_rows import add_events, event_of, fetch_known, find_record, kept_record, record_row
 from signer.model import Role
 from signer.records.calendar import Calendar
 from signer.records.history import HistoryKind, RecordEvent
@@ -205,7 +205,7 @@ def _calendar(connection: Connection, school_id: str, school_year: int) -> Calen
 def _dates_of(row: Any) -> Calendar | None:
     if row is None:
         return None
-    release_by, lock_time, supplementary = moment(row.release_by_us), moment(row.lock_us), moment(row.supplementary_lock_us)
+    release_by, lock_time, supplementary = map(moment_or_none, (row.release_by_us, row.lock_us, row.supplementary_lock_us))
     if release_by is None or lock_time is None or supplementary is None:
         return None
     return Calendar(row.school_year, release_by, lock_time, supplementary)
