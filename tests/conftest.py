@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _length(item: pytest.Item) -> int:
     room = item.path.relative_to(_ROOT).parts[0]
     return _SHORT_FILES.index(room) + 2 if room in _SHORT_FILES else int(room != "faults")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A failure is told when it happens too: a run that is cut off has no summary."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\n--- {report.nodeid} failed ({report.when})\n{report.longreprtext}", file=sys.stderr, flush=True)
 
 
 @pytest.fixture(scope="session")
