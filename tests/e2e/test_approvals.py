@@ -409,13 +409,14 @@ def typed(desk: Desk, arguments: list[str], answers: list[str]) -> str:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(sys.executable, [sys.executable, "-m", "signer", *arguments], {**os.environ, **connection})  # noqa: S606  # no shell
-    told, waiting = b"", list(answers)
+    told, since, waiting = b"", 0, list(answers)
     with contextlib.suppress(OSError):  # the terminal closes with the program
         while piece := os.read(terminal, 4096):
             told += piece
-            if waiting and told.rstrip().endswith(b":"):
+            # a prompt of its own for each answer: what is typed before one is thrown away with the terminal's echo
+            if waiting and told[since:].rstrip().endswith(b":"):
+                since = len(told)
                 os.write(terminal, waiting.pop(0).encode() + b"\n")
-                told += b"\n"
     _pid, status = os.waitpid(pid, 0)
     os.close(terminal)
     assert os.waitstatus_to_exitcode(status) == 0, told
