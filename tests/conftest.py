@@ -35,7 +35,7 @@ def _length(item: pytest.Item) -> int:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """A failure is told when it happens too: a run that is cut off has no summary."""
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
-        print(f"\n--- {report.nodeid} failed ({report.when})\n{report.longreprtext}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"\n--- {report.nodeid} failed ({report.when})\n{report.longreprtext}\n")
 
 
 @pytest.fixture(scope="session")
