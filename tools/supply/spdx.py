@@ -27,6 +27,8 @@ ALLOWED = frozenset(
         "Zlib",
         # Weak copyleft, by file: shipped unchanged, with a notice where the source is.
         "MPL-2.0",
+        # Weak copyleft, by library: shipped unchanged as packages of their own, which whoever runs signer may replace.
+        "LGPL-3.0-only",
     }
 )
 """Those of which each demand is met by shipping the package's own licence file beside it, as wheels do."""
