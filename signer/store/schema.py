@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sqlalchemy import DDL, Engine, event, insert, inspect, select, update
+from sqlalchemy import Engine, insert, inspect, select, update
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from signer.errors import ConfigError, JournalUnavailable
@@ -11,24 +11,15 @@ from signer.store import (  # noqa: F401  # put their tables on the shared metad
     log_tables,
     people_tables,
     record_tables,
+    segment_tables,
 )
+from signer.store.append_only import install
 from signer.store.engine import WRITER_BEGIN
-from signer.store.tables import journal_entry, metadata, schema_version
+from signer.store.tables import metadata, schema_version
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _ONLY_TABLES_ADDED_SINCE = 1
 """A database of this version or a later one lacks nothing but tables: they are made, and what it holds stays as it is."""
-
-# Against our own mistakes, not against an attacker: who owns the file can drop a trigger, and is found out by the hash chain.
-for _verb in ("UPDATE", "DELETE"):
-    event.listen(
-        journal_entry,
-        "after_create",
-        DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER journal_entry_no_{_verb.lower()} BEFORE {_verb} ON journal_entry "
-            "BEGIN SELECT RAISE(ABORT, 'journal entries are append-only'); END"
-        ).execute_if(dialect="sqlite"),
-    )
 
 
 def prepare_schema(engine: Engine) -> None:
@@ -43,6 +34,7 @@ def prepare_schema(engine: Engine) -> None:
             tables = inspect(connection).get_table_names()
             if not tables:
                 metadata.create_all(connection)
+                install(connection)
                 connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
                 return
             if schema_version.name not in tables:
@@ -51,6 +43,7 @@ def prepare_schema(engine: Engine) -> None:
             _refuse_other_version(found, engine.url.database)
             if found < SCHEMA_VERSION:
                 metadata.create_all(connection)
+                install(connection)
                 connection.execute(update(schema_version).values(version=SCHEMA_VERSION))
     except OperationalError as error:
         raise JournalUnavailable(f"database {engine.url.database} can't be written: {error.orig}", retry_after_s=1.0) from error

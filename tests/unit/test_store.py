@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, inspect, select, update
+from sqlalchemy import Engine, delete, func, inspect, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateTable
 from signer.errors import ConfigError, JournalUnavailable
 from signer.journal import rows
 from signer.store import SCHEMA_VERSION, WriterLock, open_engine, prepare_schema
+from signer.store.segment_tables import log_portion, log_segment
 from signer.store.statements import ManyRows, inserting, upserting
 from signer.store.tables import counter, journal_entry, metadata, schema_version
 
@@ -151,6 +152,50 @@ def test_entries_can_be_neither_changed_nor_deleted_by_mistake(engine: Engine, v
         inserting(journal_entry).execute(connection, [(0, "intent", b"{}", b"", b"")])
     with engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"), connection.begin():
         connection.exec_driver_sql(verb)
+
+
+@pytest.fixture
+def moved(engine: Engine) -> Engine:
+    """Two portions of entries; the first is of a segment on record, and moved."""
+    with engine.connect() as connection, connection.begin():
+        inserting(journal_entry).execute(connection, [(index, "note", b"{}", b"", b"") for index in range(512)])
+        inserting(log_segment).execute(connection, [(0, 256, b"", b"", 0, 0, 0, b"", 0)])
+        inserting(log_portion).execute(connection, [(0, b"", "{}", b"")])
+    return engine
+
+
+def test_entries_leave_once_their_portion_is_in_an_archive_that_is_on_record(moved: Engine) -> None:
+    with moved.connect() as connection, connection.begin():
+        connection.execute(delete(journal_entry).where(journal_entry.c.entry_index < 256))
+        assert connection.execute(select(func.min(journal_entry.c.entry_index))).scalar_one() == 256
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "DELETE FROM journal_entry WHERE entry_index = 256",
+        "UPDATE journal_entry SET body = x'' WHERE entry_index = 0",
+        "INSERT INTO log_portion VALUES (1, x'', '{}', x'')",
+        "UPDATE log_portion SET leaves = x'00'",
+        "DELETE FROM log_portion",
+        "UPDATE log_segment SET entries = 512",
+        "DELETE FROM log_segment",
+    ],
+)
+def test_an_archive_on_record_opens_nothing_else(moved: Engine, verb: str) -> None:
+    with moved.connect() as connection, pytest.raises(DBAPIError, match="append-only"), connection.begin():
+        connection.exec_driver_sql(verb)
+
+
+def test_a_database_of_an_earlier_release_gets_the_guards_of_this_one(moved: Engine) -> None:
+    with moved.connect() as connection, connection.begin():
+        refusal = "BEGIN SELECT RAISE(ABORT, 'append-only'); END"
+        connection.exec_driver_sql("DROP TRIGGER journal_entry_no_delete")
+        connection.exec_driver_sql(f"CREATE TRIGGER journal_entry_no_delete BEFORE DELETE ON journal_entry {refusal}")
+        connection.execute(update(schema_version).values(version=6))
+    prepare_schema(moved)
+    with moved.connect() as connection, connection.begin():
+        connection.execute(delete(journal_entry).where(journal_entry.c.entry_index < 256))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 64, 255, 256, 257, 600])
