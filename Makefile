@@ -72,8 +72,8 @@ dashboards: ## draw docs/dashboards.png from a real Prometheus beside a daemon u
 
 lock: ## resolve dependencies anew
 	@tools/setup.sh test
-	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo --extra tracing pyproject.toml -o requirements.lock
-	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo --extra tracing --group dev pyproject.toml -o requirements-dev.lock
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo --extra tracing --extra queue pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra demo --extra tracing --extra queue --group dev pyproject.toml -o requirements-dev.lock
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build -o requirements-build.lock
 
 dist: ## source archive and wheel of the commit in dist/, made twice and compared byte by byte
