@@ -15,7 +15,7 @@ import msgspec
 from signer.access.appliance_keys import ApplianceKeys, Purpose
 from signer.errors import AuthorizationInvalid
 from signer.model import Role
-from signer.people.authorization import AuthorizationTarget, Presentation
+from signer.people.authorization import AuthorizationTarget, ListBinding, Presentation, SignableList
 
 SAD_BYTES_MAX: Final = 16 * 1024
 _MAC_BYTES: Final = 36
@@ -28,7 +28,7 @@ class Sad(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     version: int = _VERSION
     authorization_id: str
     target_sha256: bytes
-    list_root: bytes
+    list_sha256: bytes
     list_count: int
     school_id: str
     credential_id: str
@@ -78,7 +78,7 @@ def target_sha256(target: AuthorizationTarget, shown_sha256: bytes) -> bytes:
         _VERSION,
         target.school_id,
         target.credential_id,
-        (target.list.root, target.list.count, target.list.source_documents),
+        _list_fields(target.list),
         shown_sha256,
         target.plan_sha256,
         _role(target.role),
@@ -88,6 +88,12 @@ def target_sha256(target: AuthorizationTarget, shown_sha256: bytes) -> bytes:
         list(target.approval_ids),
     )
     return sha256(_encode(fields)).digest()
+
+
+def _list_fields(listed: SignableList) -> tuple[object, ...]:
+    """Never the same for two bindings: of a root three fields, as before there were digests."""
+    said = (listed.sha256, listed.count, listed.source_documents)
+    return said if listed.binding is ListBinding.ROOT else (listed.binding.value, *said)
 
 
 def _role(role: Role | None) -> str:

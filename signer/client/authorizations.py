@@ -17,7 +17,7 @@ from signer.client.convert_plan import signing_plan
 from signer.client.retries import RetryPolicy
 from signer.client.unary import call_patiently
 from signer.errors import AuthorizationExpired, DeadlineExceeded
-from signer.formats.merkle import root_of_entries
+from signer.formats.entry_list import digest_of_entries
 from signer.people.authorization import AuthorizationState
 from signer.people.factor import FactorKind
 from signer.rpc_status import from_failed_call, from_rpc_status
@@ -25,7 +25,7 @@ from signer.secrets import Secret
 from signer.v1 import authorization_pb2, authorization_pb2_grpc, signature_pb2
 
 LISTED_MAX: Final = 1000
-"""Longer lists travel as root and count."""
+"""Longer lists travel as digest and count."""
 _TIMEOUT_S: Final = 60.0
 _POLL_S: Final = 2.0
 _STATES: Final = {authorization_pb2.AuthorizationState.Value(f"AUTHORIZATION_STATE_{each.name}"): each for each in AuthorizationState}
@@ -85,7 +85,7 @@ class AuthorizationClient:
         for found in self.list(wanted.plan.school_id, person_id=wanted.person_id, states=_GOOD):
             if wanted.request_id in (found.spent_by, found.request_id):
                 message = self._message(wanted.plan.school_id, found.id)
-                if message.sad and message.authorization.target.list.root.root == _root(wanted.entries):
+                if message.sad and message.authorization.target.list.digest.sha256 == digest_of_entries(wanted.entries):
                     return Sad(found.id, message.sad, wanted.entries)
         return None
 
@@ -157,18 +157,14 @@ def _target(wanted: Allowing) -> authorization_pb2.AuthorizationTarget:
 
 
 def activation(sad: Sad) -> signature_pb2.Activation:
-    """How a SAD goes with a request: with its entries where it was given for their root alone."""
+    """How a SAD goes with a request: with its entries where it was given for their digest alone."""
     return signature_pb2.Activation(sad=sad.sad, entries=sad.entries if len(sad.entries) > LISTED_MAX else ())
 
 
 def _signable(entries: tuple[bytes, ...]) -> authorization_pb2.SignableList:
     if len(entries) <= LISTED_MAX:
         return authorization_pb2.SignableList(entries=authorization_pb2.SignableEntries(entries=entries))
-    return authorization_pb2.SignableList(root=authorization_pb2.SignableRoot(root=_root(entries), count=len(entries)))
-
-
-def _root(entries: tuple[bytes, ...]) -> bytes:
-    return root_of_entries(entries)
+    return authorization_pb2.SignableList(digest=authorization_pb2.SignableDigest(sha256=digest_of_entries(entries), count=len(entries)))
 
 
 def _info(message: authorization_pb2.Authorization) -> AuthorizationInfo:

@@ -27,9 +27,10 @@ from signer.errors import (
     SignerError,
     VerificationFailed,
 )
-from signer.formats.merkle import leaf_hash, require_included, root_of_entries
+from signer.formats.entry_list import is_of
+from signer.formats.merkle import leaf_hash, require_included
 from signer.journal.authorizations import AuthorizationRow, AuthorizationStore
-from signer.people.authorization import AuthorizationTarget, ListProof, SignableList
+from signer.people.authorization import AuthorizationTarget, ListBinding, ListProof, SignableList
 from signer.telemetry.metrics import Metrics
 
 _PATH_MAX: Final = 40
@@ -48,8 +49,7 @@ class Held:
 
     authorization_id: str
     person_id: str
-    root: bytes
-    count: int
+    listed: SignableList
     entries: frozenset[bytes] | None
     claims: _Claims = field(repr=False)
     metrics: Metrics = field(repr=False)
@@ -68,10 +68,14 @@ class Held:
             if entry not in self.entries:
                 raise DocumentNotAuthorized("the document is not in the list that the key's holder allowed")
             return
+        if self.listed.binding is not ListBinding.ROOT:
+            raise DocumentNotAuthorized(
+                "the holder allowed a list by its digest, and its entries did not come along: send activation.entries"
+            )
         if proof is None:
             raise DocumentNotAuthorized("neither the list's entries nor a proof came along: send activation.entries, or each list_proof")
         try:
-            require_included(leaf_hash(entry), proof.index, self.count, proof.path[: _PATH_MAX + 1], self.root)
+            require_included(leaf_hash(entry), proof.index, self.listed.count, proof.path[: _PATH_MAX + 1], self.listed.sha256)
         except VerificationFailed as error:
             raise DocumentNotAuthorized(f"the list that the key's holder allowed does not have the document: {error.message}") from error
 
@@ -111,11 +115,11 @@ class Activations:
         signable = self._require_same(sad, row, target, request_id)  # 2
         listed = await self._listed(row, signable, entries)  # 3
         spent = await self._store.spend(row.id, request_id, {"client": client_id, "school": row.school_id})  # 4
-        return Held(spent.id, spent.person_id, signable.root, signable.count, listed, await self._claims_of(row.id), self._metrics)
+        return Held(spent.id, spent.person_id, signable, listed, await self._claims_of(row.id), self._metrics)
 
     def _require_same(self, sad: sads.Sad, row: AuthorizationRow, target: AuthorizationTarget, request_id: str) -> SignableList:
         allowed = opened_target(self._keys, row.id, row.target)
-        if sads.target_sha256(allowed, row.shown_sha256) != sad.target_sha256 or allowed.list.root != sad.list_root:
+        if sads.target_sha256(allowed, row.shown_sha256) != sad.target_sha256 or allowed.list.sha256 != sad.list_sha256:
             raise AuthorizationInvalid("this SAD and its row don't agree: the database was changed")
         if allowed.request_id not in ("", request_id):
             raise AuthorizationInvalid("this SAD is for another request_id")
@@ -127,7 +131,7 @@ class Activations:
         kept = entries or await self._store.entries(row.id)
         if not kept:
             return None
-        if len(kept) != signable.count or await asyncio.to_thread(root_of_entries, kept) != signable.root:
+        if not await asyncio.to_thread(is_of, signable, kept):
             raise AuthorizationInvalid("activation.entries is not the list that the key's holder allowed, in its order")
         return frozenset(kept)
 

@@ -303,7 +303,7 @@ class Authorizing:
         sad = sads.Sad(
             authorization_id=row.id,
             target_sha256=row.target_sha256,
-            list_root=signable.root,
+            list_sha256=signable.sha256,
             list_count=signable.count,
             school_id=row.school_id,
             credential_id=row.credential_id,
@@ -348,7 +348,7 @@ def _detail(target: AuthorizationTarget, client_id: str, person_id: str, shown_s
         "role": target.role.value if target.role else "",
         "delegation": target.delegation_id,
         "count": target.list.count,
-        "root": target.list.root.hex(),
+        target.list.binding.value: target.list.sha256.hex(),
         "plan": target.plan_sha256.hex(),
         "shown": shown_sha256.hex(),
         "pupils": target.presentation.pupil_list_sha256.hex(),

@@ -9,7 +9,7 @@ import msgspec
 from signer.access.appliance_keys import ApplianceKeys
 from signer.algorithms import SignatureAlgorithm
 from signer.model import Role
-from signer.people.authorization import AuthorizationTarget, Presentation, PresentedItem, SignableList
+from signer.people.authorization import AuthorizationTarget, ListBinding, Presentation, PresentedItem, SignableList
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
@@ -17,7 +17,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
 
     school_id: str
     credential_id: str
-    root: bytes
+    list_sha256: bytes
     count: int
     source_documents: bool
     class_name: str
@@ -33,6 +33,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     algorithm: str
     request_id: str
     approval_ids: list[str]
+    binding: str = ListBinding.ROOT.value  # what rows of earlier releases have
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -46,7 +47,7 @@ def sealed_target(keys: ApplianceKeys, authorization_id: str, target: Authorizat
     row = _Row(
         target.school_id,
         target.credential_id,
-        target.list.root,
+        target.list.sha256,
         target.list.count,
         target.list.source_documents,
         shown.class_name,
@@ -62,6 +63,7 @@ def sealed_target(keys: ApplianceKeys, authorization_id: str, target: Authorizat
         target.algorithm.value if target.algorithm else "",
         target.request_id,
         list(target.approval_ids),
+        target.list.binding.value,
     )
     return keys.seal(_encode(row), _target_of(authorization_id))
 
@@ -72,7 +74,7 @@ def opened_target(keys: ApplianceKeys, authorization_id: str, sealed: bytes, ite
     return AuthorizationTarget(
         school_id=row.school_id,
         credential_id=row.credential_id,
-        list=SignableList(row.root, row.count, row.source_documents),
+        list=SignableList(ListBinding(row.binding), row.list_sha256, row.count, row.source_documents),
         presentation=Presentation(
             class_name=row.class_name,
             school_name=row.school_name,

@@ -22,14 +22,22 @@ class AuthorizationState(Enum):
     REVOKED = "revoked"
 
 
+class ListBinding(Enum):
+    """How 32 bytes stand for a whole list (`formats.entry_list`). The value names them in the journal."""
+
+    DIGEST = "list_sha256"
+    ROOT = "root"
+
+
 @dataclass(frozen=True, slots=True)
 class SignableList:
-    """What may be signed: the root of its Merkle tree (RFC 9162 2.1.1, SHA-256) and the count, whichever way it came.
+    """What may be signed: 32 bytes that stand for the entries in their order, and how many there are.
 
     source_documents: entries are SHA-256 of documents as they will be sent; else final digests.
     """
 
-    root: bytes
+    binding: ListBinding
+    sha256: bytes
     count: int
     source_documents: bool
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from signer.errors import DocumentNotAuthorized, SignerError
 from signer.model import ActivationMode, CadesOptions, Credential, Profile
-from signer.people.authorization import AuthorizationTarget, ListProof, Presentation, SignableList
+from signer.people.authorization import AuthorizationTarget, ListBinding, ListProof, Presentation, SignableList
 from signer.people.doors import Activation
 from signer.pipeline.item import Item, take_step
 from signer.pipeline.lot import Lot
@@ -74,7 +74,7 @@ def _asked(plan: ReadyPlan, school_id: str) -> AuthorizationTarget:
     return AuthorizationTarget(
         school_id=school_id,
         credential_id=plan.credential.id,
-        list=SignableList(b"", 0, of_documents),
+        list=SignableList(ListBinding.DIGEST, b"", 0, of_documents),
         presentation=Presentation(),
         plan_sha256=plan_sha256(_as_document(plan)) if of_documents else b"",
         role=record.role if record else None,

@@ -10,11 +10,12 @@ from typing import Any, Final
 from google.protobuf.duration_pb2 import Duration
 
 from signer.errors import BatchTooLarge, InvalidArgument, NotServedYet
-from signer.formats.merkle import root_of_entries
+from signer.formats.entry_list import digest_of_entries, is_of
 from signer.people.authorization import (
     Authorization,
     AuthorizationState,
     AuthorizationTarget,
+    ListBinding,
     Presentation,
     PresentedItem,
     SignableList,
@@ -50,18 +51,20 @@ def signable(message: authorization_pb2.SignableList, count_max: int) -> tuple[S
         listed = entries(message.entries.entries, f"{field}.entries", _LISTED_MAX)
         if not listed:
             raise InvalidArgument(f"{field}.entries is required: at least one", field=f"{field}.entries")
-        root, count = root_of_entries(listed), len(listed)
+        binding, bound, count = ListBinding.DIGEST, digest_of_entries(listed), len(listed)
     elif which == "root":
-        listed, root, count = (), bytes(message.root.root), message.root.count
-        if len(root) != _HASH_BYTES or not count:
-            raise InvalidArgument(f"{field}.root needs a root of {_HASH_BYTES} bytes and a count of 1 or more", field=f"{field}.root")
+        listed, binding, bound, count = (), ListBinding.ROOT, bytes(message.root.root), message.root.count
+    elif which == "digest":
+        listed, binding, bound, count = (), ListBinding.DIGEST, bytes(message.digest.sha256), message.digest.count
     else:
         raise InvalidArgument(f"{field} is required: what may be signed, exactly", field=field)
+    if len(bound) != _HASH_BYTES or not count:
+        raise InvalidArgument(f"{field}.{which} needs {_HASH_BYTES} bytes and a count of 1 or more", field=f"{field}.{which}")
     if count > count_max:
         raise BatchTooLarge(f"one SAD allows {count_max} signatures at most; ask for several", limitCount=count_max)
     if message.source_documents and listed and len(listed[0]) != _HASH_BYTES:
         raise InvalidArgument(f"{field}.entries of documents are SHA-256, {_HASH_BYTES} bytes", field=f"{field}.entries")
-    return SignableList(root, count, message.source_documents), listed
+    return SignableList(binding, bound, count, message.source_documents), listed
 
 
 def presentation(message: authorization_pb2.Presentation, target: SignableList) -> Presentation:
@@ -72,7 +75,7 @@ def presentation(message: authorization_pb2.Presentation, target: SignableList) 
     if len(message.pupil_list_sha256) not in (0, _HASH_BYTES):
         raise InvalidArgument(f"{field}.pupil_list_sha256 must be {_HASH_BYTES} bytes, or left out", field=f"{field}.pupil_list_sha256")
     items = tuple(_item(item, f"{field}.items") for item in message.items)
-    if items and (len(items) != target.count or root_of_entries(item.entry for item in items) != target.root):
+    if items and not is_of(target, [item.entry for item in items]):
         raise InvalidArgument(f"{field}.items must be the list, all of it and in its order, or left out", field=f"{field}.items")
     return Presentation(
         class_name=message.class_name,
@@ -155,10 +158,7 @@ def _target_message(target: AuthorizationTarget) -> authorization_pb2.Authorizat
     message = authorization_pb2.AuthorizationTarget(
         school_id=target.school_id,
         credential_id=target.credential_id,
-        list=authorization_pb2.SignableList(
-            root=authorization_pb2.SignableRoot(root=target.list.root, count=target.list.count),
-            source_documents=target.list.source_documents,
-        ),
+        list=_list_message(target.list),
         algorithm=algorithm,
         presentation=authorization_pb2.Presentation(
             class_name=shown.class_name,
@@ -174,6 +174,14 @@ def _target_message(target: AuthorizationTarget) -> authorization_pb2.Authorizat
     if target.plan:
         message.plan.ParseFromString(target.plan)
     return message
+
+
+def _list_message(listed: SignableList) -> authorization_pb2.SignableList:
+    if listed.binding is ListBinding.ROOT:
+        root = authorization_pb2.SignableRoot(root=listed.sha256, count=listed.count)
+        return authorization_pb2.SignableList(root=root, source_documents=listed.source_documents)
+    digest = authorization_pb2.SignableDigest(sha256=listed.sha256, count=listed.count)
+    return authorization_pb2.SignableList(digest=digest, source_documents=listed.source_documents)
 
 
 def with_role(shown: Presentation, target: AuthorizationTarget) -> Presentation:

@@ -113,6 +113,7 @@ class SignableList(_message.Message):
 
     ENTRIES_FIELD_NUMBER: _builtins.int
     ROOT_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
     SOURCE_DOCUMENTS_FIELD_NUMBER: _builtins.int
     source_documents: _builtins.bool
     """Whether the entries are SHA-256 of source documents, which the appliance prepares itself (true), or final digests for SignDigests (false)."""
@@ -122,20 +123,25 @@ class SignableList(_message.Message):
 
     @_builtins.property
     def root(self) -> Global___SignableRoot:
-        """Root and count, for thousands."""
+        """Root and count of a Merkle tree, for thousands of which each is proved by itself, or whose entries come with the request."""
+
+    @_builtins.property
+    def digest(self) -> Global___SignableDigest:
+        """One digest over all entries, for thousands whose entries come with the request: a hundredth of the tree's work on both sides."""
 
     def __init__(
         self,
         *,
         entries: Global___SignableEntries | None = ...,
         root: Global___SignableRoot | None = ...,
+        digest: Global___SignableDigest | None = ...,
         source_documents: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "list", b"list", "root", b"root"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "entries", b"entries", "list", b"list", "root", b"root"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "list", b"list", "root", b"root", "source_documents", b"source_documents"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "entries", b"entries", "list", b"list", "root", b"root", "source_documents", b"source_documents"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_list: _TypeAlias = _typing.Literal["entries", "root"]  # noqa: Y015
+    _WhichOneofReturnType_list: _TypeAlias = _typing.Literal["entries", "root", "digest"]  # noqa: Y015
     _WhichOneofArgType_list: _TypeAlias = _typing.Literal["list", b"list"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_list) -> _WhichOneofReturnType_list | None: ...
 
@@ -190,6 +196,34 @@ class SignableRoot(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SignableRoot: _TypeAlias = SignableRoot  # noqa: Y015
+
+@_typing.final
+class SignableDigest(_message.Message):
+    """A list by one digest over all of it. Whoever presents the SAD sends the entries along (Activation.entries): there are no proofs of single ones."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.bytes
+    """SHA-256, 32 bytes, over: `signer.v1.SignableDigest` in ASCII and one zero byte; the length of an entry in bytes, as 4 bytes; the number of
+    entries, as 8 bytes, both big-endian; then the entries in order.
+    """
+    count: _builtins.int
+    """Number of entries, at least 1."""
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.bytes = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignableDigest: _TypeAlias = SignableDigest  # noqa: Y015
 
 @_typing.final
 class Presentation(_message.Message):
@@ -475,7 +509,7 @@ class Authorization(_message.Message):
     """The request that spent it; empty: none yet."""
     @_builtins.property
     def target(self) -> Global___AuthorizationTarget:
-        """What it allows. In lists without entries and presented items."""
+        """What it allows, without entries and presented items: the list as root, or as digest where it came whole."""
 
     @_builtins.property
     def factors(self) -> _containers.RepeatedScalarFieldContainer[Global___FactorKind.ValueType]:

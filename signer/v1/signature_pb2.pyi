@@ -74,7 +74,9 @@ class Activation(_message.Message):
     """The signature activation data that AuthorizationService gave, at most 16 KiB."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """If the SAD was given for a Merkle root: all its entries in order, 32 to 64 bytes each, all of one length. Empty: each item carries an inclusion proof."""
+        """If the SAD was given for a root or a digest: all its entries in order, 32 to 64 bytes each, all of one length. Empty for a root: each item carries
+        an inclusion proof.
+        """
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ from signer.errors import (
     RequestIdReused,
     SchoolNotFound,
 )
+from signer.formats.entry_list import digest_of_entries
 from signer.formats.merkle import Leaves, inclusion_proof, leaf_hash, root_of
 from signer.journal import NoteKind
 from signer.v1 import authorization_pb2, authorization_pb2_grpc, common_pb2, plan_pb2, signature_pb2, signing_pb2
@@ -59,7 +60,7 @@ UNLISTED = digest("somebody else's")
 @pytest.fixture(scope="module")
 def desk(pristine_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holders]:
     world = copy_of(pristine_world, tmp_path_factory.mktemp("holders") / "it")
-    with holders(world, 24, activation={"refusal_s": 0.3, "entries_max": 20_000}, log={"level": "debug"}) as made:
+    with holders(world, 25, activation={"refusal_s": 0.3, "entries_max": 20_000}, log={"level": "debug"}) as made:
         yield made
 
 
@@ -175,6 +176,24 @@ def test_thousands_travel_as_root_and_count_with_entries_or_proofs(desk: Holders
     assert _with_proofs(desk, holder, sad, request_id=request_id, digests={"forged": UNLISTED}, proofs=forged) == {
         "forged": "DOCUMENT_NOT_AUTHORIZED"
     }
+
+
+def test_thousands_travel_as_one_digest_with_their_entries(desk: Holders, holder: Holder, database: Path) -> None:
+    """A list as long as SADs allow here. Whoever changes its order, drops or swaps an entry presents another list."""
+    entries = [digest(f"many {number}") for number in range(20_000)]
+    said = authorization_pb2.SignableDigest(sha256=digest_of_entries(entries), count=len(entries))
+    given = desk.authorize(holder, target(holder, list=authorization_pb2.SignableList(digest=said)))
+    assert given.authorization.target.list.digest == said
+    some = {f"m{number}": entries[number] for number in (0, 512, 19_999)}
+    request_id = fresh_id()
+    for other in (entries[1:], [entries[1], entries[0], *entries[2:]], [*entries[:-1], UNLISTED]):
+        assert set(sign(desk, holder, given.sad, some, request_id=request_id, entries=other).values()) == {"AUTHORIZATION_INVALID"}
+    assert set(sign(desk, holder, given.sad, some, request_id=request_id).values()) == {"DOCUMENT_NOT_AUTHORIZED"}, (
+        "its entries did not come"
+    )
+    outcome = sign(desk, holder, given.sad, some | {"x": UNLISTED}, request_id=request_id, entries=entries)
+    assert outcome == dict.fromkeys(some, "") | {"x": "DOCUMENT_NOT_AUTHORIZED"}
+    assert sorted(intents(database, request_id)) == sorted(some)
 
 
 Proofs = dict[str, tuple[int, tuple[bytes, ...]]]
@@ -315,7 +334,7 @@ def test_the_pin_alone_is_not_enough_and_a_right_factor_makes_good_for_wrong_tri
 
 
 def test_a_list_is_exact_or_refused(desk: Holders, holder: Holder) -> None:
-    root = authorization_pb2.SignableRoot
+    root, whole = authorization_pb2.SignableRoot, authorization_pb2.SignableDigest
     listed = authorization_pb2.SignableList
     wrong: list[authorization_pb2.AuthorizationTarget] = [
         target(holder, []),
@@ -324,6 +343,8 @@ def test_a_list_is_exact_or_refused(desk: Holders, holder: Holder) -> None:
         target(holder, [b"short"]),
         target(holder, list=listed(root=root(root=b"r" * 32, count=0))),
         target(holder, list=listed(root=root(root=b"r", count=1))),
+        target(holder, list=listed(digest=whole(sha256=b"r" * 32, count=0))),
+        target(holder, list=listed(digest=whole(sha256=b"r" * 33, count=1))),
         target(holder, [UNLISTED], plan(holder.credential_id), list=listed(entries=authorization_pb2.SignableEntries(entries=[UNLISTED]))),
         target(holder, [UNLISTED], plan("gvcn")),
         target(holder, list=listed(entries=authorization_pb2.SignableEntries(entries=[UNLISTED]), source_documents=True)),
@@ -393,7 +414,7 @@ def test_the_journal_says_who_allowed_what_and_what_they_were_shown(desk: Holder
     authorization_id = given.authorization.authorization_id
     [granted] = [note for note in notes(database, NoteKind.AUTHORIZATION_GRANTED) if note["subject"] == authorization_id]
     assert (granted["person"], granted["client"], granted["class"], granted["count"]) == (holder.person_id, "school", "12A1", 3)
-    assert granted["root"] == root_of([leaf_hash(each) for each in LISTED.values()]).hex()
+    assert granted["list_sha256"] == digest_of_entries(list(LISTED.values())).hex()
     assert len(granted["shown"]) == len(granted["target"]) == 64
     assert granted["factors"] == "pin,totp"
     [spent] = [note for note in notes(database, NoteKind.AUTHORIZATION_SPENT) if note["subject"] == authorization_id]

@@ -26,6 +26,7 @@ from signer.people.authorization import (
     Authorization,
     AuthorizationState,
     AuthorizationTarget,
+    ListBinding,
     Presentation,
     PresentedItem,
     SignableList,
@@ -209,7 +210,9 @@ def asked(
         b"",
         tuple(PresentedItem(f"d{at}", bytes(32), f"Em <b>{at}</b>") for at in range(items)),
     )
-    target = AuthorizationTarget("79000001", "gvcn", SignableList(bytes(32), 3, source_documents=True), shown, role=Role.HOMEROOM_TEACHER)
+    target = AuthorizationTarget(
+        "79000001", "gvcn", SignableList(ListBinding.DIGEST, bytes(32), 3, source_documents=True), shown, role=Role.HOMEROOM_TEACHER
+    )
     now = datetime.now(UTC)
     return Authorization(authorization_id, target, state, TEACHER.id, "vnedu", now, now + timedelta(minutes=30))
 

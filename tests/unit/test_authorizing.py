@@ -42,13 +42,22 @@ from signer.errors import (
     QuotaExceeded,
     RoleRefused,
 )
-from signer.formats.merkle import leaf_hash, root_of
+from signer.formats.entry_list import digest_of_entries
+from signer.formats.merkle import Leaves, inclusion_proof, leaf_hash, root_of_entries
 from signer.journal import Journal
 from signer.journal.authorizations import AuthorizationStore
 from signer.journal.factors import FactorStore, set_factors
 from signer.journal.jobs import Change
 from signer.model import Role
-from signer.people.authorization import AuthorizationState, AuthorizationTarget, Presentation, PresentedItem, SignableList
+from signer.people.authorization import (
+    AuthorizationState,
+    AuthorizationTarget,
+    ListBinding,
+    ListProof,
+    Presentation,
+    PresentedItem,
+    SignableList,
+)
 from signer.people.factor import Factor, KeptFactors, PinFactor, TotpFactor, TryLimits, WebAuthnFactor
 from signer.people.person import Assignment, Person, Right, Scope
 from signer.secrets import Secret
@@ -58,7 +67,7 @@ START = datetime(2026, 5, 28, 8, tzinfo=UTC)
 SEED = b"12345678901234567890"
 ORIGIN = "https://ky.so.example"
 ENTRIES = tuple(hashlib.sha256(b"%d" % number).digest() for number in range(3))
-ROOT = root_of([leaf_hash(entry) for entry in ENTRIES])
+FOLDED = {ListBinding.DIGEST: digest_of_entries(ENTRIES), ListBinding.ROOT: root_of_entries(ENTRIES)}
 
 
 class Clock:
@@ -150,12 +159,12 @@ ITEMS = tuple(PresentedItem(f"d{number}", entry, f"Pupil {number}") for number, 
 TARGET = AuthorizationTarget(
     "79000001",
     "lans-key",
-    SignableList(ROOT, 3, source_documents=True),
+    SignableList(ListBinding.DIGEST, FOLDED[ListBinding.DIGEST], 3, source_documents=True),
     Presentation("12A1", "THPT", Role.HOMEROOM_TEACHER, items=ITEMS),
     plan_sha256=b"p" * 32,
     role=Role.HOMEROOM_TEACHER,
 )
-ASKED = replace(TARGET, list=SignableList(b"", 0, source_documents=True), presentation=Presentation())
+ASKED = replace(TARGET, list=SignableList(ListBinding.DIGEST, b"", 0, source_documents=True), presentation=Presentation())
 
 
 def wanted(**changes: Any) -> Wanted:
@@ -429,10 +438,45 @@ async def test_whoever_watches_hears_of_the_decision(tmp_path: Path) -> None:
         assert await asyncio.wait_for(watching, 10) == [AuthorizationState.PENDING, AuthorizationState.GRANTED]
 
 
-async def test_a_list_is_the_whole_list_in_its_order(tmp_path: Path) -> None:
+def allowing(binding: ListBinding, folded: bytes) -> Wanted:
+    """The list by 32 bytes alone: its entries are kept nowhere."""
+    shown = replace(TARGET.presentation, items=())
+    return wanted(target=replace(TARGET, list=replace(TARGET.list, binding=binding, sha256=folded), presentation=shown))
+
+
+@pytest.mark.parametrize("binding", ListBinding)
+async def test_a_list_is_the_whole_list_in_its_order(tmp_path: Path, binding: ListBinding) -> None:
     async with room(tmp_path) as at:
-        for entries in (ENTRIES[:2], ENTRIES[::-1], (*ENTRIES, b"x" * 32)):
-            sad, _given = await at.authorizing.authorize(wanted(), at.given())
+        sad, _given = await at.authorizing.authorize(allowing(binding, FOLDED[binding]), at.given())
+        for entries in (ENTRIES[:2], ENTRIES[::-1], (ENTRIES[0], b"x" * 32, ENTRIES[2]), (*ENTRIES, b"x" * 32)):
             with pytest.raises(AuthorizationInvalid):
                 await at.activations.present(sad, entries, ASKED, "school", "sign")
+        held = await at.activations.present(sad, ENTRIES, ASKED, "school", "sign")
+        held.require(ENTRIES[1], "d1")
+
+
+@pytest.mark.parametrize("binding", ListBinding)
+async def test_a_list_bound_one_way_is_never_read_as_bound_the_other_way(tmp_path: Path, binding: ListBinding) -> None:
+    """The same 32 bytes, allowed as the other kind: neither the entries nor a proof that leads to them make it the list."""
+    [other] = set(ListBinding) - {binding}
+    proof = ListProof(0, inclusion_proof(Leaves([leaf_hash(entry) for entry in ENTRIES]), 0, 3))
+    async with room(tmp_path) as at:
+        sad, _given = await at.authorizing.authorize(allowing(other, FOLDED[binding]), at.given())
+        with pytest.raises(AuthorizationInvalid):
             await at.activations.present(sad, ENTRIES, ASKED, "school", "sign")
+        held = await at.activations.present(sad, (), ASKED, "school", "sign")
+        with pytest.raises(DocumentNotAuthorized):
+            held.require(ENTRIES[0], "d0", proof)
+
+
+async def test_a_proof_is_for_a_root_alone(tmp_path: Path) -> None:
+    proof = ListProof(0, inclusion_proof(Leaves([leaf_hash(entry) for entry in ENTRIES]), 0, 3))
+    async with room(tmp_path) as at:
+        for binding in ListBinding:
+            sad, _given = await at.authorizing.authorize(allowing(binding, FOLDED[binding]), at.given())
+            held = await at.activations.present(sad, (), ASKED, "school", "sign")
+            if binding is ListBinding.ROOT:
+                held.require(ENTRIES[0], "d0", proof)
+            else:
+                with pytest.raises(DocumentNotAuthorized):
+                    held.require(ENTRIES[0], "d0", proof)

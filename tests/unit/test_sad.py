@@ -13,9 +13,10 @@ from signer.access import sad as sads
 from signer.access.appliance_keys import ApplianceKeys
 from signer.access.factor_rules import FactorPolicy, require_pin
 from signer.algorithms import SignatureAlgorithm
+from signer.control.targets import opened_target, sealed_target
 from signer.errors import AuthorizationInvalid, InvalidArgument, JournalDamaged
 from signer.model import Role
-from signer.people.authorization import AuthorizationTarget, Presentation, PresentedItem, SignableList
+from signer.people.authorization import AuthorizationTarget, ListBinding, Presentation, PresentedItem, SignableList
 from signer.people.factor import FactorKind, TryLimits
 
 OLD, NEW = b"o" * 43, b"n" * 43
@@ -23,7 +24,7 @@ KEYS = ApplianceKeys([OLD])
 SAD = sads.Sad(
     authorization_id="au-1",
     target_sha256=b"t" * 32,
-    list_root=b"r" * 32,
+    list_sha256=b"r" * 32,
     list_count=10_000,
     school_id="79000001",
     credential_id="key",
@@ -31,14 +32,15 @@ SAD = sads.Sad(
     expires_us=1,
 )
 TARGET = AuthorizationTarget(
-    "79000001", "key", SignableList(b"r" * 32, 35, source_documents=True), Presentation("12A1", "THPT", Role.PRINCIPAL)
+    "79000001", "key", SignableList(ListBinding.DIGEST, b"r" * 32, 35, source_documents=True), Presentation("12A1", "THPT", Role.PRINCIPAL)
 )
 CHANGES: dict[str, Callable[[AuthorizationTarget], AuthorizationTarget]] = {
     "school": lambda t: replace(t, school_id="79000002"),
     "credential": lambda t: replace(t, credential_id="other"),
-    "root": lambda t: replace(t, list=SignableList(b"x" * 32, 35, source_documents=True)),
-    "count": lambda t: replace(t, list=SignableList(b"r" * 32, 36, source_documents=True)),
-    "kind": lambda t: replace(t, list=SignableList(b"r" * 32, 35, source_documents=False)),
+    "list": lambda t: replace(t, list=replace(t.list, sha256=b"x" * 32)),
+    "binding": lambda t: replace(t, list=replace(t.list, binding=ListBinding.ROOT)),
+    "count": lambda t: replace(t, list=replace(t.list, count=36)),
+    "kind": lambda t: replace(t, list=replace(t.list, source_documents=False)),
     "plan": lambda t: replace(t, plan_sha256=b"p" * 32),
     "role": lambda t: replace(t, role=Role.CLERK),
     "delegation": lambda t: replace(t, delegation_id="d-1"),
@@ -54,6 +56,11 @@ CHANGES: dict[str, Callable[[AuthorizationTarget], AuthorizationTarget]] = {
     "lines shown": lambda t: replace(t, presentation=replace(t.presentation, items=(PresentedItem("d", b"e" * 32, "x"),))),
 }
 
+_KEPT = (
+    "b3599b2d22a5d2efd34381081694ce602e380ab228e525765d07ecd15afbb8d3c97208810cb2451a543538e9361f6318c9d6cfe8da64a33bf4c3f59fe4e358fc0ae2b613"
+    "70b123cea036120aa4800868690f9c8f5de00cf73898054761624f878f14b2e003bbc92bb7c93710d99df56f69cbb1e3b2"
+)
+
 
 def bound(target: AuthorizationTarget) -> bytes:
     return sads.target_sha256(target, sads.presentation_sha256(target.presentation))
@@ -62,6 +69,19 @@ def bound(target: AuthorizationTarget) -> bytes:
 @pytest.mark.parametrize("name", CHANGES)
 def test_whatever_changes_in_a_target_changes_what_is_bound(name: str) -> None:
     assert bound(CHANGES[name](TARGET)) != bound(TARGET)
+
+
+def test_what_an_earlier_release_bound_and_kept_is_still_good() -> None:
+    """It knew roots alone."""
+    root = replace(TARGET, list=replace(TARGET.list, binding=ListBinding.ROOT))
+    assert bound(root).hex() == "cf6717e93fc0af833f080c58a36bb578db60f87273f62cf600f16c8d4879c2b3"
+    assert opened_target(KEYS, "au-1", bytes.fromhex(_KEPT)) == root
+
+
+@pytest.mark.parametrize("binding", ListBinding)
+def test_a_kept_target_opens_as_it_was(binding: ListBinding) -> None:
+    target = replace(TARGET, list=replace(TARGET.list, binding=binding))
+    assert opened_target(KEYS, "au-1", sealed_target(KEYS, "au-1", target)) == target
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
