@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import chain
@@ -41,7 +42,21 @@ class Shipped:
 def read_shipped(lock: Path = LOCK) -> tuple[Shipped, ...]:
     """By name. LockNotInstalled names the first package that is missing, or there in another version."""
     wanted = {canonicalize_name(requirement.name): (requirement, hashes) for requirement, hashes in _locked(lock)}
-    return tuple(_read(name, requirement, hashes, frozenset(wanted)) for name, (requirement, hashes) in sorted(wanted.items()))
+    extras = _extras_wanted(wanted)
+    return tuple(_read(name, requirement, hashes, extras) for name, (requirement, hashes) in sorted(wanted.items()))
+
+
+def _extras_wanted(names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """By package: its extras that another one asks for, and the empty one."""
+    extras = {name: frozenset({""}) for name in names}
+    for name in extras:
+        with contextlib.suppress(metadata.PackageNotFoundError):  # told by whoever reads it
+            for text in metadata.requires(name) or ():
+                needed = Requirement(text)
+                needed_name = canonicalize_name(needed.name)
+                if needed_name in extras and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+                    extras[needed_name] |= needed.extras
+    return extras
 
 
 def needs_of_signer(known: Iterable[str], pyproject: Path = _ROOT / "pyproject.toml") -> tuple[str, ...]:
@@ -72,7 +87,7 @@ def _locked(lock: Path) -> list[tuple[Requirement, tuple[str, ...]]]:
     return found
 
 
-def _read(name: str, requirement: Requirement, hashes: tuple[str, ...], known: frozenset[str]) -> Shipped:
+def _read(name: str, requirement: Requirement, hashes: tuple[str, ...], extras: Mapping[str, frozenset[str]]) -> Shipped:
     try:
         told = metadata.metadata(name)
     except metadata.PackageNotFoundError as error:
@@ -86,7 +101,7 @@ def _read(name: str, requirement: Requirement, hashes: tuple[str, ...], known: f
         licence=spdx_of(name, told),
         summary=_member(told, "Summary"),
         home=_home(told),
-        needs=_needed(metadata.requires(name) or (), frozenset(requirement.extras) | {""}, known),
+        needs=_needed(metadata.requires(name) or (), requirement.extras | extras[name], extras),
     )
 
 
