@@ -10,7 +10,6 @@ import os
 from base64 import b32decode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,28 +29,13 @@ from tests.support.browser import DESKTOP, PHONE, Browser, browser, free_port
 from tests.support.bureau import spec
 from tests.support.calls import fresh_id, our_errors, plan, sign_batch
 from tests.support.daemon import SCHOOL, World
-from tests.support.holders import PIN, SAD, SEED, Holder, Holders, holders, target
+from tests.support.holders import PIN, SAD, SEED, App, Holder, Holders, holders, target
 from tests.support.pdfs import report_card
-from tests.support.waiting import until
 from tests.support.worlds import copy_of
 
 TEACHER, NEW_PIN = "gvcn-lan", "836251 lan"
-TYPING = timedelta(seconds=10)
 STATE = authorization_pb2.AuthorizationState
 PUPILS = ("Nguyễn Văn An", "Trần Thị Bình", "Phạm Gia <Hân>")
-
-
-@dataclass(slots=True)
-class App:
-    """An authenticator app: each code once, the earliest that is still accepted when it has been typed in."""
-
-    seed: bytes
-    step: int = 0
-
-    def code(self) -> str:
-        self.step = max(self.step + 1, totp.step_at(datetime.now(UTC) + TYPING) - 1)
-        until(lambda: totp.step_at(datetime.now(UTC)) + 1 >= self.step, "a code that is accepted already", within_s=2 * totp.STEP_S)
-        return totp.code_at(self.seed, self.step)
 
 
 @dataclass(slots=True)
