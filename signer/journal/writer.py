@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -20,9 +21,11 @@ from signer.journal.log_nodes import complete_nodes
 from signer.journal.model import NoteKind, OutcomeKind
 from signer.journal.rows import count_entries, read_head, read_open, read_standings, read_stored, write
 from signer.store import WriterLock, open_engine, prepare_schema
-from signer.store.engine import WRITER_BEGIN
+from signer.store.access import READER, WRITER
 
 _RETRY_AFTER_S = 1.0
+_COMMITS_KNOWN = 4096
+"""As own ones, to whoever reads what other daemons wrote: of ten seconds and more."""
 _log = logging.getLogger(__name__)
 
 
@@ -65,6 +68,7 @@ class Writer:
         self._open: dict[Ids, Standing] = {}  # attempts of this run that are under way: no other process settles them
         self._stranded: set[Ids] = set()
         self._has_company = False
+        self._own: deque[range] = deque(maxlen=_COMMITS_KNOWN)
         self._ready = Job(loop)
 
     def start(self) -> asyncio.Future[Any]:
@@ -75,6 +79,10 @@ class Writer:
     def submit(self, job: Job) -> None:
         """Queue a call."""
         self._queue.put(job)
+
+    def is_own(self, index: int) -> bool:
+        """Whether one of the latest commits here wrote the entry; to be asked on the thread, by a job."""
+        return any(index in entries for entries in reversed(self._own))
 
     def _run(self) -> None:
         lock: WriterLock | None = None
@@ -205,6 +213,7 @@ class Writer:
 
     def _committed(self, ledger: Ledger) -> None:
         self._head = ledger.head
+        self._own.append(range(ledger.head.next_index - len(ledger.entries), ledger.head.next_index))
         self._stranded.difference_update(ledger.changed)
         for ids, standing in ledger.changed.items():
             if standing.open_intent is None:
@@ -232,7 +241,7 @@ class Writer:
             raise InternalError("the journal was not opened")
         connection = self._connections.get(writes)
         if connection is None:
-            connection = self._engine.connect().execution_options(**(WRITER_BEGIN if writes else {}))
+            connection = self._engine.connect().execution_options(**(WRITER if writes else READER))
             self._connections[writes] = connection
         return connection
 

@@ -12,14 +12,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import DDL, BigInteger, Column, Index, Integer, LargeBinary, String, Table, event
+from sqlalchemy import DDL, BigInteger, Column, Index, Integer, LargeBinary, Table, event
 
-from signer.store.tables import metadata
+from signer.store.tables import metadata, text
 
 person_factor = Table(
     "person_factor",
     metadata,
-    Column("person_id", String, primary_key=True),
+    Column("person_id", text(), primary_key=True),
     Column("pin", LargeBinary, nullable=False),
     Column("totp_seed", LargeBinary, nullable=False),
     Column("totp_step", BigInteger, nullable=False),
@@ -29,7 +29,7 @@ person_factor = Table(
 factor_tries = Table(
     "factor_tries",
     metadata,
-    Column("person_id", String, primary_key=True),
+    Column("person_id", text(), primary_key=True),
     Column("wrong", Integer, nullable=False),
     Column("last_us", BigInteger, nullable=False),
     sqlite_with_rowid=False,
@@ -41,11 +41,11 @@ passkey = Table(
     "passkey",
     metadata,
     Column("passkey_id", LargeBinary, primary_key=True),
-    Column("person_id", String, nullable=False),
+    Column("person_id", text(), nullable=False),
     Column("public_key", LargeBinary, nullable=False),
     Column("sign_count", BigInteger, nullable=False),
     Column("created_us", BigInteger, nullable=False),
-    Column("label", String, nullable=False),
+    Column("label", text(), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -54,7 +54,7 @@ passkey_person_index = Index("passkey_person", passkey.c.person_id)
 spent_challenge = Table(
     "spent_challenge",
     metadata,
-    Column("challenge_id", String, primary_key=True),
+    Column("challenge_id", text(), primary_key=True),
     Column("expires_us", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -62,8 +62,8 @@ spent_challenge = Table(
 credential_activation = Table(
     "credential_activation",
     metadata,
-    Column("credential_id", String, primary_key=True),
-    Column("mode", String(8), nullable=False),
+    Column("credential_id", text(), primary_key=True),
+    Column("mode", text(8), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -77,13 +77,13 @@ event.listen(
 signing_authorization = Table(
     "signing_authorization",
     metadata,
-    Column("authorization_id", String, primary_key=True),
-    Column("school_id", String, nullable=False),
-    Column("credential_id", String, nullable=False),
-    Column("person_id", String, nullable=False),
-    Column("client_id", String, nullable=False),
-    Column("state", String(12), nullable=False),
-    Column("request_id", String, nullable=False),
+    Column("authorization_id", text(), primary_key=True),
+    Column("school_id", text(), nullable=False),
+    Column("credential_id", text(), nullable=False),
+    Column("person_id", text(), nullable=False),
+    Column("client_id", text(), nullable=False),
+    Column("state", text(12), nullable=False),
+    Column("request_id", text(), nullable=False),
     Column("target", LargeBinary, nullable=False),
     Column("target_sha256", LargeBinary, nullable=False),
     Column("shown_sha256", LargeBinary, nullable=False),
@@ -91,8 +91,8 @@ signing_authorization = Table(
     Column("decided_us", BigInteger),
     Column("expires_us", BigInteger, nullable=False),
     Column("lifetime_us", BigInteger, nullable=False),
-    Column("spent_by", String, nullable=False),
-    Column("factors", String, nullable=False),
+    Column("spent_by", text(), nullable=False),
+    Column("factors", text(), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -110,7 +110,7 @@ authorization_request_index = Index(
 signing_authorization_list = Table(
     "signing_authorization_list",
     metadata,
-    Column("authorization_id", String, primary_key=True),
+    Column("authorization_id", text(), primary_key=True),
     Column("entry_bytes", Integer, nullable=False),
     Column("entries", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
@@ -119,7 +119,7 @@ signing_authorization_list = Table(
 signing_authorization_shown = Table(
     "signing_authorization_shown",
     metadata,
-    Column("authorization_id", String, primary_key=True),
+    Column("authorization_id", text(), primary_key=True),
     Column("items", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -127,8 +127,8 @@ signing_authorization_shown = Table(
 signing_authorization_use = Table(
     "signing_authorization_use",
     metadata,
-    Column("authorization_id", String, primary_key=True),
+    Column("authorization_id", text(), primary_key=True),
     Column("entry", LargeBinary, primary_key=True),
-    Column("document_id", String, nullable=False),
+    Column("document_id", text(), nullable=False),
     sqlite_with_rowid=False,
 )

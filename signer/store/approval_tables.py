@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table
 
-from signer.store.tables import metadata
+from signer.store.tables import metadata, text
 
 _Number = BigInteger().with_variant(Integer, "sqlite")
 
@@ -16,18 +16,18 @@ approval = Table(
     "approval",
     metadata,
     Column("number", _Number, primary_key=True),  # the newest has the highest
-    Column("approval_id", String(64), nullable=False, unique=True),
-    Column("school_id", String, nullable=False),
-    Column("request_id", String, nullable=False),
+    Column("approval_id", text(64), nullable=False, unique=True),
+    Column("school_id", text(), nullable=False),
+    Column("request_id", text(), nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),  # of what was asked for
-    Column("kind", String(24), nullable=False),
-    Column("subject", String, nullable=False),
-    Column("requester_person_id", String, nullable=False),
-    Column("reason", String, nullable=False),
+    Column("kind", text(24), nullable=False),
+    Column("subject", text(), nullable=False),
+    Column("requester_person_id", text(), nullable=False),
+    Column("reason", text(), nullable=False),
     Column("parameters", LargeBinary, nullable=False),
-    Column("shown", String, nullable=False),
+    Column("shown", text(), nullable=False),
     Column("steps", LargeBinary, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", text(16), nullable=False),
     Column("created_us", BigInteger, nullable=False),  # microseconds since 1970, UTC
     Column("expires_us", BigInteger, nullable=False),
 )
@@ -40,8 +40,8 @@ approval_subject_index = Index("approval_subject", approval.c.subject)
 approval_policy = Table(
     "approval_policy",
     metadata,
-    Column("kind", String(24), primary_key=True),
-    Column("school_id", String, primary_key=True),
+    Column("kind", text(24), primary_key=True),
+    Column("school_id", text(), primary_key=True),
     Column("steps", LargeBinary, nullable=False),
     Column("lifetime_s", Integer, nullable=False),
     Column("count_above", Integer, nullable=False),

@@ -9,16 +9,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, Table
 
-from signer.store.tables import metadata
+from signer.store.tables import metadata, text
 
 client = Table(
     "client",
     metadata,
-    Column("client_id", String, primary_key=True),
-    Column("kind", String(24), nullable=False),
-    Column("display_name", String, nullable=False),
+    Column("client_id", text(), primary_key=True),
+    Column("kind", text(24), nullable=False),
+    Column("display_name", text(), nullable=False),
     Column("may_sign_digests", Boolean, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
@@ -28,8 +28,8 @@ client = Table(
 client_school = Table(
     "client_school",
     metadata,
-    Column("client_id", String, primary_key=True),
-    Column("school_id", String, primary_key=True),
+    Column("client_id", text(), primary_key=True),
+    Column("school_id", text(), primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -37,7 +37,7 @@ client_certificate = Table(
     "client_certificate",
     metadata,
     Column("sha256", LargeBinary, primary_key=True),
-    Column("client_id", String, nullable=False, index=True),
+    Column("client_id", text(), nullable=False, index=True),
     Column("position", Integer, nullable=False),
     Column("accepted_from_us", BigInteger),  # microseconds since 1970, UTC
     Column("accepted_until_us", BigInteger),
@@ -48,7 +48,7 @@ client_certificate = Table(
 client_call = Table(
     "client_call",
     metadata,
-    Column("client_id", String, primary_key=True),
+    Column("client_id", text(), primary_key=True),
     Column("last_call_us", BigInteger, nullable=False),  # microseconds since 1970, UTC
     sqlite_with_rowid=False,
 )
@@ -56,9 +56,9 @@ client_call = Table(
 school = Table(
     "school",
     metadata,
-    Column("school_id", String, primary_key=True),
-    Column("code", String, nullable=False),
-    Column("display_name", String, nullable=False),
+    Column("school_id", text(), primary_key=True),
+    Column("code", text(), nullable=False),
+    Column("display_name", text(), nullable=False),
     Column("weight", Integer, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
@@ -68,8 +68,8 @@ school = Table(
 quota = Table(
     "quota",
     metadata,
-    Column("subject", String(8), primary_key=True),
-    Column("subject_id", String, primary_key=True),
+    Column("subject", text(8), primary_key=True),
+    Column("subject_id", text(), primary_key=True),
     Column("signatures_per_second_max", Float, nullable=False),
     Column("signatures_per_day_max", BigInteger, nullable=False),
     Column("concurrent_rpcs_max", Integer, nullable=False),
@@ -79,8 +79,8 @@ quota = Table(
 usage = Table(
     "usage",
     metadata,
-    Column("subject", String(8), primary_key=True),
-    Column("subject_id", String, primary_key=True),
+    Column("subject", text(8), primary_key=True),
+    Column("subject_id", text(), primary_key=True),
     Column("day", Integer, primary_key=True, autoincrement=False),
     Column("signatures", BigInteger, nullable=False),
     sqlite_with_rowid=False,

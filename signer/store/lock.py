@@ -7,7 +7,7 @@ from typing import Self
 from sqlalchemy.engine import make_url
 
 from signer.errors import ConfigError
-from signer.store.engine import database_path
+from signer.store.sqlite import database_path
 
 
 class WriterLock:

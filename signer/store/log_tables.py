@@ -7,9 +7,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table
 
-from signer.store.tables import metadata
+from signer.store.tables import metadata, text
 
 log_node = Table(
     "log_node",
@@ -26,7 +26,7 @@ checkpoint = Table(
     Column("tree_size", BigInteger, primary_key=True, autoincrement=False),
     Column("root", LargeBinary, nullable=False),
     Column("made_at_us", BigInteger, nullable=False),  # microseconds since 1970, UTC
-    Column("note", String, nullable=False),
+    Column("note", text(), nullable=False),
     Column("cms", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )

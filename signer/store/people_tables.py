@@ -10,16 +10,16 @@ Roles and delegations stay for good: what ended says who might have signed.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table
 
-from signer.store.tables import metadata
+from signer.store.tables import metadata, text
 
 person = Table(
     "person",
     metadata,
-    Column("person_id", String, primary_key=True),
-    Column("display_name", String, nullable=False),
-    Column("email", String, nullable=False),
+    Column("person_id", text(), primary_key=True),
+    Column("display_name", text(), nullable=False),
+    Column("email", text(), nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
     sqlite_with_rowid=False,
@@ -28,13 +28,13 @@ person = Table(
 assignment = Table(
     "assignment",
     metadata,
-    Column("assignment_id", String, primary_key=True),
-    Column("person_id", String, nullable=False),
-    Column("role", String(24), nullable=False),
-    Column("school_id", String, nullable=False),
+    Column("assignment_id", text(), primary_key=True),
+    Column("person_id", text(), nullable=False),
+    Column("role", text(24), nullable=False),
+    Column("school_id", text(), nullable=False),
     Column("school_year", Integer, nullable=False),
-    Column("class_id", String, nullable=False),
-    Column("subject_id", String, nullable=False),
+    Column("class_id", text(), nullable=False),
+    Column("subject_id", text(), nullable=False),
     Column("start_us", BigInteger),
     Column("end_us", BigInteger),
     sqlite_with_rowid=False,
@@ -46,16 +46,16 @@ assignment_school_index = Index("assignment_school", assignment.c.school_id, ass
 delegation = Table(
     "delegation",
     metadata,
-    Column("delegation_id", String, primary_key=True),
-    Column("from_person_id", String, nullable=False),
-    Column("to_person_id", String, nullable=False),
-    Column("role", String(24), nullable=False),
-    Column("school_id", String, nullable=False),
-    Column("class_ids", String, nullable=False),
-    Column("subject_ids", String, nullable=False),
+    Column("delegation_id", text(), primary_key=True),
+    Column("from_person_id", text(), nullable=False),
+    Column("to_person_id", text(), nullable=False),
+    Column("role", text(24), nullable=False),
+    Column("school_id", text(), nullable=False),
+    Column("class_ids", text(), nullable=False),
+    Column("subject_ids", text(), nullable=False),
     Column("start_us", BigInteger),
     Column("end_us", BigInteger),
-    Column("reason", String, nullable=False),
+    Column("reason", text(), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -65,7 +65,7 @@ delegation_to_index = Index("delegation_to", delegation.c.to_person_id)
 enrolment_code = Table(
     "enrolment_code",
     metadata,
-    Column("person_id", String, primary_key=True),
+    Column("person_id", text(), primary_key=True),
     Column("code_sha256", LargeBinary, nullable=False, unique=True),
     Column("expires_us", BigInteger, nullable=False),
 )

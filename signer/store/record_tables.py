@@ -7,24 +7,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table
 
-from signer.store.tables import metadata
+from signer.store.tables import metadata, text
 
 record = Table(
     "record",
     metadata,
-    Column("school_id", String, primary_key=True),
-    Column("record_uuid", String(36), primary_key=True),
-    Column("class_id", String, nullable=False),
+    Column("school_id", text(), primary_key=True),
+    Column("record_uuid", text(36), primary_key=True),
+    Column("class_id", text(), nullable=False),
     Column("school_year", Integer, nullable=False),
-    Column("layout_id", String(64), nullable=False),
+    Column("layout_id", text(64), nullable=False),
     Column("pupil", LargeBinary, nullable=False),
     Column("supplementary", Boolean, nullable=False),
-    Column("state", String(24), nullable=False),
-    Column("replaces", String(36), nullable=False),
-    Column("replaced_by", String(36), nullable=False),
-    Column("approval_id", String(64), nullable=False),
+    Column("state", text(24), nullable=False),
+    Column("replaces", text(36), nullable=False),
+    Column("replaced_by", text(36), nullable=False),
+    Column("approval_id", text(64), nullable=False),
     Column("approval_ends_us", BigInteger),  # microseconds since 1970, UTC
     sqlite_with_rowid=False,
 )
@@ -34,19 +34,19 @@ record_class_index = Index("record_class", record.c.school_id, record.c.school_y
 record_event = Table(
     "record_event",
     metadata,
-    Column("school_id", String, primary_key=True),
-    Column("record_uuid", String(36), primary_key=True),
+    Column("school_id", text(), primary_key=True),
+    Column("record_uuid", text(36), primary_key=True),
     Column("journal_entry", BigInteger, primary_key=True, autoincrement=False),
     Column("part", Integer, primary_key=True, autoincrement=False),  # of what one entry brought
-    Column("kind", String(24), nullable=False),
+    Column("kind", text(24), nullable=False),
     Column("at_us", BigInteger, nullable=False),
-    Column("slot", String(16), nullable=False),  # of SIGNED; empty for others
-    Column("subject_id", String, nullable=False),
-    Column("person_id", String, nullable=False),
-    Column("role", String(24), nullable=False),
-    Column("acting_for", String, nullable=False),
-    Column("authorization_id", String(64), nullable=False),
-    Column("approval_id", String(64), nullable=False),
+    Column("slot", text(16), nullable=False),  # of SIGNED; empty for others
+    Column("subject_id", text(), nullable=False),
+    Column("person_id", text(), nullable=False),
+    Column("role", text(24), nullable=False),
+    Column("acting_for", text(), nullable=False),
+    Column("authorization_id", text(64), nullable=False),
+    Column("approval_id", text(64), nullable=False),
     Column("intent_entry", BigInteger),  # of SIGNED
     sqlite_with_rowid=False,
 )
@@ -54,7 +54,7 @@ record_event = Table(
 calendar = Table(
     "calendar",
     metadata,
-    Column("school_id", String, primary_key=True),
+    Column("school_id", text(), primary_key=True),
     Column("school_year", Integer, primary_key=True, autoincrement=False),
     Column("release_by_us", BigInteger, nullable=False),
     Column("lock_us", BigInteger, nullable=False),

@@ -13,8 +13,8 @@ from signer.store import (  # noqa: F401  # put their tables on the shared metad
     record_tables,
     segment_tables,
 )
+from signer.store.access import WRITER
 from signer.store.append_only import install
-from signer.store.engine import WRITER_BEGIN
 from signer.store.tables import metadata, schema_version
 
 SCHEMA_VERSION = 7
@@ -30,7 +30,7 @@ def prepare_schema(engine: Engine) -> None:
         JournalUnavailable: it is locked, or its disk is full.
     """
     try:
-        with engine.connect().execution_options(**WRITER_BEGIN) as connection, connection.begin():
+        with engine.connect().execution_options(**WRITER) as connection, connection.begin():
             tables = inspect(connection).get_table_names()
             if not tables:
                 metadata.create_all(connection)
@@ -48,7 +48,7 @@ def prepare_schema(engine: Engine) -> None:
     except OperationalError as error:
         raise JournalUnavailable(f"database {engine.url.database} can't be written: {error.orig}", retry_after_s=1.0) from error
     except DatabaseError as error:
-        raise ConfigError(f"{engine.url.database} is not a sound SQLite database: {error.orig}") from error
+        raise ConfigError(f"{engine.url.database} is not a sound database of ours: {error.orig}") from error
 
 
 def _refuse_other_version(found: int, path: str | None) -> None:

@@ -10,9 +10,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table
 
-from signer.store.tables import metadata
+from signer.store.tables import metadata, text
 
 PORTION_ENTRIES = 256
 
@@ -36,6 +36,6 @@ log_portion = Table(
     metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("leaves", LargeBinary, nullable=False),
-    Column("kinds", String, nullable=False),  # JSON: how many entries of each kind
+    Column("kinds", text(), nullable=False),  # JSON: how many entries of each kind
     Column("members", LargeBinary, nullable=False),
 )

@@ -18,6 +18,12 @@ from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, M
 
 metadata = MetaData()
 
+
+def text(length: int | None = None) -> String:
+    """Of text that is sorted by its bytes (UTF-8), on both: pages go on where the last one ended, whatever language a cluster speaks."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 _Index64 = BigInteger().with_variant(Integer, "sqlite")
 """64-bit on both; on SQLite INTEGER, so that a primary key is the row id itself and rows lie in the order they were appended."""
 
@@ -27,7 +33,7 @@ journal_entry = Table(
     "journal_entry",
     metadata,
     Column("entry_index", _Index64, primary_key=True, autoincrement=False),
-    Column("kind", String(16), nullable=False),
+    Column("kind", text(16), nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("leaf_hash", LargeBinary, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
@@ -36,11 +42,11 @@ journal_entry = Table(
 signature = Table(
     "signature",
     metadata,
-    Column("school_id", String, primary_key=True),
-    Column("request_id", String, primary_key=True),
-    Column("document_id", String, primary_key=True),
+    Column("school_id", text(), primary_key=True),
+    Column("request_id", text(), primary_key=True),
+    Column("document_id", text(), primary_key=True),
     Column("fingerprint", LargeBinary, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", text(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("open_intent", BigInteger),  # entry_index of the intent that has no outcome yet
     Column("outcome", BigInteger),  # entry_index of the last outcome
@@ -84,31 +90,31 @@ shared_run = Table(
 counter = Table(
     "counter",
     metadata,
-    Column("name", String(64), primary_key=True),
+    Column("name", text(64), primary_key=True),
     Column("next_value", BigInteger, nullable=False),
 )
 
 credential = Table(
     "credential",
     metadata,
-    Column("credential_id", String, primary_key=True),
-    Column("school_id", String, nullable=False),
-    Column("person_id", String, nullable=False),
-    Column("token_name", String, nullable=False),
-    Column("storage", String(16), nullable=False),
-    Column("key_kind", String(16), nullable=False),
+    Column("credential_id", text(), primary_key=True),
+    Column("school_id", text(), nullable=False),
+    Column("person_id", text(), nullable=False),
+    Column("token_name", text(), nullable=False),
+    Column("storage", text(16), nullable=False),
+    Column("key_kind", text(16), nullable=False),
     Column("key_id", LargeBinary, nullable=False),
     Column("public_key", LargeBinary, nullable=False),
     Column("public_key_sha256", LargeBinary, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
     Column("seal", LargeBinary, nullable=False),
-    Column("state", String(24), nullable=False),
-    Column("display_name", String, nullable=False),
+    Column("state", text(24), nullable=False),
+    Column("display_name", text(), nullable=False),
     Column("subject", LargeBinary, nullable=False),
     Column("certificate", LargeBinary, nullable=False),
     Column("not_after_us", BigInteger),  # microseconds since 1970, UTC
-    Column("renews", String, nullable=False),
-    Column("renewed_by", String, nullable=False),
+    Column("renews", text(), nullable=False),
+    Column("renewed_by", text(), nullable=False),
     Column("usable_until_us", BigInteger),
     sqlite_with_rowid=False,
 )
@@ -121,12 +127,12 @@ evidence_record = Table(
     "evidence_record",
     metadata,
     Column("number", _Index64, primary_key=True),  # the newest has the highest
-    Column("record_id", String(64), nullable=False, unique=True),
-    Column("school_id", String, nullable=False),
-    Column("request_id", String, nullable=False),
+    Column("record_id", text(64), nullable=False, unique=True),
+    Column("school_id", text(), nullable=False),
+    Column("request_id", text(), nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),  # of the documents' ids and digests
     Column("documents", Integer, nullable=False),
-    Column("digest_algorithm", String(16), nullable=False),  # of the last chain
+    Column("digest_algorithm", text(16), nullable=False),  # of the last chain
     Column("first_time_us", BigInteger, nullable=False),  # microseconds since 1970, UTC
     Column("latest_time_us", BigInteger, nullable=False),
     Column("renew_before_us", BigInteger, nullable=False),
@@ -144,7 +150,7 @@ evidence_document = Table(
     "evidence_document",
     metadata,
     Column("record", BigInteger, primary_key=True, autoincrement=False),
-    Column("document_id", String, primary_key=True),
+    Column("document_id", text(), primary_key=True),
     Column("position", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -154,7 +160,7 @@ evidence_chain = Table(
     metadata,
     Column("record", BigInteger, primary_key=True, autoincrement=False),
     Column("chain", Integer, primary_key=True, autoincrement=False),
-    Column("digest_algorithm", String(16), nullable=False),
+    Column("digest_algorithm", text(16), nullable=False),
     Column("leaves", LargeBinary, nullable=False),
 )
 
@@ -170,8 +176,8 @@ evidence_timestamp = Table(
 evidence_renewal = Table(
     "evidence_renewal",
     metadata,
-    Column("school_id", String, primary_key=True),
-    Column("request_id", String, primary_key=True),
+    Column("school_id", text(), primary_key=True),
+    Column("request_id", text(), primary_key=True),
     Column("record", BigInteger, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
@@ -180,10 +186,10 @@ evidence_renewal = Table(
 image = Table(
     "image",
     metadata,
-    Column("school_id", String, primary_key=True),
-    Column("image_id", String, primary_key=True),
-    Column("credential_id", String, nullable=False),
-    Column("style", String(16), nullable=False),
+    Column("school_id", text(), primary_key=True),
+    Column("image_id", text(), primary_key=True),
+    Column("credential_id", text(), nullable=False),
+    Column("style", text(16), nullable=False),
     Column("width_pt", Float, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
     Column("png", LargeBinary, nullable=False),
