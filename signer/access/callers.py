@@ -133,6 +133,16 @@ class CallerTable:
             )
         return known.caller
 
+    def named(self, client_id: str) -> Caller:
+        """A client by its id, for what it asked for earlier; CallerUnknown when there is none, or when it is disabled."""
+        kept = self._kept.get(client_id)
+        if kept is not None and not kept.disabled:
+            return self._caller(kept.id, kept.kind, kept.school_ids, kept.may_sign_digests)
+        for client in self._configured:
+            if client.id == client_id and kept is None:
+                return self._caller(client.id, client.client_kind, frozenset(client.schools), client.may_sign_digests)
+        raise CallerUnknown(f"client {client_id} is gone or disabled")
+
     def _match(self, certificate_pem: bytes) -> _Known:
         try:
             certificate = x509.load_pem_x509_certificate(certificate_pem)

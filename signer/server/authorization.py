@@ -30,8 +30,8 @@ from signer.server import convert, convert_keys
 from signer.server import convert_authorization as words
 from signer.server.activating import ActivationRooms
 from signer.server.door import current_visit
+from signer.server.planning import checked_plan
 from signer.server.served import require_served
-from signer.server.signing import checked_plan
 from signer.v1 import authorization_pb2, authorization_pb2_grpc
 
 _PAGE_SIZE_MAX: Final = 100
