@@ -57,7 +57,7 @@ class Arrivals:
         self._begun = 0
         self._seen: set[str] = set()
         self._arriving: _Arriving | None = None
-        self._latest: _Arriving | None = None
+        self._was_refused = False  # the document that ended last; it is not kept: a stream goes round in a cycle, which ends late
         self._messages = 0
         self._is_handling = False
         self._is_cut = False
@@ -112,7 +112,7 @@ class Arrivals:
     async def _begin(self, start: batch_pb2.DocumentStart) -> None:
         arriving = _Arriving(self._begun, start)
         self._begun += 1
-        self._arriving = self._latest = arriving
+        self._arriving = arriving
         try:
             self._admit(arriving.index, start)
         except SignerError as error:
@@ -127,7 +127,7 @@ class Arrivals:
         """
         if self._arriving is not None:
             await self._take(data)
-        elif data and (self._latest is None or self._latest.refused is None):
+        elif data and not self._was_refused:
             raise InvalidArgument("a chunk came that continues no document: more bytes than document.size_bytes announced", field="chunk")
 
     def _admit(self, index: int, start: batch_pb2.DocumentStart) -> None:
@@ -169,6 +169,7 @@ class Arrivals:
         arriving, self._arriving = self._arriving, None
         if arriving is None:
             return
+        self._was_refused = arriving.refused is not None
         error = arriving.refused or InvalidArgument(
             f"only {arriving.received_bytes} of the {arriving.start.size_bytes} bytes announced came before the next message",
             field="document.size_bytes",
@@ -180,6 +181,7 @@ class Arrivals:
         content = bytes(arriving.content)
         if arriving.refused is None and start.sha256 and hashlib.sha256(content).digest() != start.sha256:
             arriving.refused = DocumentDigestMismatch("the document's bytes do not have the SHA-256 announced; it was damaged on its way")
+        self._was_refused = arriving.refused is not None
         if arriving.refused is not None:
             self._sink.refused(arriving.index, start.document_id, arriving.refused)
         else:

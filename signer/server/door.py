@@ -196,7 +196,9 @@ class Door(aio.ServerInterceptor):
                 async with call:
                     return await inner(parse(received), context)
             except SignerError as error:
-                await context.abort(*abort_arguments(error))
+                refusal = abort_arguments(error)
+            del received  # an abort's frames stay until the collector comes (`collecting`): the request must not, nor what `error` holds
+            return await context.abort(*refusal)
 
         return behaviour
 
@@ -210,7 +212,11 @@ class Door(aio.ServerInterceptor):
                     async for response in inner(parse(received), context):
                         yield response
             except SignerError as error:
-                await context.abort(*abort_arguments(error))
+                refusal = abort_arguments(error)
+            else:
+                return
+            del received
+            await context.abort(*refusal)
 
         return behaviour
 
