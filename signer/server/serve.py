@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -27,6 +26,7 @@ from signer.confinement.memory import keep_memory_private
 from signer.errors import ConfigError, JournalUnavailable, PinSourceUnreadable, SignerError
 from signer.journal import NoteKind
 from signer.pipeline.completer import Completer
+from signer.server import collecting
 from signer.server.door import Door
 from signer.server.expiry import keep_counted
 from signer.server.listener import GrpcListener
@@ -50,7 +50,6 @@ from signer.tokens.pool import TokenPool
 _log = get_logger(__name__)
 _FIRST_LOGIN_S_MAX = 10.0
 _SETTLE_S_MAX = 60.0
-_COLLECT_AFTER = (50_000, 20, 50)
 _HOUSEKEEPING_S = 6 * 3600.0
 
 
@@ -141,6 +140,7 @@ class Daemon:
         self.metrics_port = exposition.port
         _spawn(stack, rooms.watch.run(rooms.pools))
         _spawn(stack, self._vitals().run())
+        _spawn(stack, collecting.keep_collected())
         _spawn(stack, self._readiness.run())
         _spawn(stack, self._manager.run(self._readiness.in_a_line))
         if self._probe is not None:
@@ -264,7 +264,7 @@ async def _serve(config: Config, source: Path, on_ready: Callable[[Daemon], Awai
         loop.add_signal_handler(number, daemon.stop_soon)
     loop.add_signal_handler(signal.SIGHUP, daemon.reload_soon)
     await daemon.start()
-    _calm_collector()
+    collecting.calm()
     try:
         if on_ready is not None:
             await on_ready(daemon)
@@ -272,10 +272,3 @@ async def _serve(config: Config, source: Path, on_ready: Callable[[Daemon], Awai
     finally:
         await daemon.stop()
         sys.stderr.flush()
-
-
-def _calm_collector() -> None:
-    """Leaves what start-up made out of every later collection, and collects less often: an eighth of the CPU of a document went there."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
