@@ -5,7 +5,8 @@
 3. Only then the callers' table has it: the next RPC of any open connection is judged by it, and streams whose caller lost its right begin
    no further item (`on_change`).
 
-All of them are held in memory, since every RPC asks; this daemon is the store's one writer.
+All of them are held in memory, since every RPC asks. A change is held against the rows, which another daemon may have changed meanwhile;
+what is in memory follows with `refresh`.
 """
 
 from __future__ import annotations
@@ -45,11 +46,21 @@ class Clients:
 
     async def load(self) -> None:
         """Reads all that is kept; before the first call."""
-        for client in await self._clients.all():
-            self.callers.put(client)
-        self._schools = {school.id: school for school in await self._store.all()}
         self._saved_calls = await self._clients.last_calls()
         self.callers.called.update(self._saved_calls)
+        await self._read_all()
+
+    async def refresh(self) -> None:
+        """Another daemon changed some. Raises JournalUnavailable: everything is as it was."""
+        async with self._turn:
+            await self._read_all()
+        self._tell()
+
+    async def _read_all(self) -> None:
+        clients, schools = await self._clients.all(), await self._store.all()
+        for client in clients:
+            self.callers.put(client)
+        self._schools = {school.id: school for school in schools}
         self._close_schools()
 
     def call_on_change(self, action: Callable[[], None]) -> None:
@@ -99,7 +110,7 @@ class Clients:
     async def create_client(self, by: str, wanted: Client) -> Client:
         """Adds a client; the same again returns what is there. Raises IdTaken, SchoolNotFound, JournalUnavailable."""
         async with self._turn:
-            kept = self.callers.kept.get(wanted.id)
+            kept = await self._clients.find(wanted.id)
             if kept is not None and replace(kept, etag="") == replace(wanted, etag=""):
                 return kept
             if any(client.id == wanted.id for client in self.callers.configured):
@@ -109,7 +120,7 @@ class Clients:
     async def update_client(self, by: str, wanted: Client) -> Client:
         """Replaces a client. Raises ClientNotFound, ChangedMeanwhile, IdTaken (a certificate), SchoolNotFound, JournalUnavailable."""
         async with self._turn:
-            if wanted.id not in self.callers.kept:
+            if await self._clients.find(wanted.id) is None:
                 raise ClientNotFound(f"no client {wanted.id} is kept here; one of the configuration changes there", client=wanted.id)
             _require_etag(wanted.etag, "client.etag")
             return await self._keep_client(by, wanted)
@@ -117,7 +128,7 @@ class Clients:
     async def create_school(self, by: str, wanted: School) -> School:
         """Adds a school; the same again returns what is there. Raises IdTaken, JournalUnavailable."""
         async with self._turn:
-            kept = self._schools.get(wanted.id)
+            kept = await self._store.find(wanted.id)
             if kept is not None and replace(kept, etag="") == replace(wanted, etag=""):
                 return kept
             return await self._keep_school(by, replace(wanted, etag=""))
@@ -125,13 +136,13 @@ class Clients:
     async def update_school(self, by: str, wanted: School) -> School:
         """Replaces a school. Raises SchoolNotFound, ChangedMeanwhile, JournalUnavailable."""
         async with self._turn:
-            if wanted.id not in self._schools:
+            if await self._store.find(wanted.id) is None:
                 raise SchoolNotFound(f"no school {wanted.id} is kept here; create it first", school=wanted.id)
             _require_etag(wanted.etag, "school.etag")
             return await self._keep_school(by, wanted)
 
     async def _keep_client(self, by: str, wanted: Client) -> Client:
-        self._require_schools(wanted.school_ids)
+        await self._require_schools(wanted.school_ids)
         kept = await self._clients.keep(by, wanted)
         self.callers.put(kept)
         self._tell()
@@ -144,8 +155,11 @@ class Clients:
         self._tell()
         return kept
 
-    def _require_schools(self, school_ids: Iterable[str]) -> None:
+    async def _require_schools(self, school_ids: Iterable[str]) -> None:
         unknown = next((school_id for school_id in sorted(school_ids) if not self.is_school(school_id)), None)
+        if unknown is not None and await self._store.find(unknown) is not None:  # just created with another daemon
+            await self._read_all()
+            unknown = next((school_id for school_id in sorted(school_ids) if not self.is_school(school_id)), None)
         if unknown is not None:
             raise SchoolNotFound(f"there is no school {unknown!r}; create it first: signer schools create", school=unknown)
 

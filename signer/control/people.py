@@ -1,7 +1,7 @@
 """Who has which role, and who acts for whom: `people.doors.Rights`, and what an operator does with people.
 
-What a person may do is remembered for a few seconds, so that a batch or a page costs one look into the store; every change that this daemon
-makes is forgotten at once, one that another daemon makes on the same database is seen when the time is over.
+What a person may do is remembered for a few seconds, so that a batch or a page costs one look into the store. With every change everything
+is forgotten: at once where this daemon made it, else when it is heard of (`forget`).
 """
 
 from __future__ import annotations
@@ -152,7 +152,11 @@ class People:
         try:
             await self.store.revise(client_id, revision)
         finally:
-            self._known.clear()
+            self.forget()
+
+    def forget(self) -> None:
+        """Somebody changed something."""
+        self._known.clear()
 
     async def _holdings(self, person_id: str) -> Holdings | None:
         now_s = self._clock_s()

@@ -28,11 +28,15 @@ class QuotaKeeping:
 
     async def load(self) -> None:
         """Reads limits and what was used today; before the first call."""
-        for quota in await self._store.all():
-            self.quotas.put(quota)
+        await self.refresh()
         today = day_of(self.quotas.utc_now())
         for (subject, subject_id), signatures in (await self._store.used_on(today)).items():
             self.quotas.restore(subject, subject_id, today, signatures)
+
+    async def refresh(self) -> None:
+        """Reads the limits, which another daemon may have changed; they are never deleted. Raises JournalUnavailable."""
+        for quota in await self._store.all():
+            self.quotas.put(quota)
 
     async def set(self, by: str, quota: Quota) -> Meter:
         """In force from the next request on. Raises JournalUnavailable: nothing was changed."""

@@ -28,9 +28,14 @@ class ClientStore:
         self._journal = journal
 
     async def all(self) -> list[Client]:
-        """Every client, by id: hundreds to thousands, read once a start."""
+        """Every client, by id: hundreds to thousands, read at the start and when another daemon changed some."""
         found: list[Client] = await self._journal.run(Read(asyncio.get_running_loop(), _clients))
         return found
+
+    async def find(self, client_id: str) -> Client | None:
+        """The client of this id."""
+        found: list[Client] = await self._journal.run(Read(asyncio.get_running_loop(), lambda connection: _clients(connection, client_id)))
+        return next(iter(found), None)
 
     async def last_calls(self) -> dict[str, datetime]:
         """When each client last called, as far as it was kept."""

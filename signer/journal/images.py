@@ -29,7 +29,7 @@ _DESCRIBED: Final = (
 
 
 class ImageStore:
-    """The door. What images a school has is remembered: this daemon is the store's one writer. Owned by the event loop.
+    """The door. What images a school has is remembered until somebody changes one (`forget`). Owned by the event loop.
 
     Calls are answered when they are durable, or raise JournalUnavailable and have changed nothing.
     """
@@ -61,14 +61,18 @@ class ImageStore:
         try:
             await self._journal.run(_Keep(asyncio.get_running_loop(), client_id, image, png))
         finally:
-            self._known.pop(image.school_id, None)
+            self.forget(image.school_id)
 
     async def delete(self, client_id: str, school_id: str, image_id: str) -> None:
         """Deletes an image, if there is one."""
         try:
             await self._journal.run(_Delete(asyncio.get_running_loop(), client_id, school_id, image_id))
         finally:
-            self._known.pop(school_id, None)
+            self.forget(school_id)
+
+    def forget(self, school_id: str) -> None:
+        """One of its images was changed."""
+        self._known.pop(school_id, None)
 
     async def _run(self, query: Any) -> Any:
         return await self._journal.run(Read(asyncio.get_running_loop(), query))

@@ -207,6 +207,10 @@ class Journal:
         counts: Accounting = await self.run(Read(asyncio.get_running_loop(), accounting))
         return counts
 
+    def is_own(self, index: int) -> bool:
+        """Whether this daemon wrote the entry, lately; for a query of `run`."""
+        return self._writer is not None and self._writer.is_own(index)
+
     async def run(self, job: Job) -> Any:
         """What a job of this room comes to, on the writer's thread: for doors beside this one (`archive`)."""
         if self._writer is None:

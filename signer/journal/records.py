@@ -27,7 +27,7 @@ from signer.store.record_tables import record, record_event
 from signer.store.tables import journal_entry
 
 _REMEMBERED_S: Final = 10.0
-"""How long a calendar is: another daemon on this database may change it."""
+"""How long a calendar is, if nobody sets one meanwhile."""
 _CALENDARS_MAX: Final = 4096
 _AT_ONCE: Final = 400
 DEPARTMENT: Final = ""
@@ -111,7 +111,11 @@ class RecordStore:
         try:
             await self._journal.run(_SetCalendar(asyncio.get_running_loop(), client_id, school_id, dates, approval_id))
         finally:
-            self._calendars.clear()
+            self.forget_calendars()
+
+    def forget_calendars(self) -> None:
+        """Somebody set one."""
+        self._calendars.clear()
 
     async def _run(self, query: Any) -> Any:
         return await self._journal.run(Read(asyncio.get_running_loop(), query))

@@ -27,6 +27,11 @@ class SchoolStore:
         found: list[School] = await self._journal.run(Read(asyncio.get_running_loop(), _schools))
         return found
 
+    async def find(self, school_id: str) -> School | None:
+        """The school of this id."""
+        found: list[School] = await self._journal.run(Read(asyncio.get_running_loop(), lambda connection: _schools(connection, school_id)))
+        return next(iter(found), None)
+
     async def keep(self, by: str, school: School) -> School:
         """Adds a school (without an etag), or replaces one; with its new etag. by: the client that asks.
 
@@ -71,8 +76,10 @@ class _Keep(Change):
         return replace(school, etag=str(version))
 
 
-def _schools(connection: Connection) -> list[School]:
+def _schools(connection: Connection, school_id: str = "") -> list[School]:
+    """All, or the one of this id."""
+    query = select(table).where(table.c.school_id == school_id) if school_id else select(table)
     return [
         School(row.school_id, row.code, row.display_name, row.weight, row.disabled, str(row.version))
-        for row in connection.execute(select(table).order_by(table.c.school_id))
+        for row in connection.execute(query.order_by(table.c.school_id))
     ]

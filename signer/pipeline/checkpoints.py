@@ -4,7 +4,8 @@
  2. the note's text is signed as any document is (CAdES, detached): intent, key, check, outcome; so two entries of its own follow it
  3. kept in the database, appended to the witness file, told to those who watch
 
-A log that grew by nothing but such entries gets no further checkpoint: an idle appliance would sign for ever.
+A log that grew by nothing but such entries gets no further checkpoint: an idle appliance would sign for ever. Of several daemons on one
+journal, one makes those at intervals; the others tell of them as of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cryptography import x509
 from signer.errors import JournalUnavailable, SignerError, TokenUnavailable
 from signer.formats.checkpoint import Checkpoint, SignedCheckpoint, key_id
 from signer.journal import CheckpointStore, KeptCheckpoint
+from signer.journal.leading import Leading, Task
 from signer.journal.settings import CheckpointSettings
 from signer.model import FieldPlacement, Level, Profile
 from signer.pipeline.document import sign_documents
@@ -33,16 +35,22 @@ from signer.tokens.certificates import public_key_of
 _log = get_logger(__name__)
 _PATIENCE_S = 30.0
 _RETRY_S = 5.0
+_LOOK_S = 5.0
+"""How often a daemon looks for those that another one makes, and whether it is its turn."""
 _OWN_ENTRIES = 2
 _NO_FIELD = FieldPlacement("")
 _DOCUMENT_ID = "checkpoint"
 
 
 class Checkpoints:
-    """The journal's witness. settings: None where none is configured: then the ones there are can be read, and none is made."""
+    """The journal's witness. settings: None where none is configured: then the ones there are can be read, and none is made.
 
-    def __init__(self, engine: Engine, store: CheckpointStore, settings: CheckpointSettings | None) -> None:
+    leading: whose turn it is to make those at intervals.
+    """
+
+    def __init__(self, engine: Engine, store: CheckpointStore, settings: CheckpointSettings | None, leading: Leading) -> None:
         self.store = store
+        self._leading = leading
         self._engine = engine
         self._settings = settings
         self._making = asyncio.Lock()
@@ -53,17 +61,20 @@ class Checkpoints:
         """Makes one at intervals where the log has grown, sooner after a failure, until cancelled."""
         if self._settings is None:
             return
-        latest = await self.store.latest()
+        latest: KeptCheckpoint | None = None
         while True:
             pause_s = self._settings.interval_s
             try:
-                latest = await self._make_if_grown(latest)
+                if await self._leading.leads(Task.CHECKPOINTS):
+                    latest = await self._make_if_grown(latest)
+                else:
+                    latest, pause_s = await self.store.latest(), min(pause_s, _LOOK_S)
             except SignerError as error:
                 _log.warning("checkpoint not made", reason=error.reason.value, problem=error.message)
                 self._engine.metrics.checkpoint_failures.labels(reason=error.reason.value).inc()
                 pause_s = min(pause_s, _RETRY_S)
             if latest is not None:
-                self._tell(latest)
+                await self._tell(latest)
             await asyncio.sleep(pause_s)
 
     async def make(self) -> KeptCheckpoint:
@@ -81,10 +92,7 @@ class Checkpoints:
             await self.store.keep(kept)
         if settings.file is not None:
             await asyncio.to_thread(_append, settings.file, signed.note)
-        self._tell(kept)
-        async with self._made:
-            self._news = kept
-            self._made.notify_all()
+        await self._tell(kept)
         return kept
 
     async def watch(self) -> AsyncIterator[KeptCheckpoint]:
@@ -125,9 +133,13 @@ class Checkpoints:
         public_key = public_key_of(x509.load_der_x509_certificate(plan.credential.certificate))
         return SignedCheckpoint(checkpoint, key_id(checkpoint.origin, public_key), result.material.additions.appended)
 
-    def _tell(self, latest: KeptCheckpoint) -> None:
+    async def _tell(self, latest: KeptCheckpoint) -> None:
         self._engine.metrics.checkpoint_made_seconds.set(latest.made.timestamp())
         self._engine.metrics.checkpoint_entries.set(latest.size)
+        async with self._made:
+            if self._news is None or self._news.size < latest.size:
+                self._news = latest
+                self._made.notify_all()
 
 
 def _append(file: Path, note: str) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from signer.algorithms import DigestAlgorithm
 from signer.errors import SignerError, TimestampError
+from signer.journal.leading import Leading, Task
 from signer.journal.model import SignatureState
 from signer.model import SignatureKey
 from signer.pipeline.engine import Engine
@@ -33,10 +34,14 @@ class ParkedSource(Protocol):
 
 
 class Completer:
-    """One a daemon, owned by the event loop. A signature that somebody asks for meanwhile is left to them."""
+    """One a daemon, owned by the event loop. A signature that somebody asks for meanwhile is left to them.
 
-    def __init__(self, engine: Engine, source: ParkedSource, *, interval_s: float) -> None:
+    leading: whose turn it is, of several daemons on one journal.
+    """
+
+    def __init__(self, engine: Engine, source: ParkedSource, leading: Leading, *, interval_s: float) -> None:
         self._engine = engine
+        self._leading = leading
         self._source = source
         self._interval_s = interval_s
 
@@ -45,7 +50,10 @@ class Completer:
         while True:
             await asyncio.sleep(self._interval_s)
             try:
-                await self.round()
+                if await self._leading.leads(Task.COMPLETION):
+                    await self.round()
+                else:
+                    self._engine.metrics.parked_signatures.set(await self._source.parked_count())
             except SignerError as error:
                 _log.error("parked signatures not completed", reason=error.reason.value, message=error.message)
 

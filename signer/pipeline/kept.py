@@ -13,7 +13,7 @@ _REMEMBERED = 4096
 
 
 class KeptCredentials:
-    """Remembers those used lately. This daemon is the store's one writer, and tells of each change (`forget`). Owned by the event loop."""
+    """Remembers those used lately, until it is told of a change (`forget`), whoever made it. Owned by the event loop."""
 
     def __init__(self, store: CredentialStore, table: CredentialTable) -> None:
         self.store = store

@@ -26,6 +26,8 @@ from signer.documents.pool import DocumentPool
 from signer.documents.settings import ImageSettings
 from signer.journal import CheckpointStore, CredentialStore, EvidenceArchive, ImageStore, Journal, PeopleStore
 from signer.journal.enrolment_codes import EnrolmentCodeStore
+from signer.journal.feed import Feed
+from signer.journal.leading import AloneLeading, ElectedLeading, Leading
 from signer.journal.log import JournalLog
 from signer.pipeline.authorities import Authorities
 from signer.pipeline.checkpoints import Checkpoints
@@ -67,11 +69,16 @@ from signer.trust.book import TrustBook
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What a daemon starts, uses and takes down. authority: the built-in one, with its clock, if there is any. Owned by the event loop."""
+    """What a daemon starts, uses and takes down. authority: the built-in one, with its clock, if there is any. Owned by the event loop.
+
+    feed: what other daemons change; None where the journal is this daemon's alone.
+    """
 
     registry: CollectorRegistry
     metrics: Metrics
     journal: Journal
+    feed: Feed | None
+    leading: Leading
     log: JournalLog
     checkpoints: Checkpoints
     material_retention: timedelta
@@ -102,7 +109,8 @@ def furnish(config: Config) -> Rooms:
     registry = CollectorRegistry()
     metrics = Metrics.on(registry)
     metrics.build_info.labels(version=__version__, python=platform.python_version()).set(1)
-    journal = _journal(config, metrics)
+    journal, is_shared = _journal(config, metrics), config.journal.sqlite_file is None
+    leading: Leading = ElectedLeading(config.journal.url) if is_shared else AloneLeading()
     book = _book(config)
     expiry_warning = timedelta(days=config.keys.expiry_warning_days)
     credentials = CredentialTable(config.credentials, Issuers(book.certificates), expiry_warning=expiry_warning)
@@ -156,8 +164,10 @@ def furnish(config: Config) -> Rooms:
         registry,
         metrics,
         journal,
+        Feed(journal) if is_shared else None,
+        leading,
         JournalLog(config.journal.url),
-        Checkpoints(engine, CheckpointStore(journal), config.journal.checkpoints),
+        Checkpoints(engine, CheckpointStore(journal), config.journal.checkpoints, leading),
         timedelta(days=config.journal.material_days),
         watch,
         documents,

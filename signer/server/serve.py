@@ -23,12 +23,14 @@ from typing import Any
 from signer import __version__
 from signer.config import Config, advise
 from signer.confinement.memory import keep_memory_private
-from signer.errors import ConfigError, JournalUnavailable, PinSourceUnreadable, SignerError
+from signer.errors import ConfigError, JournalUnavailable, PinSourceUnreadable
 from signer.journal import NoteKind
+from signer.journal.leading import Task
 from signer.pipeline.completer import Completer
 from signer.server import collecting
 from signer.server.door import Door
 from signer.server.expiry import keep_counted
+from signer.server.following import Following, follow_factors, try_release
 from signer.server.listener import GrpcListener
 from signer.server.open_batches import OpenBatches
 from signer.server.operations import Operations
@@ -45,7 +47,6 @@ from signer.server.vitals import Vitals
 from signer.telemetry.exposition import expose
 from signer.telemetry.logs import configure_logs, get_logger
 from signer.telemetry.tracer import open_tracer
-from signer.tokens.pool import TokenPool
 
 _log = get_logger(__name__)
 _FIRST_LOGIN_S_MAX = 10.0
@@ -115,6 +116,9 @@ class Daemon:
         rooms = self._rooms
         await rooms.journal.start()
         stack.push_async_callback(rooms.journal.stop)
+        if rooms.feed is not None:
+            await rooms.feed.begin()
+        stack.push_async_callback(rooms.leading.close)
         await rooms.journal.note(NoteKind.STARTED, f"signer {__version__}")
         await rooms.calling.load()
         stack.push_async_callback(self._say_stopped)
@@ -138,6 +142,9 @@ class Daemon:
         exposition = expose(self._config.metrics, rooms.registry, pages)
         stack.callback(exposition.close)
         self.metrics_port = exposition.port
+        if rooms.feed is not None:
+            Following(rooms).follow(rooms.feed)
+            _spawn(stack, rooms.feed.run())
         _spawn(stack, rooms.watch.run(rooms.pools))
         _spawn(stack, self._vitals().run())
         _spawn(stack, collecting.keep_collected())
@@ -152,7 +159,8 @@ class Daemon:
         if rooms.clock is not None:
             _spawn(stack, rooms.clock.run())
         if rooms.engine.timestamper is not None:
-            _spawn(stack, Completer(rooms.engine, rooms.journal, interval_s=self._config.stamping.complete_interval_s).run())
+            interval_s = self._config.stamping.complete_interval_s
+            _spawn(stack, Completer(rooms.engine, rooms.journal, rooms.leading, interval_s=interval_s).run())
 
     async def _await_first_logins(self) -> None:
         settled = [pool.settled for pool in self._rooms.pools.values()] + ([self._rooms.clock.settled] if self._rooms.clock else [])
@@ -193,6 +201,8 @@ class Daemon:
             page = pages_door(self._config.pages, page_rooms(self._rooms), self._rooms.metrics)
             self._reloading.add(page)
             self.page_port = await page.open()
+            if self._rooms.feed is not None:
+                follow_factors(self._rooms.feed, page.sign_out)
             stack.push_async_callback(page.close, self._config.server.drain_s)
 
     async def _reload(self) -> None:
@@ -205,7 +215,7 @@ class Daemon:
         """Tokens that are held because their PIN's source could not be read try to read it again: no try of the PIN was spent on it."""
         for pool in self._rooms.pools.values():
             if isinstance(pool.fault, PinSourceUnreadable):
-                self._rooms.engine.start_task(_release(pool))
+                self._rooms.engine.start_task(try_release(pool, allow_final_try=False))
 
     def _vitals(self) -> Vitals:
         rooms = self._rooms
@@ -222,16 +232,12 @@ def _probe(config: Config, rooms: Rooms) -> Probe | None:
     return Probe(rooms.engine, health.probe_credential, health.probe_interval_s) if health.probe_credential else None
 
 
-async def _release(pool: TokenPool) -> None:
-    with contextlib.suppress(SignerError):  # held again: the token's state says so
-        await pool.workers.release(allow_final_try=False)
-
-
 async def _keep_house(rooms: Rooms, retention: timedelta) -> None:
     """Forgets signature material past its retention, and looks when evidence must be renewed."""
     while True:
         try:
-            await rooms.journal.forget_material(datetime.now(UTC) - retention)
+            if await rooms.leading.leads(Task.HOUSEKEEPING):
+                await rooms.journal.forget_material(datetime.now(UTC) - retention)
             await rooms.time.evidence.tell_due()
         except JournalUnavailable as error:
             _log.error("housekeeping failed", message=error.message)

@@ -20,6 +20,7 @@ from signer.errors import InternalError, SignerError, TimestampPending, Timestam
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.xml.values import Place
 from signer.journal import Journal
+from signer.journal.leading import AloneLeading
 from signer.model import CadesOptions, Credential, FieldPlacement, Level, Packaging, Profile, SignatureKey, XadesOptions
 from signer.pipeline.completer import Completer
 from signer.pipeline.digests import NO_FIELD
@@ -188,7 +189,7 @@ async def test_a_parked_signature_is_completed_without_its_document_and_without_
     bench.stamps.is_away = True
     assert isinstance(await bench.sign(case), TimestampPending)
     bench.stamps.is_away = False
-    assert await Completer(bench.engine, bench.journal, interval_s=1).round() == 1
+    assert await Completer(bench.engine, bench.journal, AloneLeading(), interval_s=1).round() == 1
     result = await bench.sign(case, is_new=False)
     signed = signed_file(case, result)
     assert isinstance(result, SignedDocument)

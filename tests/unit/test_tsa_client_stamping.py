@@ -22,6 +22,7 @@ from signer.documents.settings import DocumentSettings
 from signer.errors import TimestampInvalid, TimestampPending, TimestampUnavailable
 from signer.formats.cms.template import CmsTemplate
 from signer.journal import Intent, Journal, Outcome, OutcomeKind, SignatureState
+from signer.journal.leading import AloneLeading
 from signer.model import Level, SignatureKey
 from signer.pipeline.completer import Completer
 from signer.pipeline.doors import Stamp
@@ -202,7 +203,7 @@ async def test_every_parked_signature_gets_its_timestamp_under_its_own_ids(journ
     for number in range(40):
         await park(journal, number)
     engine = engine_with(journal, Scripted())
-    assert await Completer(engine, journal, interval_s=1).round() == 40
+    assert await Completer(engine, journal, AloneLeading(), interval_s=1).round() == 40
     assert set(await states(journal, 40)) == {SignatureState.RELEASED}
     stored = (await journal.look_up([key(0)]))[key(0)]
     finished = decode(stored.material)
@@ -211,7 +212,7 @@ async def test_every_parked_signature_gets_its_timestamp_under_its_own_ids(journ
     assert (stored.attempts, finished.timestamp_time, finished.signed_sha256) == (1, NOW, b"")
     accounting = await journal.accounting()
     assert (accounting.intents, accounting.released, accounting.parked) == (40, 40, 0)
-    assert await Completer(engine, journal, interval_s=1).round() == 0
+    assert await Completer(engine, journal, AloneLeading(), interval_s=1).round() == 0
 
 
 async def test_while_the_shortage_lasts_nobody_is_asked_for_all_of_them(journal: Journal) -> None:
@@ -219,10 +220,10 @@ async def test_while_the_shortage_lasts_nobody_is_asked_for_all_of_them(journal:
         await park(journal, number)
     timestamper = Scripted([unavailable() for _ in range(100)])
     engine = engine_with(journal, timestamper)
-    assert await Completer(engine, journal, interval_s=1).round() == 0
+    assert await Completer(engine, journal, AloneLeading(), interval_s=1).round() == 0
     assert len(timestamper.imprints) < 40
     timestamper.failures.clear()
-    assert await Completer(engine, journal, interval_s=1).round() == 40
+    assert await Completer(engine, journal, AloneLeading(), interval_s=1).round() == 40
 
 
 async def test_what_somebody_works_on_is_left_to_them(journal: Journal) -> None:
@@ -230,7 +231,7 @@ async def test_what_somebody_works_on_is_left_to_them(journal: Journal) -> None:
     await park(journal, 1)
     engine = engine_with(journal, Scripted())
     async with engine.inside([key(0)]):
-        assert await Completer(engine, journal, interval_s=1).round() == 1
+        assert await Completer(engine, journal, AloneLeading(), interval_s=1).round() == 1
     assert await states(journal, 2) == [SignatureState.PARKED, SignatureState.RELEASED]
 
 
@@ -240,14 +241,14 @@ async def test_one_that_cannot_be_completed_hides_none_behind_it(journal: Journa
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE material SET content = x'00' WHERE outcome = (SELECT min(outcome) FROM material)")
     engine = engine_with(journal, Scripted())
-    assert await Completer(engine, journal, interval_s=1).round() == 2
+    assert await Completer(engine, journal, AloneLeading(), interval_s=1).round() == 2
     assert await journal.parked_count() == 1
 
 
 async def test_a_timestamp_that_does_not_fit_leaves_the_signature_parked(journal: Journal) -> None:
     await park(journal, 0, parked_material(contents_bytes=100))
     engine = engine_with(journal, Scripted())
-    assert await Completer(engine, journal, interval_s=1).round() == 0
+    assert await Completer(engine, journal, AloneLeading(), interval_s=1).round() == 0
     assert await states(journal, 1) == [SignatureState.PARKED]
 
 

@@ -98,6 +98,10 @@ class PagesDoor:
         self._is_draining = True
         await self._connections.close(within_s)
 
+    def sign_out(self, person_id: str) -> None:
+        """Ends all sessions of a person."""
+        self._sessions.close_all(person_id)
+
     def _take(self, tls: HttpTls) -> None:
         self._connections.take(tls.context)
         self._tell_end(tls)

@@ -1,6 +1,7 @@
 """Who is signed in, kept on our side alone: a browser holds a random name of its session, we hold that name's SHA-256.
 
-In memory: a restart signs everybody out, and replicas behind one name need a balancer that sends a browser to the same one.
+In memory: a restart signs everybody out, and replicas behind one name need a balancer that sends a browser to the same one
+(docs/replicas.md).
 """
 
 from __future__ import annotations
@@ -82,8 +83,14 @@ class Sessions:
 
     def close_others(self, person_id: str, name: str) -> None:
         """Ends all of a person's but one: whoever holds another may have it by the factor that was just changed."""
-        kept = _key(name)
-        for key in [key for key, session in self._by_key.items() if session.person.id == person_id and key != kept]:
+        self._close(person_id, but=_key(name))
+
+    def close_all(self, person_id: str) -> None:
+        """Ends all of a person's: they changed a factor with another daemon."""
+        self._close(person_id)
+
+    def _close(self, person_id: str, but: bytes = b"") -> None:
+        for key in [key for key, session in self._by_key.items() if session.person.id == person_id and key != but]:
             del self._by_key[key]
 
     def _is_overdue(self, session: Session) -> bool:
