@@ -72,6 +72,7 @@ class Reason(Enum):
     APPROVAL_REQUIRED = "APPROVAL_REQUIRED"
     APPROVAL_ENDED = "APPROVAL_ENDED"
     ENTRY_NOT_FOUND = "ENTRY_NOT_FOUND"
+    ENTRY_ARCHIVED = "ENTRY_ARCHIVED"
     CHECKPOINT_NOT_FOUND = "CHECKPOINT_NOT_FOUND"
     CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
     CERTIFICATE_NOT_YET_VALID = "CERTIFICATE_NOT_YET_VALID"
@@ -474,6 +475,12 @@ class EntryNotFound(AccessError):
     """The journal has no such entry."""
 
     reason = Reason.ENTRY_NOT_FOUND
+
+
+class EntryArchived(AccessError):
+    """The entry was moved into an archive file that is not there. Its hashes are: proofs go on. `metadata['file']` names the file."""
+
+    reason = Reason.ENTRY_ARCHIVED
 
 
 class CheckpointNotFound(AccessError):

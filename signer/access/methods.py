@@ -45,6 +45,7 @@ _OF_METHOD: Final[Mapping[str, MethodRight]] = MappingProxyType(
         "RecordService/RequestCorrection": MethodRight.AUTHORIZE,
         "RecordService/RequestRecall": MethodRight.AUTHORIZE,
         "RecordService/SetCalendar": MethodRight.ADMINISTER,
+        "AuditService/ArchiveSegments": MethodRight.ADMINISTER,
         "AdminService/DecideApproval": MethodRight.DECIDE,
         "AdminService/WithdrawApproval": MethodRight.DECIDE,
         "AdminService/GetApproval": MethodRight.READ,

@@ -300,6 +300,14 @@ ADVICE: dict[Reason, Advice] = {
         "nhật ký không có mục này",
         Text("see how many there are: signer audit checkpoint", "xem số mục hiện có: signer audit checkpoint"),
     ),
+    _R.ENTRY_ARCHIVED: _advice(
+        "the entry was archived, and its file is not there",
+        "mục này đã chuyển vào kho lưu trữ, và không thấy tệp của nó",
+        Text(
+            "put the file back into the folder of [journal.archive]: signer audit segments",
+            "đặt tệp trở lại thư mục của [journal.archive]: signer audit segments",
+        ),
+    ),
     _R.CHECKPOINT_NOT_FOUND: _advice(
         "there is no such checkpoint",
         "chưa có điểm chốt nhật ký này",

@@ -1,34 +1,30 @@
-"""Reading the log: entries, proofs, the whole read through, and the account of signatures.
-
-Beside the journal's own thread, on connections that only read: an audit of millions of entries must not keep a signature from its commit.
-"""
+"""Reading the log: entries, proofs, the whole read through, and the account of signatures; archived or not (`shelves`)."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection
 
-from signer.errors import EntryNotFound, InvalidArgument, JournalUnavailable
+from signer.errors import EntryNotFound, InvalidArgument
 from signer.formats.merkle import consistency_proof, inclusion_proof
 from signer.journal.chain import ChainReport, verify_chain
-from signer.journal.entries import INTENT, NOTE, decode
+from signer.journal.entries import INTENT, NOTE
 from signer.journal.ledger import rfc3339
 from signer.journal.log_nodes import LogNodes
 from signer.journal.model import OutcomeKind
+from signer.journal.portions import read_members
+from signer.journal.reading import Readings
 from signer.journal.rows import count_entries
+from signer.journal.shelves import LogEntry, Shelves
 from signer.journal.states import KeptState, read_states
-from signer.store import open_engine
-from signer.store.tables import journal_entry
 
 _T = TypeVar("_T")
-_READERS_MAX = 2
 _PORTION = 1_000
 _SCANNED_MAX = 50_000
 _SUBJECTS = {
@@ -37,22 +33,6 @@ _SUBJECTS = {
 }
 """Which notes, by how their names begin, are about one: it is their subject."""
 _SIGNED = {OutcomeKind.RELEASED.value, OutcomeKind.PARKED.value}
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One entry. kind: intent, note, or an outcome's. completes: whether a parked signature got its timestamp with it."""
-
-    index: int
-    kind: str
-    body: bytes
-    leaf_hash: bytes
-    completes: bool = False
-
-    @property
-    def members(self) -> dict[str, Any]:
-        """What it says."""
-        return decode(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +92,15 @@ _look = msgspec.json.Decoder(_Seen).decode
 
 
 class JournalLog:
-    """The door. Calls raise JournalUnavailable when the database can't be read."""
+    """The door. archive: the folder of archived entries; None where there is none.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine: Engine | None = None
-        self._room = asyncio.Semaphore(_READERS_MAX)
+    Calls raise JournalUnavailable when the database can't be read. What needs an archived entry raises EntryArchived where its file is not
+    there, and JournalDamaged where it was changed.
+    """
+
+    def __init__(self, readings: Readings, archive: Path | None = None) -> None:
+        self._readings = readings
+        self._archive = archive
 
     async def size(self) -> int:
         """How many entries there are."""
@@ -132,17 +115,20 @@ class JournalLog:
 
     async def span(self, first: int, count: int) -> list[LogEntry]:
         """Up to `count` entries from `first` on."""
-        return await self._run(lambda connection: list(_entries(connection, first, first + count)))
+        return await self._run(lambda connection: self._shelves(connection).entries(first, first + count))
 
     async def page(self, wanted: LogFilter, *, start: int | None, newest_first: bool, limit: int) -> LogPage:
         """Entries that fit, from `start` on in the direction asked for; None to begin. Reads some ten thousand entries at most."""
-        return await self._run(lambda connection: _page(connection, wanted, start=start, newest_first=newest_first, limit=limit))
+        return await self._run(
+            lambda connection: _page(self._shelves(connection), wanted, start=start, newest_first=newest_first, limit=limit)
+        )
 
     async def inclusion(self, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
         """Leaf hash and proof (RFC 9162 2.1.3). EntryNotFound, InvalidArgument."""
-        entry = await self.entry(index)
         await self._require_size(size)
-        return entry.leaf_hash, await self._run(lambda connection: inclusion_proof(LogNodes(connection), index, size))
+        if index >= await self.size():
+            raise EntryNotFound(f"the journal has no entry {index}", index=index)
+        return await self._run(lambda connection: _inclusion(LogNodes(connection), index, size))
 
     async def consistency(self, first: int, second: int) -> tuple[bytes, ...]:
         """That the log of one size begins with that of another (2.1.4). InvalidArgument."""
@@ -151,11 +137,11 @@ class JournalLog:
 
     async def verify(self, witnessed: Mapping[int, bytes], on_progress: Callable[[int], None]) -> ChainReport:
         """Reads the whole log through (`chain`). on_progress: called in another thread. JournalDamaged for one that does not hold."""
-        return await self._run(lambda connection: verify_chain(connection, witnessed, on_progress))
+        return await self._run(lambda connection: verify_chain(connection, witnessed, on_progress, archive=self._archive))
 
     async def account(self, wanted: LogFilter) -> dict[str, Account]:
         """What became of the intents that fit, by credential. Reads the whole log."""
-        return await self._run(lambda connection: _account(connection, wanted))
+        return await self._run(lambda connection: _account(self._shelves(connection), wanted))
 
     async def states(
         self, school_id: str, request_id: str, document_ids: Sequence[str] | None, *, after: str = "", limit: int = 0
@@ -169,34 +155,28 @@ class JournalLog:
             raise InvalidArgument(f"the journal has {there} entries: a size of {size} can't be proven", field="tree_size")
 
     async def _run(self, read: Callable[[Connection], _T]) -> _T:
-        async with self._room:
-            return await asyncio.to_thread(self._read, read)
+        return await self._readings.run(read)
 
-    def _read(self, read: Callable[[Connection], _T]) -> _T:
-        if self._engine is None:
-            self._engine = open_engine(self._url, must_exist=True)
-        try:
-            with self._engine.connect() as connection, connection.begin():
-                return read(connection)
-        except SQLAlchemyError as error:
-            raise JournalUnavailable("the journal can't be read", retry_after_s=1.0) from error
+    def _shelves(self, connection: Connection) -> Shelves:
+        return Shelves(connection, self._archive)
 
 
-def _entries(connection: Connection, first: int, end: int) -> Iterator[LogEntry]:
-    columns = journal_entry.c
-    query = select(columns.entry_index, columns.kind, columns.body, columns.leaf_hash)
-    rows = connection.execute(query.where(columns.entry_index >= first, columns.entry_index < end).order_by(columns.entry_index)).all()
-    return (LogEntry(*row) for row in rows)
+def _inclusion(nodes: LogNodes, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+    return nodes.node(0, index), inclusion_proof(nodes, index, size)
 
 
-def _page(connection: Connection, wanted: LogFilter, *, start: int | None, newest_first: bool, limit: int) -> LogPage:
-    size = count_entries(connection)
+def _page(shelves: Shelves, wanted: LogFilter, *, start: int | None, newest_first: bool, limit: int) -> LogPage:
+    size = count_entries(shelves.connection)
     at = (size - 1 if newest_first else 0) if start is None else start
     found: list[LogEntry] = []
     scanned = 0
     while 0 <= at < size and len(found) < limit and scanned < _SCANNED_MAX:
-        first, end = (max(0, at - _PORTION + 1), at + 1) if newest_first else (at, at + _PORTION)
-        portion = list(_entries(connection, first, end))
+        shelf = shelves.shelf(at)
+        if shelves.passes(at, wanted.start, wanted.end):
+            at = shelf.first - 1 if newest_first else shelf.end
+            continue
+        first, end = (max(shelf.first, at - _PORTION + 1), at + 1) if newest_first else (at, min(shelf.end, at + _PORTION))
+        portion = shelves.entries(first, end)
         for entry in reversed(portion) if newest_first else portion:
             if _fits(_look(entry.body), wanted):
                 found.append(entry)
@@ -206,15 +186,14 @@ def _page(connection: Connection, wanted: LogFilter, *, start: int | None, newes
         else:
             at = first - 1 if newest_first else end
         scanned += len(portion)
-    return LogPage(tuple(_with_completions(connection, found)), at if 0 <= at < size else None)
+    return LogPage(tuple(_with_completions(shelves.connection, found)), at if 0 <= at < size else None)
 
 
 def _with_completions(connection: Connection, found: Sequence[LogEntry]) -> Iterator[LogEntry]:
     """A released outcome that follows a parked one is a timestamp's."""
     followed = {entry.index: _look(entry.body).follows for entry in found if entry.kind == OutcomeKind.RELEASED.value}
-    columns = journal_entry.c
-    query = select(columns.entry_index).where(columns.entry_index.in_(followed.values()), columns.kind == OutcomeKind.PARKED.value)
-    parked = set(connection.execute(query).scalars()) if followed else set()
+    members = read_members(connection, set(followed.values()))
+    parked = {index for index, each in members.items() if each["kind"] == OutcomeKind.PARKED.value}
     return (replace(entry, completes=True) if followed.get(entry.index) in parked else entry for entry in found)
 
 
@@ -241,12 +220,17 @@ def _named(seen: _Seen, detail: Mapping[str, str | int], name: str) -> set[str]:
     return {str(getattr(seen, name, "")), str(detail.get(name, "")), about}
 
 
-def _account(connection: Connection, wanted: LogFilter) -> dict[str, Account]:
+def _account(shelves: Shelves, wanted: LogFilter) -> dict[str, Account]:
     accounts: dict[str, Account] = {}
     open_intents: dict[int, str] = {}
-    size, at = count_entries(connection), 0
+    size, at = count_entries(shelves.connection), 0
     while at < size:
-        for entry in _entries(connection, at, at + _PORTION):
+        shelf = shelves.shelf(at)
+        if shelves.passes(at, wanted.start):  # of intents that are too early: their outcomes count for nobody
+            at = shelf.end
+            continue
+        end = min(shelf.end, at + _PORTION)
+        for entry in shelves.entries(at, end):
             seen = _look(entry.body)
             if seen.kind == INTENT:
                 if seen.credential and _fits(seen, wanted):
@@ -254,7 +238,7 @@ def _account(connection: Connection, wanted: LogFilter) -> dict[str, Account]:
                     open_intents[entry.index] = seen.credential
             elif seen.kind != NOTE and (credential := open_intents.pop(seen.follows, None)) is not None:
                 _count(accounts[credential], seen.kind)
-        at += _PORTION
+        at = end
     return accounts
 
 

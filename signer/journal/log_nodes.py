@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from signer.errors import JournalDamaged
 from signer.formats.merkle import Range, root_of
+from signer.journal.portions import read_leaves
 from signer.store.log_tables import log_node
 from signer.store.tables import journal_entry
 
@@ -75,4 +76,6 @@ def _read_portion(connection: Connection, height: int, number: int) -> Sequence[
         at = journal_entry.c.entry_index
         query = select(at, journal_entry.c.leaf_hash).where(at >= start, at < end).order_by(at)
     rows = connection.execute(query).all()
+    if not rows and not height:
+        return read_leaves(connection, number)
     return [row[1] for offset, row in enumerate(rows) if row[0] == start + offset]

@@ -47,6 +47,7 @@ class NoteKind(Enum):
     STATUS_UNKNOWN = "status-unknown"
     TRUST_CHANGED = "trust-changed"
     MATERIAL_FORGOTTEN = "material-forgotten"
+    SEGMENT_ARCHIVED = "segment-archived"
     KEYS_WANTED = "keys-wanted"
     KEY_MADE = "key-made"
     CERTIFICATE_IMPORTED = "certificate-imported"

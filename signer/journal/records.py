@@ -12,11 +12,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, insert, select, tuple_, update
 
 from signer.errors import ChangedMeanwhile
-from signer.journal.entries import decode
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
 from signer.journal.ledger import Ledger, microseconds, moment_or_none, rfc3339
 from signer.journal.model import NoteKind
+from signer.journal.portions import read_members
 from signer.journal.record_rows import add_events, event_of, fetch_known, find_record, kept_record, record_row
 from signer.model import Role
 from signer.records.calendar import Calendar
@@ -24,7 +24,6 @@ from signer.records.history import HistoryKind, RecordEvent
 from signer.records.register import KeptRecord
 from signer.store.record_tables import calendar as calendar_table
 from signer.store.record_tables import record, record_event
-from signer.store.tables import journal_entry
 
 _REMEMBERED_S: Final = 10.0
 """How long a calendar is, if nobody sets one meanwhile."""
@@ -90,9 +89,9 @@ class RecordStore:
         found: list[RecordEvent] = await self._run(lambda connection: _events(connection, school_id, record_uuids))
         return found
 
-    async def entries(self, indexes: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """The members of these journal entries."""
-        found: dict[int, dict[str, Any]] = await self._run(lambda connection: _entries(connection, sorted(set(indexes))))
+    async def entries(self, indexes: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+        """The members of these journal entries, of archived ones those that stay (`portions`)."""
+        found: dict[int, Mapping[str, Any]] = await self._run(lambda connection: read_members(connection, set(indexes)))
         return found
 
     async def calendar(self, school_id: str, school_year: int) -> Calendar | None:
@@ -187,15 +186,6 @@ def _events(connection: Connection, school_id: str, record_uuids: Sequence[str])
         where = record_event.c.school_id == school_id, record_event.c.record_uuid.in_(record_uuids[start : start + _AT_ONCE])
         query = select(record_event).where(*where).order_by(record_event.c.journal_entry, record_event.c.part)
         found += [event_of(row) for row in connection.execute(query)]
-    return found
-
-
-def _entries(connection: Connection, indexes: Sequence[int]) -> dict[int, dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = {}
-    for start in range(0, len(indexes), _AT_ONCE):
-        query = select(journal_entry.c.entry_index, journal_entry.c.body)
-        rows = connection.execute(query.where(journal_entry.c.entry_index.in_(indexes[start : start + _AT_ONCE])))
-        found |= {index: decode(body) for index, body in rows}
     return found
 
 

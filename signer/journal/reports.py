@@ -4,6 +4,7 @@ from sqlalchemy import Connection, func, select
 
 from signer.journal.entries import INTENT
 from signer.journal.model import Accounting, OutcomeKind, SignatureState
+from signer.journal.portions import read_kinds
 from signer.store.tables import journal_entry, signature
 
 
@@ -12,8 +13,8 @@ def accounting(connection: Connection) -> Accounting:
 
     Reads the whole journal: for audits and tests, not for a metric.
     """
-    kinds = connection.execute(select(journal_entry.c.kind, func.count()).group_by(journal_entry.c.kind))
-    counts: dict[str, int] = {row[0]: row[1] for row in kinds}
+    counts = read_kinds(connection)
+    counts.update({row[0]: row[1] for row in connection.execute(select(journal_entry.c.kind, func.count()).group_by(journal_entry.c.kind))})
     parked = connection.execute(select(func.count()).where(signature.c.state == SignatureState.PARKED.value)).scalar_one()
     still_open = connection.execute(select(func.count()).where(signature.c.open_intent.is_not(None))).scalar_one()
     return Accounting(

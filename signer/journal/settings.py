@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -33,6 +33,25 @@ class CheckpointSettings:
         Path | None,
         Field(description="Each note is appended here as well, for a collector to take away; empty: in the database and over gRPC alone."),
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSettings:
+    """`[journal.archive]`: where old entries go; without it all stay in the database. Proofs go on either way."""
+
+    directory: Annotated[
+        Path,
+        Field(description="Files of archived entries, one for `segment_entries` of them. It must exist, and be part of the backup."),
+    ]
+    keep_days: Annotated[
+        int,
+        Field(ge=0, le=36_500, description="How long entries stay in the database; 0: until their segment is full."),
+    ] = 400
+    interval_s: Annotated[float, Field(ge=1, le=86_400, description="Between two looks whether a segment is due.")] = 3600.0
+    segment_entries: Annotated[
+        Literal[256, 65_536],
+        Field(description="Entries of a file. 256 is for trying it out."),
+    ] = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +85,7 @@ class JournalSettings:
     ] = 400
 
     checkpoints: Annotated[CheckpointSettings | None, Field(description="Signed checkpoints; leave it out to make none.")] = None
+    archive: Annotated[ArchiveSettings | None, Field(description="Files for old entries; leave it out to keep all in the database.")] = None
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -77,6 +97,7 @@ class JournalSettings:
         marks = self.checkpoints
         if marks is not None and marks.file is not None:
             marks = replace(marks, file=(folder / marks.file).absolute())
+        archive = self.archive and replace(self.archive, directory=(folder / self.archive.directory).absolute())
         path = self.url.removeprefix(_SQLITE)
         stays = path in {self.url, "", ":memory:"} or path.startswith("/")
-        return replace(self, checkpoints=marks, url=self.url if stays else f"{_SQLITE}{(folder / path).absolute()}")
+        return replace(self, checkpoints=marks, archive=archive, url=self.url if stays else f"{_SQLITE}{(folder / path).absolute()}")

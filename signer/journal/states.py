@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from signer.journal.entries import INTENT, decode
+from signer.journal.entries import INTENT
 from signer.journal.ledger import moment
 from signer.journal.model import OutcomeKind, SignatureState
-from signer.store.tables import journal_entry, material, signature
+from signer.journal.portions import read_members
+from signer.store.tables import material, signature
 
 _IDS_AT_ONCE = 500
 
@@ -37,9 +38,9 @@ _BY_STATE = {
 
 @dataclass(frozen=True, slots=True)
 class KeptState:
-    """One signature. intent: members of its last attempt's entry. reason: why it failed. changed: when its state last did.
+    """One signature. intent: members of its last attempt's entry; of an archived one, those that stay (`portions`).
 
-    stored: when its material was; None once that is forgotten, or never was.
+    reason: why it failed. changed: when its state last did. stored: when its material was; None once that is forgotten, or never was.
     """
 
     document_id: str
@@ -72,11 +73,11 @@ def read_states(
 
 def _with_entries(connection: Connection, rows: Sequence[Any]) -> list[KeptState]:
     last = {row.document_id: row.open_intent if row.open_intent is not None else row.outcome for row in rows}
-    entries = _entries(connection, set(last.values()))
+    entries = read_members(connection, set(last.values()))
     stored = _stored(connection, set(last.values()))
-    above = _entries(connection, {entry["follows"] for entry in entries.values() if "follows" in entry})
+    above = read_members(connection, {entry["follows"] for entry in entries.values() if "follows" in entry})
     # A completed signature's outcome follows its parked one, which follows the intent.
-    above |= _entries(connection, {entry["follows"] for entry in above.values() if "follows" in entry})
+    above |= read_members(connection, {entry["follows"] for entry in above.values() if "follows" in entry})
     return [_state(row, last[row.document_id], entries, above, stored) for row in rows if last[row.document_id] in entries]
 
 
@@ -91,14 +92,6 @@ def _state(
     is_failure = entry["kind"] in {OutcomeKind.FAILED.value, OutcomeKind.UNKNOWN.value}
     reason = str(entry.get("detail", "")) if is_failure else ""
     return KeptState(row.document_id, becoming, intent, reason, datetime.fromisoformat(entry["at"]), stored.get(last))
-
-
-def _entries(connection: Connection, indexes: Collection[int]) -> dict[int, dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = {}
-    for part in _parts(indexes):
-        query = select(journal_entry.c.entry_index, journal_entry.c.body).where(journal_entry.c.entry_index.in_(part))
-        found |= {index: decode(body) for index, body in connection.execute(query)}
-    return found
 
 
 def _stored(connection: Connection, outcomes: Collection[int]) -> dict[int, datetime]:

@@ -11,6 +11,7 @@ from google.rpc import status_pb2
 from signer.errors import CheckpointNotFound, EntryNotFound, JournalDamaged, RoleRefused
 from signer.journal import ChainReport
 from signer.journal.log import JournalLog
+from signer.pipeline.archiving import Archiving
 from signer.pipeline.checkpoints import Checkpoints
 from signer.rpc_status import to_rpc_status
 from signer.server import convert_audit as convert
@@ -24,11 +25,12 @@ _PROGRESS_S: Final = 0.5
 
 
 class AuditService(audit_pb2_grpc.AuditServiceServicer):
-    """What this release serves of AuditService: nothing is archived yet, so there are no segments."""
+    """All of AuditService."""
 
-    def __init__(self, log: JournalLog, checkpoints: Checkpoints, message_bytes_max: int) -> None:
+    def __init__(self, log: JournalLog, checkpoints: Checkpoints, archiving: Archiving, message_bytes_max: int) -> None:
         self._log = log
         self._checkpoints = checkpoints
+        self._archiving = archiving
         self._entries_max = min(_PAGE_MAX, message_bytes_max // _ENTRY_BYTES_MAX)
 
     async def ListEntries(  # noqa: N802
@@ -150,6 +152,24 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         """What became of every intent that fits."""
         return convert.account_message(await self._log.account(convert.log_filter(request.filter, _schools())))
 
+    async def ListSegments(  # noqa: N802
+        self,
+        request: audit_pb2.ListSegmentsRequest,  # noqa: ARG002
+        context: Any,  # noqa: ARG002
+    ) -> audit_pb2.ListSegmentsResponse:
+        """Those that are full, archived ones first, as they are in the log."""
+        _require_whole()
+        return audit_pb2.ListSegmentsResponse(segments=map(convert.segment_message, await self._archiving.segments()))
+
+    async def ArchiveSegments(  # noqa: N802
+        self,
+        request: audit_pb2.ArchiveSegmentsRequest,  # noqa: ARG002
+        context: Any,  # noqa: ARG002
+    ) -> AsyncIterator[audit_pb2.ArchiveSegmentsResponse]:
+        """Each as it is done. A caller that goes away stops it after the portion at hand; the next run goes on."""
+        async for segment in self._archiving.archive():
+            yield audit_pb2.ArchiveSegmentsResponse(segment=convert.segment_message(segment))
+
     async def _checkpointed_size(self) -> int:
         latest = await self._checkpoints.store.latest()
         if latest is None:
@@ -162,7 +182,14 @@ def _verdict(reading: asyncio.Task[ChainReport], checked: int) -> audit_pb2.Veri
         report = reading.result()
     except JournalDamaged as damaged:
         return audit_pb2.VerifyJournalResponse(checked=checked, total=checked, verdict=to_rpc_status(damaged))
-    return audit_pb2.VerifyJournalResponse(checked=report.entries, total=report.entries, verdict=status_pb2.Status())
+    return audit_pb2.VerifyJournalResponse(
+        checked=report.entries,
+        total=report.entries,
+        verdict=status_pb2.Status(),
+        archived=report.archived,
+        missing_files=report.missing,
+        foreign_files=report.foreign,
+    )
 
 
 def _schools() -> Collection[str] | None:

@@ -10,7 +10,9 @@ from signer.errors import InvalidArgument
 from signer.formats.checkpoint import read_note
 from signer.journal import KeptCheckpoint, NoteKind, OutcomeKind
 from signer.journal.entries import INTENT, NOTE
-from signer.journal.log import Account, LogEntry, LogFilter
+from signer.journal.log import Account, LogFilter
+from signer.journal.segments import Segment
+from signer.journal.shelves import LogEntry
 from signer.model import Role
 from signer.server import convert
 from signer.v1 import audit_pb2, common_pb2
@@ -19,7 +21,9 @@ _K: Final = audit_pb2.EntryKind
 _N: Final = NoteKind
 
 NOTE_KINDS: Final[Mapping[NoteKind, Any]] = {
-    **dict.fromkeys((_N.STARTED, _N.STOPPED, _N.RECOVERED, _N.MATERIAL_FORGOTTEN, _N.CLOCK_CHANGED), _K.ENTRY_KIND_DAEMON),
+    **dict.fromkeys(
+        (_N.STARTED, _N.STOPPED, _N.RECOVERED, _N.MATERIAL_FORGOTTEN, _N.SEGMENT_ARCHIVED, _N.CLOCK_CHANGED), _K.ENTRY_KIND_DAEMON
+    ),
     **dict.fromkeys(
         (_N.TOKEN_RESTORED, _N.WORKER_LOST, _N.PIN_HELD, _N.PIN_RELEASED, _N.TOKEN_PAUSED, _N.TOKEN_RESUMED), _K.ENTRY_KIND_TOKEN
     ),
@@ -110,6 +114,22 @@ def checkpoint_message(kept: KeptCheckpoint) -> audit_pb2.Checkpoint:
         note=signed.note,
         cms=signed.cms,
     )
+
+
+def segment_message(segment: Segment) -> audit_pb2.Segment:
+    """A closed segment, archived or not."""
+    made = audit_pb2.Segment(
+        first_index=segment.span.first,
+        count=segment.span.entries,
+        start_time=convert.timestamp(segment.start),
+        end_time=convert.timestamp(segment.end),
+        root_hash=segment.root,
+    )
+    if segment.file is not None and segment.archived is not None:
+        made.archived, made.archive_sha256 = True, segment.file.sha256
+        made.archive_file, made.archive_bytes = segment.name, segment.file.size_bytes
+        made.archive_time.CopyFrom(convert.timestamp(segment.archived))
+    return made
 
 
 def witness(checkpoint: audit_pb2.Checkpoint) -> Mapping[int, bytes]:

@@ -93,7 +93,7 @@ class GrpcListener:
             TimestampService(rooms.time, settings, operations.batches),
             RecordService(rooms.records, rooms.engine, settings, rooms.governing.register),
             ValidationService(rooms.validation, rooms.engine, settings),
-            AuditService(rooms.log, rooms.checkpoints, settings.message_bytes_max),
+            AuditService(rooms.log, rooms.checkpoints, rooms.archiving, settings.message_bytes_max),
             AdminService(rooms, operations),
         )
         if settings.reflection:

@@ -25,10 +25,13 @@ from signer.documents.appearances import Appearances
 from signer.documents.pool import DocumentPool
 from signer.documents.settings import ImageSettings
 from signer.journal import CheckpointStore, CredentialStore, EvidenceArchive, ImageStore, Journal, PeopleStore
+from signer.journal.archiving import Archiver
 from signer.journal.enrolment_codes import EnrolmentCodeStore
 from signer.journal.feed import Feed
 from signer.journal.leading import AloneLeading, ElectedLeading, Leading
 from signer.journal.log import JournalLog
+from signer.journal.reading import Readings
+from signer.pipeline.archiving import Archiving
 from signer.pipeline.authorities import Authorities
 from signer.pipeline.checkpoints import Checkpoints
 from signer.pipeline.doors import ArchiveDoors
@@ -81,6 +84,7 @@ class Rooms:
     leading: Leading
     log: JournalLog
     checkpoints: Checkpoints
+    archiving: Archiving
     material_retention: timedelta
     watch: Watch
     documents: DocumentPool
@@ -157,6 +161,7 @@ def furnish(config: Config) -> Rooms:
     codes = OneTimeCodes(EnrolmentCodeStore(journal), people, config.enrolment, engine.utc_now)
     activation = furnish_activation(config, journal, metrics, people=people, codes=codes, utc_now=engine.utc_now)
     engine.activation, engine.multisign_max = activation.activations, config.activation.entries_max
+    readings, archive = Readings(config.journal.url), config.journal.archive
     governing = furnish_governing(engine, journal, pools, layouts=layouts, rights=people, factors=activation.factors)
     engine.four_eyes = activation.authorizing.four_eyes = governing.approvals
     engine.records.register, engine.records.seal_in_person = governing.register.store, config.records.seal_in_person
@@ -166,8 +171,9 @@ def furnish(config: Config) -> Rooms:
         journal,
         Feed(journal) if is_shared else None,
         leading,
-        JournalLog(config.journal.url),
+        JournalLog(readings, archive.directory if archive else None),
         Checkpoints(engine, CheckpointStore(journal), config.journal.checkpoints, leading),
+        Archiving(Archiver(journal, readings, archive, engine.utc_now), readings, metrics),
         timedelta(days=config.journal.material_days),
         watch,
         documents,

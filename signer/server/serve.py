@@ -154,6 +154,7 @@ class Daemon:
             _spawn(stack, self._probe.run())
         _spawn(stack, keep_counted(rooms.metrics, rooms.engine))
         _spawn(stack, rooms.checkpoints.run())
+        _spawn(stack, rooms.archiving.run())
         _spawn(stack, rooms.believing.run())
         _spawn(stack, _keep_house(rooms, rooms.material_retention))
         if rooms.clock is not None:

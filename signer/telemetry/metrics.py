@@ -219,6 +219,20 @@ class Metrics:
         Counter,
         Spec("signer_journal_checkpoint_failures_total", "Checkpoints that could not be made.", (("reason", "an error's reason"),)),
     ]
+    archived_entries: Annotated[
+        Gauge,
+        Spec(
+            "signer_journal_archived_entries",
+            "Entries, from the first one on, whose segments are archived; the others are in the database.",
+        ),
+    ]
+    archive_made_seconds: Annotated[
+        Gauge, Spec("signer_journal_archive_made_timestamp_seconds", "When the last segment was archived (Unix time); 0: never.")
+    ]
+    archive_failures: Annotated[
+        Counter,
+        Spec("signer_journal_archive_failures_total", "Segments that could not be archived.", (("reason", "an error's reason"),)),
+    ]
     journal_size_bytes: Annotated[Gauge, Spec("signer_journal_size_bytes", "The journal's file, its write-ahead log included.")]
     journal_disk_bytes: Annotated[Gauge, Spec("signer_journal_disk_bytes", "The file system that holds the journal.")]
     journal_disk_free_bytes: Annotated[

@@ -716,13 +716,26 @@ class VerifyJournalResponse(_message.Message):
     CHECKED_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
     VERDICT_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
+    MISSING_FILES_FIELD_NUMBER: _builtins.int
+    FOREIGN_FILES_FIELD_NUMBER: _builtins.int
     checked: _builtins.int
     """Entries checked."""
     total: _builtins.int
     """Entries in all."""
+    archived: _builtins.int
+    """Of the entries checked, those in archive files; set in the last message."""
     @_builtins.property
     def verdict(self) -> _status_pb2.Status:
         """OK, or the first thing that does not hold; set in the last message."""
+
+    @_builtins.property
+    def missing_files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Archive files that were not there: of their entries the hashes alone were checked. Set in the last message."""
+
+    @_builtins.property
+    def foreign_files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Files in the archive's folder that are named as its own and are not on record. Set in the last message."""
 
     def __init__(
         self,
@@ -730,10 +743,13 @@ class VerifyJournalResponse(_message.Message):
         checked: _builtins.int = ...,
         total: _builtins.int = ...,
         verdict: _status_pb2.Status | None = ...,
+        archived: _builtins.int = ...,
+        missing_files: _abc.Iterable[_builtins.str] | None = ...,
+        foreign_files: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "total", b"total", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "checked", b"checked", "foreign_files", b"foreign_files", "missing_files", b"missing_files", "total", b"total", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -847,7 +863,7 @@ Global___CredentialAccount: _TypeAlias = CredentialAccount  # noqa: Y015
 
 @_typing.final
 class Segment(_message.Message):
-    """A stretch of the journal."""
+    """A stretch of the journal that is full: its entries are a perfect subtree of the log."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -857,6 +873,10 @@ class Segment(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     ARCHIVED_FIELD_NUMBER: _builtins.int
     ARCHIVE_SHA256_FIELD_NUMBER: _builtins.int
+    ROOT_HASH_FIELD_NUMBER: _builtins.int
+    ARCHIVE_FILE_FIELD_NUMBER: _builtins.int
+    ARCHIVE_BYTES_FIELD_NUMBER: _builtins.int
+    ARCHIVE_TIME_FIELD_NUMBER: _builtins.int
     first_index: _builtins.int
     """Its first entry."""
     count: _builtins.int
@@ -865,6 +885,12 @@ class Segment(_message.Message):
     """Whether its entries were moved out; its hashes stay."""
     archive_sha256: _builtins.bytes
     """SHA-256 of the archive file, 32 bytes; empty: not archived."""
+    root_hash: _builtins.bytes
+    """Merkle root over its entries, 32 bytes."""
+    archive_file: _builtins.str
+    """Name of the archive file; empty: not archived."""
+    archive_bytes: _builtins.int
+    """Its size; 0: not archived."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When its first entry was written."""
@@ -872,6 +898,10 @@ class Segment(_message.Message):
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When its last entry was written."""
+
+    @_builtins.property
+    def archive_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was archived; not set: it was not."""
 
     def __init__(
         self,
@@ -882,10 +912,14 @@ class Segment(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         archived: _builtins.bool = ...,
         archive_sha256: _builtins.bytes = ...,
+        root_hash: _builtins.bytes = ...,
+        archive_file: _builtins.str = ...,
+        archive_bytes: _builtins.int = ...,
+        archive_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archive_time", b"archive_time", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive_sha256", b"archive_sha256", "archived", b"archived", "count", b"count", "end_time", b"end_time", "first_index", b"first_index", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive_bytes", b"archive_bytes", "archive_file", b"archive_file", "archive_sha256", b"archive_sha256", "archive_time", b"archive_time", "archived", b"archived", "count", b"count", "end_time", b"end_time", "first_index", b"first_index", "root_hash", b"root_hash", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -931,3 +965,44 @@ class ListSegmentsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListSegmentsResponse: _TypeAlias = ListSegmentsResponse  # noqa: Y015
+
+@_typing.final
+class ArchiveSegmentsRequest(_message.Message):
+    """Request of ArchiveSegments."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiveSegmentsRequest: _TypeAlias = ArchiveSegmentsRequest  # noqa: Y015
+
+@_typing.final
+class ArchiveSegmentsResponse(_message.Message):
+    """What ArchiveSegments sends."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def segment(self) -> Global___Segment:
+        """One that was archived."""
+
+    def __init__(
+        self,
+        *,
+        segment: Global___Segment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["segment", b"segment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["segment", b"segment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiveSegmentsResponse: _TypeAlias = ArchiveSegmentsResponse  # noqa: Y015

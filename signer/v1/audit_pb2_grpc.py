@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AuditServiceStub:
-    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints.
+    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints and, for operators, the archive.
 
     Entries hold identifiers only: no pupil's data, no document, no secret. A school's administrator sees the entries of that school; an auditor sees all.
     """
@@ -87,10 +87,15 @@ class AuditServiceStub:
                 request_serializer=signer_dot_v1_dot_audit__pb2.ListSegmentsRequest.SerializeToString,
                 response_deserializer=signer_dot_v1_dot_audit__pb2.ListSegmentsResponse.FromString,
                 _registered_method=True)
+        self.ArchiveSegments = channel.unary_stream(
+                '/signer.v1.AuditService/ArchiveSegments',
+                request_serializer=signer_dot_v1_dot_audit__pb2.ArchiveSegmentsRequest.SerializeToString,
+                response_deserializer=signer_dot_v1_dot_audit__pb2.ArchiveSegmentsResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
-    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints.
+    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints and, for operators, the archive.
 
     Entries hold identifiers only: no pupil's data, no document, no secret. A school's administrator sees the entries of that school; an auditor sees all.
     """
@@ -151,7 +156,8 @@ class AuditServiceServicer:
     def VerifyJournal(self, request, context):
         """Reads the journal through and checks every hash and checkpoint.
 
-        Success: progress, then the verdict as the last message; a journal that does not hold is a verdict (DATA_LOSS/JOURNAL_DAMAGED, `index`), not a failure.
+        Success: progress, then the verdict as the last message; a journal that does not hold is a verdict (DATA_LOSS/JOURNAL_DAMAGED, `index`, and `file` where
+        an archive file does not), not a failure. Archive files that are not at hand are named: of their entries the hashes alone were checked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,6 +172,19 @@ class AuditServiceServicer:
 
     def ListSegments(self, request, context):
         """Lists the journal's segments, archived ones included.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchiveSegments(self, request, context):
+        """Moves segments that are past their retention into files now, instead of at the next interval. For operators.
+
+        Streams each segment once it is in its file and out of the database; ends when none is due. Repeating is harmless: what was begun is gone on with.
+
+        Failure: FAILED_PRECONDITION/CONFIG_INVALID (no folder is configured), UNAVAILABLE/JOURNAL_UNAVAILABLE (the file can't be written),
+        DATA_LOSS/JOURNAL_DAMAGED (an entry is not as it was written, a file not as it was made: nothing of it left the database),
+        FAILED_PRECONDITION/ENTRY_ARCHIVED (the file of a segment that was begun is gone).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -224,6 +243,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     request_deserializer=signer_dot_v1_dot_audit__pb2.ListSegmentsRequest.FromString,
                     response_serializer=signer_dot_v1_dot_audit__pb2.ListSegmentsResponse.SerializeToString,
             ),
+            'ArchiveSegments': grpc.unary_stream_rpc_method_handler(
+                    servicer.ArchiveSegments,
+                    request_deserializer=signer_dot_v1_dot_audit__pb2.ArchiveSegmentsRequest.FromString,
+                    response_serializer=signer_dot_v1_dot_audit__pb2.ArchiveSegmentsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'signer.v1.AuditService', rpc_method_handlers)
@@ -233,7 +257,7 @@ def add_AuditServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditService:
-    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints.
+    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints and, for operators, the archive.
 
     Entries hold identifiers only: no pupil's data, no document, no secret. A school's administrator sees the entries of that school; an auditor sees all.
     """
@@ -498,6 +522,33 @@ class AuditService:
             '/signer.v1.AuditService/ListSegments',
             signer_dot_v1_dot_audit__pb2.ListSegmentsRequest.SerializeToString,
             signer_dot_v1_dot_audit__pb2.ListSegmentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveSegments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/signer.v1.AuditService/ArchiveSegments',
+            signer_dot_v1_dot_audit__pb2.ArchiveSegmentsRequest.SerializeToString,
+            signer_dot_v1_dot_audit__pb2.ArchiveSegmentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AuditServiceStub:
-    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints.
+    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints and, for operators, the archive.
 
     Entries hold identifiers only: no pupil's data, no document, no secret. A school's administrator sees the entries of that school; an auditor sees all.
     """
@@ -59,16 +59,26 @@ class AuditServiceStub:
     VerifyJournal: _grpc.UnaryStreamMultiCallable[_audit_pb2.VerifyJournalRequest, _audit_pb2.VerifyJournalResponse]
     """Reads the journal through and checks every hash and checkpoint.
 
-    Success: progress, then the verdict as the last message; a journal that does not hold is a verdict (DATA_LOSS/JOURNAL_DAMAGED, `index`), not a failure.
+    Success: progress, then the verdict as the last message; a journal that does not hold is a verdict (DATA_LOSS/JOURNAL_DAMAGED, `index`, and `file` where
+    an archive file does not), not a failure. Archive files that are not at hand are named: of their entries the hashes alone were checked.
     """
     AccountSignatures: _grpc.UnaryUnaryMultiCallable[_audit_pb2.AccountSignaturesRequest, _audit_pb2.AccountSignaturesResponse]
     """Accounts for signatures: intents, outcomes, unknown outcomes; their sums agree, or the difference is listed."""
     ListSegments: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListSegmentsRequest, _audit_pb2.ListSegmentsResponse]
     """Lists the journal's segments, archived ones included."""
+    ArchiveSegments: _grpc.UnaryStreamMultiCallable[_audit_pb2.ArchiveSegmentsRequest, _audit_pb2.ArchiveSegmentsResponse]
+    """Moves segments that are past their retention into files now, instead of at the next interval. For operators.
+
+    Streams each segment once it is in its file and out of the database; ends when none is due. Repeating is harmless: what was begun is gone on with.
+
+    Failure: FAILED_PRECONDITION/CONFIG_INVALID (no folder is configured), UNAVAILABLE/JOURNAL_UNAVAILABLE (the file can't be written),
+    DATA_LOSS/JOURNAL_DAMAGED (an entry is not as it was written, a file not as it was made: nothing of it left the database),
+    FAILED_PRECONDITION/ENTRY_ARCHIVED (the file of a segment that was begun is gone).
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
-    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints.
+    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints and, for operators, the archive.
 
     Entries hold identifiers only: no pupil's data, no document, no secret. A school's administrator sees the entries of that school; an auditor sees all.
     """
@@ -97,15 +107,25 @@ class AuditServiceAsyncStub(AuditServiceStub):
     VerifyJournal: _aio.UnaryStreamMultiCallable[_audit_pb2.VerifyJournalRequest, _audit_pb2.VerifyJournalResponse]  # type: ignore[assignment]
     """Reads the journal through and checks every hash and checkpoint.
 
-    Success: progress, then the verdict as the last message; a journal that does not hold is a verdict (DATA_LOSS/JOURNAL_DAMAGED, `index`), not a failure.
+    Success: progress, then the verdict as the last message; a journal that does not hold is a verdict (DATA_LOSS/JOURNAL_DAMAGED, `index`, and `file` where
+    an archive file does not), not a failure. Archive files that are not at hand are named: of their entries the hashes alone were checked.
     """
     AccountSignatures: _aio.UnaryUnaryMultiCallable[_audit_pb2.AccountSignaturesRequest, _audit_pb2.AccountSignaturesResponse]  # type: ignore[assignment]
     """Accounts for signatures: intents, outcomes, unknown outcomes; their sums agree, or the difference is listed."""
     ListSegments: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListSegmentsRequest, _audit_pb2.ListSegmentsResponse]  # type: ignore[assignment]
     """Lists the journal's segments, archived ones included."""
+    ArchiveSegments: _aio.UnaryStreamMultiCallable[_audit_pb2.ArchiveSegmentsRequest, _audit_pb2.ArchiveSegmentsResponse]  # type: ignore[assignment]
+    """Moves segments that are past their retention into files now, instead of at the next interval. For operators.
+
+    Streams each segment once it is in its file and out of the database; ends when none is due. Repeating is harmless: what was begun is gone on with.
+
+    Failure: FAILED_PRECONDITION/CONFIG_INVALID (no folder is configured), UNAVAILABLE/JOURNAL_UNAVAILABLE (the file can't be written),
+    DATA_LOSS/JOURNAL_DAMAGED (an entry is not as it was written, a file not as it was made: nothing of it left the database),
+    FAILED_PRECONDITION/ENTRY_ARCHIVED (the file of a segment that was begun is gone).
+    """
 
 class AuditServiceServicer:
-    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints.
+    """Lets auditors read the journal and prove that it is what was written. Writes nothing but checkpoints and, for operators, the archive.
 
     Entries hold identifiers only: no pupil's data, no document, no secret. A school's administrator sees the entries of that school; an auditor sees all.
     """
@@ -172,7 +192,8 @@ class AuditServiceServicer:
     ) -> _typing.Union[_abc.Iterator[_audit_pb2.VerifyJournalResponse], _abc.AsyncIterator[_audit_pb2.VerifyJournalResponse]]:
         """Reads the journal through and checks every hash and checkpoint.
 
-        Success: progress, then the verdict as the last message; a journal that does not hold is a verdict (DATA_LOSS/JOURNAL_DAMAGED, `index`), not a failure.
+        Success: progress, then the verdict as the last message; a journal that does not hold is a verdict (DATA_LOSS/JOURNAL_DAMAGED, `index`, and `file` where
+        an archive file does not), not a failure. Archive files that are not at hand are named: of their entries the hashes alone were checked.
         """
 
     def AccountSignatures(
@@ -188,5 +209,19 @@ class AuditServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListSegmentsResponse, _abc.Awaitable[_audit_pb2.ListSegmentsResponse]]:
         """Lists the journal's segments, archived ones included."""
+
+    def ArchiveSegments(
+        self,
+        request: _audit_pb2.ArchiveSegmentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_audit_pb2.ArchiveSegmentsResponse], _abc.AsyncIterator[_audit_pb2.ArchiveSegmentsResponse]]:
+        """Moves segments that are past their retention into files now, instead of at the next interval. For operators.
+
+        Streams each segment once it is in its file and out of the database; ends when none is due. Repeating is harmless: what was begun is gone on with.
+
+        Failure: FAILED_PRECONDITION/CONFIG_INVALID (no folder is configured), UNAVAILABLE/JOURNAL_UNAVAILABLE (the file can't be written),
+        DATA_LOSS/JOURNAL_DAMAGED (an entry is not as it was written, a file not as it was made: nothing of it left the database),
+        FAILED_PRECONDITION/ENTRY_ARCHIVED (the file of a segment that was begun is gone).
+        """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
