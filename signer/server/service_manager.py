@@ -26,6 +26,7 @@ class ServiceManager:
         self._address = address.replace("@", "\0", 1) if address.startswith("@") else address
         self._beat_s = min(_BEAT_S, watchdog_s / _BEATS_A_WATCHDOG) if watchdog_s else _BEAT_S
         self._status = ""
+        self._untold: dict[str, str] = {}  # what it was, by its name: the last of each, in order
 
     @classmethod
     def take(cls, environment: MutableMapping[str, str]) -> ServiceManager:
@@ -60,9 +61,14 @@ class ServiceManager:
     def _say(self, *lines: str) -> None:
         if not self._address:
             return
+        for line in lines:
+            name = line.partition("=")[0]
+            self._untold.pop(name, None)
+            self._untold[name] = line
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
                 door.settimeout(_SAY_S_MAX)
-                door.sendto("\n".join(lines).encode(), self._address)
-        except OSError:  # a manager that is away, or its queue full: the daemon's work goes on, and the next beat tells again
-            self._status = ""
+                door.sendto("\n".join(self._untold.values()).encode(), self._address)
+        except OSError:  # a manager that is away, or its queue full: the daemon's work goes on, and the next beat tells it too
+            return
+        self._untold.clear()
