@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from signer.demo.softhsm import KeySpec, create_token, store_certificates
+from signer.demo.softhsm import KeyKind, KeySpec, create_token, store_certificates
 from signer.demo.tls_pki import TlsPki
 from signer.v1 import batch_pb2, common_pb2, timestamp_pb2, timestamp_pb2_grpc
 from tests.support import cas, pki
@@ -18,7 +18,7 @@ from tests.support.calls import TIMEOUT_S, fresh_id, our_errors, reason_of
 from tests.support.cas import OpensslOcsp, Shelf
 from tests.support.daemon import SCHOOL, World
 
-LABELS = ("gvcn", "cbql", "seal", "tsa")
+KEYS = (*map(KeySpec, ("gvcn", "cbql", "seal", "tsa")), KeySpec("ec", KeyKind.EC_P256))
 Request = timestamp_pb2.ExtendDocumentsRequest
 LTA = common_pb2.LEVEL_B_LTA
 
@@ -80,8 +80,8 @@ def archive(folder: Path) -> Iterator[Archive]:
         named = cas.places("", shelf.url("/root.crl"))
         authority = pki.issue("CA phục vụ các cơ quan Nhà nước (DEMO)", pki.rsa_key(101), pki.root(), is_ca=True, extensions=named)
         responder = OpensslOcsp(folder / "ocsp", authority)
-        token = create_token(folder / "softhsm", "test", [KeySpec(label) for label in LABELS])
-        leaves = {label: _leaf(label, token.key(label).public_key, authority, responder, shelf) for label in LABELS}
+        token = create_token(folder / "softhsm", "test", KEYS)
+        leaves = {key.label: _leaf(key.label, token.key(key.label).public_key, authority, responder, shelf) for key in KEYS}
         token = store_certificates(token, {label: leaf.x509 for label, leaf in leaves.items()})
         (folder / "ca.pem").write_bytes(authority.pem + pki.root().pem)
         (folder / "root.pem").write_bytes(pki.root().pem)

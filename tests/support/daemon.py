@@ -145,6 +145,7 @@ def _config_text(world: World, changes: Mapping[str, Any]) -> str:
         ("[timestamp.clock]", changes.get("clock", {"guard": "unguarded"})),
         *([("[timestamp.http]", changes["http"])] if "http" in changes else []),
         *([("[pages]", changes["pages"])] if "pages" in changes else []),
+        *([("[queue]", changes["queue"])] if "queue" in changes else []),
         ("[stamping]", changes.get("stamping", {})),
         ("[revocation]", changes.get("revocation", {})),
         *([("[appearance]", changes["appearance"])] if "appearance" in changes else []),
@@ -201,11 +202,11 @@ class Running:
         return self.process.wait(within_s)
 
 
-def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None, is_cold: bool = False) -> Running:
+def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None, is_cold: bool = False, program: str = "signer") -> Running:
     """Starts `signer serve` and waits until it answers; AssertionError with its log when it doesn't.
 
     environment: further variables, from the program's very start. is_cold: by a command of its own, as an operator does; otherwise a test's
-    daemon may come out of the nursery.
+    daemon may come out of the nursery. program: another module to be run in the place of `signer`; give an environment then.
     """
     ready = config.with_suffix(".ready")
     ready.unlink(missing_ok=True)
@@ -213,7 +214,7 @@ def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None, 
     arguments = ["serve", "--config", str(config), "--ready-file", str(ready)]
     is_cold = is_cold or environment is not None or "PYTEST_CURRENT_TEST" not in os.environ
     log.write_bytes(b"")
-    process = _command(arguments, log, environment or {}) if is_cold else Forked(arguments, log)
+    process = _command(program, arguments, log, environment or {}) if is_cold else Forked(arguments, log)
     deadline = time.monotonic() + _READY_S_MAX
     while not ready.exists():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -224,10 +225,10 @@ def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None, 
     return Running(process, json.loads(ready.read_text(encoding="utf-8"))["port"], log)
 
 
-def _command(arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _command(program: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "signer", *arguments],
+            [sys.executable, "-m", program, *arguments],
             stdout=output,
             stderr=output,
             stdin=subprocess.DEVNULL,
