@@ -8,7 +8,8 @@ log's size and Merkle root, signed (`log_nodes`, `chain`, `checkpoints`).
 Rules of the room:
 - What a call answers is committed and synced. What it could not commit has not happened: all calls of that commit raise
   JournalUnavailable, and nothing is signed.
-- One thread owns the database; it commits everything that waits at once (group commit). The event loop never waits for the disk.
+- One thread owns the database; it commits everything that waits at once (group commit). The event loop never waits for the disk. On
+  PostgreSQL several daemons write in turn, one commit at a time: the log stays one, dense log (`committing`: what may be remembered).
 - `archive` keeps evidence records, `credentials` the keys it generated and `people` who has which role beside it, `clients`, `schools` and
   `quotas` who calls for whom and how much, through the same thread and in the same commits.
 - `ledger` knows the rules and no SQL; `rows` knows SQL and no rules; `writer` is the thread between them, `journal` the door.

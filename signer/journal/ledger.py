@@ -58,6 +58,7 @@ class Standing(NamedTuple):
     open_intent: int | None
     outcome: int | None
     material_sha256: bytes | None
+    daemon: int | None
 
 
 class FilledSlot(NamedTuple):
@@ -116,14 +117,16 @@ class Ledger:
     """What one commit adds: built up by the calls of a group, then written by `writer`.
 
     before: the rows the group's keys have in the database. stranded: keys whose attempt ended without its outcome reaching the journal.
+    daemon: whose attempts it begins.
     Each method either accepts all it is given or raises and leaves everything as it was.
     """
 
-    def __init__(self, head: Head, before: dict[Ids, Standing], stranded: AbstractSet[Ids], now: datetime) -> None:
+    def __init__(self, head: Head, before: dict[Ids, Standing], stranded: AbstractSet[Ids], now: datetime, daemon: int = 0) -> None:
         self._log = head.log
         self._chain = head.chain_hash
         self._before = before
         self._stranded = stranded
+        self._daemon = daemon
         self._at = rfc3339(now)
         self.now_us = microseconds(now)
         self.entries: list[tuple[int, str, bytes, bytes, bytes]] = []
@@ -200,7 +203,7 @@ class Ledger:
             ),
         )
         outcome = None if standing is None else standing.outcome
-        self.changed[ids] = Standing(*ids, intent.fingerprint, SignatureState.INTENDED.value, attempt, index, outcome, None)
+        self.changed[ids] = Standing(*ids, intent.fingerprint, SignatureState.INTENDED.value, attempt, index, outcome, None, self._daemon)
         return attempt
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
@@ -268,7 +271,7 @@ class Ledger:
             encoding, packed, runs = pack_shared(material, shared)
             self.materials.append((index, self.now_us, encoding, packed))
             self.runs |= runs
-        settled = Standing(*standing[:4], _STATE_AFTER[kind], standing.attempts, None, index, material_sha256)
+        settled = Standing(*standing[:4], _STATE_AFTER[kind], standing.attempts, None, index, material_sha256, None)
         self.changed[settled[:3]] = settled
         return settled
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, and_, column, delete, func, literal_column, select, values
+from sqlalchemy import Connection, Select, String, and_, column, delete, func, literal_column, or_, select, values
 
 from signer.formats.merkle import Range
 from signer.journal.entries import CHAIN_START
@@ -20,11 +20,30 @@ from signer.store.statements import ManyRows, inserting, upserting
 from signer.store.tables import journal_entry, material, signature
 
 
-def read_head(connection: Connection) -> Head:
-    """Where the journal ends."""
-    newest_first = select(journal_entry.c.entry_index, journal_entry.c.chain_hash).order_by(journal_entry.c.entry_index.desc())
-    last = connection.execute(newest_first.limit(1)).one_or_none()
-    return Head(Range(), CHAIN_START) if last is None else Head(read_range(connection, last[0] + 1), last[1])
+def read_head(connection: Connection, remembered: Head | None = None) -> Head:
+    """Where the journal ends. remembered: where it once did, which saves reading most of it again."""
+    last = connection.execute(_LAST).one_or_none()
+    if last is None:
+        return Head(Range(), CHAIN_START)
+    size = last[0] + 1
+    if remembered is not None and (size, last[1]) == (remembered.next_index, remembered.chain_hash):
+        return remembered
+    log = None if remembered is None else _caught_up(connection, remembered, size)
+    return Head(log or read_range(connection, size), last[1])
+
+
+def _caught_up(connection: Connection, remembered: Head, size: int) -> Range | None:
+    """The log with what others appended since; None where that is much, or another past stands there (a restore, a failover)."""
+    if not 0 < size - remembered.next_index <= _CATCH_UP_MAX:
+        return None
+    columns, log = journal_entry.c, remembered.log
+    query = select(columns.leaf_hash, columns.chain_hash).where(columns.entry_index >= max(0, log.size - 1), columns.entry_index < size)
+    rows = list(connection.execute(query.order_by(columns.entry_index)))
+    if log.size and rows and rows.pop(0).chain_hash != remembered.chain_hash:
+        return None
+    for row in rows:
+        log, _complete = log.extended(row.leaf_hash)
+    return log if log.size == size else None
 
 
 def count_entries(connection: Connection) -> int:
@@ -33,9 +52,16 @@ def count_entries(connection: Connection) -> int:
     return 0 if last is None else last + 1
 
 
-def read_open(connection: Connection) -> dict[Ids, Standing]:
-    """The rows of all attempts without an outcome."""
-    rows = connection.execute(select(signature).where(signature.c.open_intent.is_not(None)))
+def read_open_daemons(connection: Connection) -> set[int | None]:
+    """Whose attempts without an outcome there are; None for those of a release that did not tell."""
+    return set(connection.execute(select(signature.c.daemon).where(signature.c.open_intent.is_not(None)).distinct()).scalars())
+
+
+def read_open(connection: Connection, daemons: Collection[int | None]) -> dict[Ids, Standing]:
+    """The rows of these daemons' attempts without an outcome."""
+    theirs = signature.c.daemon.in_([daemon for daemon in daemons if daemon is not None])
+    is_wanted = or_(theirs, signature.c.daemon.is_(None)) if None in daemons else theirs
+    rows = connection.execute(select(signature).where(signature.c.open_intent.is_not(None), is_wanted))
     return {standing[:3]: standing for standing in (Standing(*row) for row in rows)}
 
 
@@ -99,6 +125,8 @@ _STORED = select(
     material.c.content,
 ).join_from(signature, material, material.c.outcome == signature.c.outcome, isouter=True)
 
+_LAST = select(journal_entry.c.entry_index, journal_entry.c.chain_hash).order_by(journal_entry.c.entry_index.desc()).limit(1)
+_CATCH_UP_MAX = 1_000
 _IS_PARKED = signature.c.state == literal_column(f"'{SignatureState.PARKED.value}'")
 """A literal, not a parameter: with that alone SQLite sees that the partial index holds all of them."""
 _INSERT_ENTRIES = inserting(journal_entry)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -12,20 +11,21 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from signer.errors import InternalError, JournalUnavailable, SignerError
+from signer.errors import InternalError, InvalidArgument, JournalUnavailable, SignerError
+from signer.journal.committing import Committer
 from signer.journal.jobs import Change, Job, LookUp, Read, Stop
-from signer.journal.ledger import Head, Ids, Ledger, Standing
-from signer.journal.log_nodes import complete_nodes
-from signer.journal.model import NoteKind, OutcomeKind
-from signer.journal.rows import count_entries, read_head, read_open, read_standings, read_stored, write
-from signer.store import WriterLock, open_engine, prepare_schema
-from signer.store.access import READER, WRITER
+from signer.journal.rows import read_stored
+from signer.store import open_engine
+from signer.store.access import READER
+from signer.store.engine import told
+from signer.store.sharing import sharing_of
 
 _RETRY_AFTER_S = 1.0
-_COMMITS_KNOWN = 4096
-"""As own ones, to whoever reads what other daemons wrote: of ten seconds and more."""
+_UNFIT_VALUES = (DataError, UnicodeError, OverflowError)
+_UNFIT = (*_UNFIT_VALUES, IntegrityError)
+"""One call's fault: those that came together with it are done without it."""
 _log = logging.getLogger(__name__)
 
 
@@ -63,12 +63,9 @@ class Writer:
         self._queue: SimpleQueue[Job] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._engine: Engine | None = None
-        self._connections: dict[bool, Connection] = {}  # by whether they write; see _connected
-        self._head: Head | None = None
-        self._open: dict[Ids, Standing] = {}  # attempts of this run that are under way: no other process settles them
-        self._stranded: set[Ids] = set()
+        self._committer: Committer | None = None
+        self._reader: Connection | None = None
         self._has_company = False
-        self._own: deque[range] = deque(maxlen=_COMMITS_KNOWN)
         self._ready = Job(loop)
 
     def start(self) -> asyncio.Future[Any]:
@@ -82,18 +79,16 @@ class Writer:
 
     def is_own(self, index: int) -> bool:
         """Whether one of the latest commits here wrote the entry; to be asked on the thread, by a job."""
-        return any(index in entries for entries in reversed(self._own))
+        return self._committer is not None and self._committer.is_own(index)
 
     def _run(self) -> None:
-        lock: WriterLock | None = None
         last: Sequence[Job] = [self._ready]
         try:
             self._engine = open_engine(self._url, busy_timeout_s=self._busy_timeout_s)
-            lock = WriterLock.acquire(self._url)
-            prepare_schema(self._engine)
-            self._recover()
+            self._committer = Committer(self._engine, sharing_of(self._engine, self._url), self._clock)
+            self._committer.start()
             self._deliver([self._ready])
-            last = self._serve()
+            last = self._serve(self._committer)
         except SQLAlchemyError as error:
             self._ready.error = _unavailable(error)
         except SignerError as error:
@@ -101,41 +96,35 @@ class Writer:
         except Exception as error:  # noqa: BLE001 (whoever waits for the start must hear of it)
             self._ready.error = _bug(error)
         finally:
-            self._disconnect(writes=True)
-            self._disconnect(writes=False)
-            if lock is not None:
-                lock.release()
+            self._disconnect()
+            if self._committer is not None:
+                self._committer.close()
             self._deliver(last)
 
-    def _recover(self) -> None:
-        """Attempts that an earlier run left open: whether it used the key, nobody knows."""
-        connection = self._connected(writes=True)
-        with connection.begin():
-            complete_nodes(connection, count_entries(connection))
-            left = read_open(connection)
-            ledger = Ledger(read_head(connection), left, frozenset(), self._clock())
-            attempts = [(ids, standing.attempts) for ids, standing in left.items()]
-            if ledger.give_up(attempts, OutcomeKind.UNKNOWN, "the daemon ended with it under way"):
-                ledger.note(NoteKind.RECOVERED, "journal", {"unknown": len(attempts)})
-            write(connection, ledger)
-        self._head = ledger.head
-
-    def _serve(self) -> Sequence[Job]:
+    def _serve(self, committer: Committer) -> Sequence[Job]:
         """Until a Stop, which is returned: its caller is to be woken when the database is closed."""
         while True:
-            changes, stops = self._gather()
+            changes, stops = self._gather(committer.look_s)
             if changes:
-                self._change(changes)
+                self._change(committer, changes)
             if stops:
                 return stops
+            self._look(committer)
 
-    def _gather(self) -> tuple[list[Change], list[Stop]]:
-        """The changes of the next commit. Reads are answered as they come.
+    def _look(self, committer: Committer) -> None:
+        try:
+            committer.look()
+        except SQLAlchemyError as error:
+            _log.warning("journal_not_looked_through: %s", told(error))
+
+    def _gather(self, look_s: float | None) -> tuple[list[Change], list[Stop]]:
+        """The changes of the next commit. Reads are answered as they come. look_s: return with nothing after so long; None for never.
 
         A commit waits for company only if the one before had some: under load it costs half as much, and who is alone waits for nobody.
         """
         changes: list[Change] = []
-        until: float | None = None
+        is_bounded = False
+        until = None if look_s is None else time.monotonic() + look_s
         while jobs := self._take(until):
             reads = [job for job in jobs if isinstance(job, LookUp | Read)]
             if reads:
@@ -147,8 +136,8 @@ class Writer:
                 return changes, stops
             if changes and (not self._has_company or len(changes) >= self._commit_calls_max):
                 break
-            if changes and until is None:
-                until = time.monotonic() + self._commit_interval_s
+            if changes and not is_bounded:
+                until, is_bounded = time.monotonic() + self._commit_interval_s, True
         self._has_company = len(changes) > 1
         return changes, []
 
@@ -163,96 +152,55 @@ class Writer:
 
     def _read(self, jobs: Sequence[LookUp | Read]) -> None:
         try:
-            connection = self._connected(writes=False)
+            connection = self._reading()
             with connection.begin():
                 stored = read_stored(connection, {ids for job in jobs if isinstance(job, LookUp) for ids in job.keys})
                 for job in jobs:
+                    job.error = None
                     try:
                         job.result = job.read(connection, stored)
                     except SignerError as error:
                         job.error = error
-        except SQLAlchemyError as error:
-            self._disconnect(writes=False)
-            _fail(jobs, _unavailable(error))
         except Exception as error:  # noqa: BLE001 (callers must be woken and the thread go on, whatever our bug is)
-            self._disconnect(writes=False)
-            _fail(jobs, _bug(error))
+            self._disconnect()
+            if isinstance(error, _UNFIT) and len(jobs) > 1:
+                for job in jobs:
+                    self._read([job])
+            else:
+                _fail(jobs, _failure(error))
 
-    def _change(self, changes: Sequence[Change]) -> None:
+    def _change(self, committer: Committer, changes: Sequence[Change]) -> None:
         started = time.perf_counter()
         try:
-            entries = self._commit(changes)
-        except SQLAlchemyError as error:
-            self._fail_group(changes, _unavailable(error))
-        except Exception as error:  # noqa: BLE001
-            self._fail_group(changes, _bug(error))
-        else:
+            entries = committer.commit(changes)
+        except Exception as error:  # noqa: BLE001 (as above)
+            committer.strand(changes)
+            if isinstance(error, _UNFIT) and len(changes) > 1:
+                for job in changes:
+                    self._change(committer, [job])
+                return
+            _fail(changes, _failure(error))
             self._deliver(changes)
-            try:
-                self._on_commit(entries, time.perf_counter() - started)
-            except Exception:  # noqa: BLE001 (someone else's, and no reason to stop)
-                _log.exception("journal_observer_failed")
             return
         self._deliver(changes)
+        try:
+            self._on_commit(entries, time.perf_counter() - started)
+        except Exception:  # noqa: BLE001 (someone else's, and no reason to stop)
+            _log.exception("journal_observer_failed")
 
-    def _commit(self, changes: Sequence[Change]) -> int:
-        connection = self._connected(writes=True)
-        with connection.begin():
-            head = self._head or read_head(connection)
-            ledger = Ledger(head, self._standings(connection, changes), self._stranded, self._clock())
-            for job in changes:
-                try:
-                    job.result = job.apply(connection, ledger)
-                except SQLAlchemyError:
-                    raise
-                except SignerError as error:
-                    job.error = error
-            write(connection, ledger)
-        self._committed(ledger)
-        return len(ledger.entries)
-
-    def _committed(self, ledger: Ledger) -> None:
-        self._head = ledger.head
-        self._own.append(range(ledger.head.next_index - len(ledger.entries), ledger.head.next_index))
-        self._stranded.difference_update(ledger.changed)
-        for ids, standing in ledger.changed.items():
-            if standing.open_intent is None:
-                self._open.pop(ids, None)
-            else:
-                self._open[ids] = standing
-
-    def _fail_group(self, changes: Sequence[Change], error: SignerError) -> None:
-        self._disconnect(writes=True)
-        for job in changes:
-            self._stranded.update(job.stranded(self._open))
-        _fail(changes, error)
-
-    def _standings(self, connection: Connection, changes: Sequence[Change]) -> dict[Ids, Standing]:
-        wanted = {ids for job in changes for ids in job.keys}
-        known = {ids: self._open[ids] for ids in wanted if ids in self._open}
-        missing = [ids for ids in wanted if ids not in known]
-        if missing:
-            known.update(read_standings(connection, missing))
-        return known
-
-    def _connected(self, *, writes: bool) -> Connection:
+    def _reading(self) -> Connection:
         """Reading has its own connection: it goes on when writing can't, and holds the WAL open on a disk too full to make another."""
         if self._engine is None:
             raise InternalError("the journal was not opened")
-        connection = self._connections.get(writes)
-        if connection is None:
-            connection = self._engine.connect().execution_options(**(WRITER if writes else READER))
-            self._connections[writes] = connection
-        return connection
+        if self._reader is None:
+            self._reader = self._engine.connect().execution_options(**READER)
+        return self._reader
 
-    def _disconnect(self, *, writes: bool) -> None:
-        """Let go of a connection that failed, and of what it made us believe: now only the database knows what it holds."""
-        connection = self._connections.pop(writes, None)
-        if writes:
-            self._head = None
-        if connection is not None:
+    def _disconnect(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
             with suppress(SQLAlchemyError):
-                connection.close()
+                reader.close()
 
     def _deliver(self, jobs: Sequence[Job]) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -270,9 +218,16 @@ def _fail(jobs: Sequence[Job], error: SignerError) -> None:
         job.error.__cause__ = error.__cause__
 
 
+def _failure(error: Exception) -> SignerError:
+    if isinstance(error, _UNFIT_VALUES):
+        unfit = InvalidArgument("the database can't keep a value of this call: a text with a NUL, or one or a number that is too long")
+        unfit.__cause__ = error
+        return unfit
+    return _unavailable(error) if isinstance(error, SQLAlchemyError) else _bug(error)
+
+
 def _unavailable(error: SQLAlchemyError) -> JournalUnavailable:
-    cause = error.orig if isinstance(error, DBAPIError) else type(error).__name__
-    unavailable = JournalUnavailable(f"the journal can't be used, so nothing is signed: {cause}", retry_after_s=_RETRY_AFTER_S)
+    unavailable = JournalUnavailable(f"the journal can't be used, so nothing is signed: {told(error)}", retry_after_s=_RETRY_AFTER_S)
     unavailable.__cause__ = error
     return unavailable
 

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import DDL, BigInteger, Column, Index, Integer, LargeBinary, Table, event
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table
 
 from signer.store.tables import metadata, text
 
@@ -65,13 +65,6 @@ credential_activation = Table(
     Column("credential_id", text(), primary_key=True),
     Column("mode", text(8), nullable=False),
     sqlite_with_rowid=False,
-)
-
-# Before there were SADs, a person's key could be made only where it was said that it needs none.
-event.listen(
-    credential_activation,
-    "after_create",
-    DDL("INSERT INTO credential_activation SELECT credential_id, 'none' FROM credential WHERE person_id <> ''"),  # type: ignore[no-untyped-call]
 )
 
 signing_authorization = Table(

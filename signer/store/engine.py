@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from signer.errors import ConfigError
-from signer.store.postgresql import open_postgresql
+from signer.store.postgresql import open_postgresql, take_time
 from signer.store.sqlite import open_sqlite
 
 BUSY_TIMEOUT_S = 5.0
@@ -34,6 +34,17 @@ def open_engine(url: str, *, must_exist: bool = False, busy_timeout_s: float = B
     if opener is None:
         raise ConfigError(f"database URL of kind {parsed.drivername!r} is not served: {_HINT}")
     return opener(parsed, must_exist=must_exist, busy_timeout_s=busy_timeout_s)
+
+
+def unhurried(connection: Connection) -> None:
+    """Lets this transaction take as long as it takes."""
+    if connection.dialect.name == "postgresql":
+        take_time(connection)
+
+
+def told(error: SQLAlchemyError) -> str:
+    """What the database said, on one line."""
+    return " ".join(str(error.orig if isinstance(error, DBAPIError) else type(error).__name__).split())
 
 
 def _parsed(url: str) -> URL:

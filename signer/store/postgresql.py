@@ -41,8 +41,8 @@ _DEFAULTS: Final = {"application_name": "signer", "target_session_attrs": "read-
 _SESSION: Final = """SELECT
     set_config('statement_timeout', %(timeout)s, false), set_config('lock_timeout', %(lock)s, false),
     set_config('idle_in_transaction_session_timeout', %(idle)s, false),
-    set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
-    set_config('tcp_keepalives_count', '3', false),
+    set_config('idle_session_timeout', '0', false), set_config('tcp_keepalives_idle', '5', false),
+    set_config('tcp_keepalives_interval', '2', false), set_config('tcp_keepalives_count', '3', false),
     set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
         ELSE current_setting('synchronous_commit') END, false),
     current_setting('fsync'), current_setting('server_encoding'), current_setting('server_version_num')::int"""
@@ -66,6 +66,13 @@ def open_postgresql(url: URL, *, must_exist: bool, busy_timeout_s: float) -> Eng
     return engine
 
 
+def take_time(connection: Connection) -> None:
+    """Neither side ends the statements of this transaction; the connection is for nothing else."""
+    run_text(connection, "SET LOCAL statement_timeout = 0")
+    raw: Any = connection.connection.driver_connection
+    raw.patience_s = 0.0
+
+
 class _Patient(psycopg.Connection[Any]):
     """Waits so long for an answer, then is closed: in which state the server left the work is unknown."""
 
@@ -78,6 +85,10 @@ class _Patient(psycopg.Connection[Any]):
         except _WaitTimeout as error:
             self.pgconn.finish()
             raise psycopg.OperationalError(f"the database server did not answer within {self.patience_s:g} s") from error
+        except psycopg.Error as error:
+            if error.diag.message_detail:  # which shows values
+                error.args = (error.diag.message_primary,)
+            raise
 
     def rollback(self) -> None:
         """As the base class; nothing where the connection is closed: with it the server has rolled back."""

@@ -51,6 +51,7 @@ signature = Table(
     Column("open_intent", BigInteger),  # entry_index of the intent that has no outcome yet
     Column("outcome", BigInteger),  # entry_index of the last outcome
     Column("material_sha256", LargeBinary),
+    Column("daemon", BigInteger),  # whose the open intent is (`sharing`)
     sqlite_with_rowid=False,
 )
 

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, delete, func, inspect, select, update
+from sqlalchemy import Engine, delete, func, inspect, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
@@ -87,27 +87,6 @@ def test_preparing_twice_changes_nothing(engine: Engine) -> None:
         assert connection.execute(select(schema_version.c.version)).scalars().all() == [SCHEMA_VERSION]
 
 
-@pytest.mark.parametrize(("version", "hint"), [(SCHEMA_VERSION + 1, "newer signer"), (0, "migrate")])
-def test_a_database_of_another_schema_is_refused(engine: Engine, version: int, hint: str) -> None:
-    with engine.connect() as connection, connection.begin():
-        connection.execute(update(schema_version).values(version=version))
-    with pytest.raises(ConfigError, match=hint):
-        prepare_schema(engine)
-
-
-def test_a_database_of_the_first_schema_gets_the_tables_it_lacks_and_keeps_what_it_holds(engine: Engine) -> None:
-    with engine.connect() as connection, connection.begin():
-        inserting(counter).execute(connection, [("tsa-serial", 7)])
-        for name in [name for name in metadata.tables if name.startswith(("evidence_", "credential"))]:
-            metadata.tables[name].drop(connection)
-        connection.execute(update(schema_version).values(version=1))
-    prepare_schema(engine)
-    assert set(inspect(engine).get_table_names()) == set(metadata.tables)
-    with engine.connect() as connection:
-        assert connection.execute(select(schema_version.c.version)).scalars().all() == [SCHEMA_VERSION]
-        assert [tuple(row) for row in connection.execute(select(counter))] == [("tsa-serial", 7)]
-
-
 def test_a_database_of_another_program_is_refused_untouched(tmp_path: Path, url: str) -> None:
     with sqlite3.connect(tmp_path / "journal.db") as connection:
         connection.execute("CREATE TABLE pupils (name TEXT)")
@@ -185,17 +164,6 @@ def test_entries_leave_once_their_portion_is_in_an_archive_that_is_on_record(mov
 def test_an_archive_on_record_opens_nothing_else(moved: Engine, verb: str) -> None:
     with moved.connect() as connection, pytest.raises(DBAPIError, match="append-only"), connection.begin():
         connection.exec_driver_sql(verb)
-
-
-def test_a_database_of_an_earlier_release_gets_the_guards_of_this_one(moved: Engine) -> None:
-    with moved.connect() as connection, connection.begin():
-        refusal = "BEGIN SELECT RAISE(ABORT, 'append-only'); END"
-        connection.exec_driver_sql("DROP TRIGGER journal_entry_no_delete")
-        connection.exec_driver_sql(f"CREATE TRIGGER journal_entry_no_delete BEFORE DELETE ON journal_entry {refusal}")
-        connection.execute(update(schema_version).values(version=6))
-    prepare_schema(moved)
-    with moved.connect() as connection, connection.begin():
-        connection.execute(delete(journal_entry).where(journal_entry.c.entry_index < 256))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 64, 255, 256, 257, 600])
