@@ -1,7 +1,7 @@
 """How much a client or a school may still sign, now: a rate over a sliding window, a count a day, RPCs at once.
 
 The rate is counted in seconds of the loop's clock: eleven of them are looked at, so that in any ten seconds, wherever they begin, no more
-than ten times the rate is granted. The day is Vietnam's, which has one time zone without summer time. Pure: both times are arguments.
+than ten times the rate is granted. Pure: both times are arguments.
 """
 
 from __future__ import annotations
@@ -10,40 +10,22 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from typing import Final
 
 from signer.errors import QuotaExceeded
 from signer.people.client import Quota, QuotaSubject
+from signer.people.quota import AVERAGED_S, Limit, rest_of_day_s
 
-AVERAGED_S: Final = 10
-_DAY_S: Final = 86_400
-_VIETNAM_S: Final = 7 * 3600
 _RPC_RETRY_S: Final = 1.0
 _UNLIMITED: Final = 2**63
 
 
-class Limit(Enum):
-    """What of a quota is used up; the value is the metric's label and the error's metadata."""
-
-    RATE = "signatures_per_second"
-    DAY = "signatures_per_day"
-    RPCS = "concurrent_rpcs"
-
-
-def day_of(now: datetime) -> int:
-    """Vietnam's day, counted from 1970-01-01."""
-    return int((now.timestamp() + _VIETNAM_S) // _DAY_S)
-
-
-def rest_of_day_s(now: datetime) -> float:
-    """Seconds until Vietnam's midnight."""
-    return _DAY_S - (now.timestamp() + _VIETNAM_S) % _DAY_S
-
-
 @dataclass(slots=True)
 class Meter:
-    """What a client or school has used, and may use. recent: signatures granted by second. unsaved: of `today`, not in the store yet."""
+    """What a client or school has used, and may use. recent: signatures granted by second. unsaved: of `today`, not in the store yet.
+
+    rpcs: open here; rpcs_elsewhere: with other daemons, as far as is known.
+    """
 
     subject: QuotaSubject
     subject_id: str
@@ -52,7 +34,14 @@ class Meter:
     today: int = 0
     unsaved: int = 0
     rpcs: int = 0
+    rpcs_elsewhere: int = 0
     recent: deque[tuple[int, int]] = field(default_factory=deque)
+
+    @property
+    def limits_signatures(self) -> bool:
+        """Whether its quota says how many it may sign."""
+        quota = self.quota
+        return quota is not None and bool(quota.signatures_per_second_max or quota.signatures_per_day_max)
 
     def turn_day(self, day: int) -> int:
         """Begins a new day; how many of the old one are not in the store yet."""
@@ -96,7 +85,7 @@ class Meter:
 
     def require_rpc(self) -> None:
         """QuotaExceeded when as many RPCs are open as may be."""
-        if self.quota is not None and 0 < self.quota.concurrent_rpcs_max <= self.rpcs:
+        if self.quota is not None and 0 < self.quota.concurrent_rpcs_max <= self.rpcs + self.rpcs_elsewhere:
             raise self.refusal(Limit.RPCS, _RPC_RETRY_S)
 
     def retry_s(self, limit: Limit, now_s: float, now: datetime) -> float:

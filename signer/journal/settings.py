@@ -88,6 +88,11 @@ class JournalSettings:
     archive: Annotated[ArchiveSettings | None, Field(description="Files for old entries; leave it out to keep all in the database.")] = None
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other daemons may use it as well: a server's database, not a file."""
+        return not self.url.startswith("sqlite")
+
+    @property
     def sqlite_file(self) -> Path | None:
         """The database's file; None where a server keeps it."""
         return Path(self.url.removeprefix(_SQLITE)) if self.url.startswith(_SQLITE) else None

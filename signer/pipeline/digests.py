@@ -82,7 +82,7 @@ async def _sign(
 ) -> list[DigestResult]:
     results = {item.document_id: _before_signing(plan, item, stored.get(key)) for key, item in keyed}
     fresh = [(key, item) for key, item in keyed if results[item.document_id] is None]
-    granted = _admit(request, _allowed(request, plan, fresh, results), results)
+    granted = await _admit(request, _allowed(request, plan, fresh, results), results)
     if granted:
         try:
             await _sign_fresh(engine, request, plan, granted, results)
@@ -111,11 +111,11 @@ def _allowed(
     return [(key, item) for key, item in fresh if results[item.document_id] is None]
 
 
-def _admit(
+async def _admit(
     request: Request, fresh: Sequence[tuple[SignatureKey, IncomingDigest]], results: dict[str, DigestResult | None]
 ) -> list[tuple[SignatureKey, IncomingDigest]]:
     """What is left of the quotas, asked for once. Those beyond it end; of ids taken for new, QuotaExceeded: they may have been signed."""
-    granted, refusal = request.allowance.admit(len(fresh)) if fresh else (0, None)
+    granted, refusal = await request.allowance.admit(len(fresh)) if fresh else (0, None)
     if refusal is not None and request.is_new:
         request.allowance.give_back(granted)
         raise refusal

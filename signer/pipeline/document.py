@@ -95,7 +95,7 @@ async def _sign_new(lot: Lot, items: Sequence[Item]) -> list[Item]:
 
 async def _make_digests(lot: Lot, items: Sequence[Item]) -> list[Item]:
     """Steps 2 to 4."""
-    return await _prepare(lot, await _require_status(lot, _admit(lot, require_allowed(lot, items))))
+    return await _prepare(lot, await _require_status(lot, await _admit(lot, require_allowed(lot, items))))
 
 
 async def _answer_stored(lot: Lot, items: Sequence[Item]) -> list[Item]:
@@ -144,9 +144,9 @@ def _replay(lot: Lot, item: Item, finished: Finished) -> None:
     item.result = SignedDocument(item.source.digest(), with_digests(lot, item, finished), StageTimes(), replayed=True)
 
 
-def _admit(lot: Lot, items: Sequence[Item]) -> Sequence[Item]:
+async def _admit(lot: Lot, items: Sequence[Item]) -> Sequence[Item]:
     """Step 2: what is left of the quotas, asked for once; those beyond it end."""
-    granted, refusal = lot.allowance.admit(len(items))
+    granted, refusal = await lot.allowance.admit(len(items))
     for item in items[:granted]:
         item.is_admitted = True
     if refusal is not None:

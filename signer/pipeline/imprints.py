@@ -126,7 +126,7 @@ async def stamp_imprints(
             except SignerError as error:
                 return error
 
-    granted, refusal = request.allowance.admit(len(wanted))
+    granted, refusal = await request.allowance.admit(len(wanted))
     given: list[GivenTimestamp | SignerError] = list(await asyncio.gather(*map(one, wanted[:granted])))
     if failed := sum(isinstance(each, SignerError) for each in given):
         request.allowance.give_back(failed)

@@ -13,23 +13,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from signer.errors import QuotaExceeded
+from signer.errors import JournalUnavailable, QuotaExceeded, SignerError
 from signer.pipeline.request import Allowance, Request
 
-_WAIT_S_MAX: Final = 12.0
-"""A rate is averaged over ten seconds."""
+_WAIT_S_MAX: Final = 14.0
+"""A rate is averaged over ten seconds, and looked at over twelve where several daemons share it."""
 _Rest = Callable[[Request, float], Awaitable[None]]
 
 
 class Prepaid:
     """What a lot was admitted beforehand: the allowance of its documents."""
 
-    def __init__(self, allowance: Allowance, granted: int, refusal: QuotaExceeded | None) -> None:
+    def __init__(self, allowance: Allowance, granted: int, refusal: QuotaExceeded | JournalUnavailable | None) -> None:
         self._allowance = allowance
         self._left = granted
         self._refusal = refusal
 
-    def admit(self, count: int) -> tuple[int, QuotaExceeded | None]:
+    async def admit(self, count: int) -> tuple[int, QuotaExceeded | JournalUnavailable | None]:
         """As far as it goes."""
         granted = min(count, self._left)
         self._left -= granted
@@ -63,12 +63,12 @@ async def paced(request: Request, count: int, rest: _Rest = _rest) -> AsyncItera
         prepaid.close()
 
 
-async def _collect(request: Request, count: int, rest: _Rest) -> tuple[int, QuotaExceeded | None]:
-    granted, refusal = request.allowance.admit(count)
+async def _collect(request: Request, count: int, rest: _Rest) -> tuple[int, QuotaExceeded | JournalUnavailable | None]:
+    granted, refusal = await request.allowance.admit(count)
     try:
         while refusal is not None and _is_worth_waiting(request, refusal):
             await rest(request, refusal.retry_after_s or 0.0)
-            more, refusal = request.allowance.admit(count - granted)
+            more, refusal = await request.allowance.admit(count - granted)
             granted += more
     except BaseException:
         request.allowance.give_back(granted)
@@ -76,7 +76,8 @@ async def _collect(request: Request, count: int, rest: _Rest) -> tuple[int, Quot
     return granted, refusal
 
 
-def _is_worth_waiting(request: Request, refusal: QuotaExceeded) -> bool:
+def _is_worth_waiting(request: Request, refusal: SignerError) -> bool:
     wait_s = refusal.retry_after_s
     is_wanted = not request.is_cancelled and not request.drained.is_set()
-    return is_wanted and wait_s is not None and wait_s <= _WAIT_S_MAX and wait_s < request.remaining_s
+    is_slow = isinstance(refusal, QuotaExceeded)
+    return is_wanted and is_slow and wait_s is not None and wait_s <= _WAIT_S_MAX and wait_s < request.remaining_s

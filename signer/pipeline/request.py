@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from signer.errors import Cancelled, DeadlineExceeded, QuotaExceeded, ShuttingDown
+from signer.errors import Cancelled, DeadlineExceeded, JournalUnavailable, QuotaExceeded, ShuttingDown
 
 
 class Allowance(Protocol):
     """What a request's client and school may still sign."""
 
-    def admit(self, count: int) -> tuple[int, QuotaExceeded | None]:
+    async def admit(self, count: int) -> tuple[int, QuotaExceeded | JournalUnavailable | None]:
         """How many of `count` may be signed now, and why not the others. Cheap; asked for once a lot."""
 
     def give_back(self, count: int) -> None:
@@ -23,7 +23,7 @@ class Allowance(Protocol):
 class Unlimited:
     """For the appliance's own work."""
 
-    def admit(self, count: int) -> tuple[int, QuotaExceeded | None]:
+    async def admit(self, count: int) -> tuple[int, QuotaExceeded | JournalUnavailable | None]:
         """All of them."""
         return count, None
 

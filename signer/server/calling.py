@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from signer.access.callers import CallerTable
-from signer.access.quotas import Limit
 from signer.access.settings import ClientSettings
 from signer.config import Config
 from signer.control.clients import Clients, configured_schools
 from signer.control.quota_keeping import QuotaKeeping, keep_used
 from signer.control.quotas import Quotas
+from signer.control.rations import Rations
 from signer.journal import ClientStore, Journal, QuotaStore, SchoolStore
+from signer.journal.rations import RationStore
 from signer.people.client import QuotaSubject
+from signer.people.quota import Limit
 from signer.server.door import Door
 from signer.telemetry.metrics import Metrics
 
@@ -61,5 +63,6 @@ def furnish_calling(config: Config, journal: Journal, metrics: Metrics, utc_now:
     others = [credential.school for credential in config.credentials]
     codes = {school.id: school.code for school in config.records.schools}
     clients = Clients(ClientStore(journal), SchoolStore(journal), callers, lambda: configured_schools(callers.configured, others, codes))
-    quotas = Quotas(utc_now, clock_s, count_refusal)
-    return CallingRooms(callers, clients, quotas, QuotaKeeping(QuotaStore(journal), quotas))
+    rations = RationStore(journal) if config.journal.is_shared else None
+    quotas = Quotas(utc_now, clock_s, count_refusal, None if rations is None else Rations(rations, clock_s))
+    return CallingRooms(callers, clients, quotas, QuotaKeeping(QuotaStore(journal), quotas, rations))

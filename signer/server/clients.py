@@ -91,6 +91,7 @@ class ClientMethods(admin_pb2_grpc.AdminServiceServicer):
     ) -> admin_clients_pb2.ListQuotasResponse:
         """With what is used of them today."""
         _operator()
+        await self._calling.keeping.read_used()
         meters = sorted(self._calling.quotas.all(), key=lambda meter: (meter.subject.value, meter.subject_id))
         names = [f"{meter.subject.value}:{meter.subject_id}" for meter in meters]
         page, token = convert.page(meters, names, request.page_size, request.page_token)

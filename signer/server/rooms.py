@@ -113,8 +113,8 @@ def furnish(config: Config) -> Rooms:
     registry = CollectorRegistry()
     metrics = Metrics.on(registry)
     metrics.build_info.labels(version=__version__, python=platform.python_version()).set(1)
-    journal, is_shared = _journal(config, metrics), config.journal.sqlite_file is None
-    leading: Leading = ElectedLeading(config.journal.url) if is_shared else AloneLeading()
+    journal = _journal(config, metrics)
+    leading: Leading = ElectedLeading(config.journal.url) if config.journal.is_shared else AloneLeading()
     book = _book(config)
     expiry_warning = timedelta(days=config.keys.expiry_warning_days)
     credentials = CredentialTable(config.credentials, Issuers(book.certificates), expiry_warning=expiry_warning)
@@ -169,7 +169,7 @@ def furnish(config: Config) -> Rooms:
         registry,
         metrics,
         journal,
-        Feed(journal) if is_shared else None,
+        Feed(journal) if config.journal.is_shared else None,
         leading,
         JournalLog(readings, archive.directory if archive else None),
         Checkpoints(engine, CheckpointStore(journal), config.journal.checkpoints, leading),

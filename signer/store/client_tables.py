@@ -5,6 +5,8 @@
 - `client_call`: when a client last called, to the minute; lost with a crash, and never read but to be shown.
 - `school`: schools that operators keep: their MA_TRUONG, weight, and whether they are disabled.
 - `quota`: what a client or school may use; `usage`: how many signatures it made on a day of Vietnam (days since 1970), added to in batches.
+- `quota_grant`: signatures that daemons on one PostgreSQL took to be made, by second since 1970, of the last minute. `open_rpc`: how many
+  RPCs each of them has open.
 """
 
 from __future__ import annotations
@@ -83,5 +85,26 @@ usage = Table(
     Column("subject_id", text(), primary_key=True),
     Column("day", Integer, primary_key=True, autoincrement=False),
     Column("signatures", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+quota_grant = Table(
+    "quota_grant",
+    metadata,
+    Column("subject", text(8), primary_key=True),
+    Column("subject_id", text(), primary_key=True),
+    Column("second", BigInteger, primary_key=True, autoincrement=False),
+    Column("signatures", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+open_rpc = Table(
+    "open_rpc",
+    metadata,
+    Column("daemon", text(), primary_key=True),
+    Column("subject", text(8), primary_key=True),
+    Column("subject_id", text(), primary_key=True),
+    Column("rpcs", Integer, nullable=False),
+    Column("told_us", BigInteger, nullable=False),  # microseconds since 1970, UTC
     sqlite_with_rowid=False,
 )

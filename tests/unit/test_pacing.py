@@ -30,7 +30,7 @@ class Stream:
     async def sign(self, count: int, needed: int) -> int:
         """A lot, of which so many need a key; how many are signed."""
         async with paced(self.request, count, self.rest) as allowance:
-            granted, _refusal = allowance.admit(needed)
+            granted, _refusal = await allowance.admit(needed)
             return granted
 
     @property

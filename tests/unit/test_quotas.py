@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from signer.access.quotas import Limit, day_of, rest_of_day_s
 from signer.control.quotas import Quotas
 from signer.errors import QuotaExceeded
 from signer.people.client import Quota, QuotaSubject
+from signer.people.quota import Limit, day_of, rest_of_day_s
 
 CLIENT, SCHOOL = QuotaSubject.CLIENT, QuotaSubject.SCHOOL
 NOON = datetime(2026, 5, 29, 5, tzinfo=UTC)
@@ -52,7 +52,7 @@ def test_in_no_ten_seconds_more_is_granted_than_ten_times_the_rate(rate: float, 
     granted: list[tuple[float, int]] = []
     for wait_s, count in calls:
         clock.passed_s += wait_s
-        admitted, refusal = allowance.admit(count)
+        admitted, refusal = made.admit(allowance.meters, count)
         assert (admitted < count) == (refusal is not None)
         granted.append((clock.passed_s, admitted))
     for start_s, _count in granted:
@@ -66,7 +66,7 @@ def test_whoever_comes_back_when_told_gets_more(rate: float, count: int) -> None
     allowance = made.allowance("c", "s")
     left = count
     for _round in range(count + 1):
-        admitted, refusal = allowance.admit(left)
+        admitted, refusal = made.admit(allowance.meters, left)
         left -= admitted
         if refusal is None:
             break
@@ -77,11 +77,11 @@ def test_whoever_comes_back_when_told_gets_more(rate: float, count: int) -> None
 
 def test_the_client_and_the_school_are_both_asked_and_the_scarcer_one_is_named() -> None:
     made, refusals = quotas(Clock(), Quota(CLIENT, "c", signatures_per_day_max=5), Quota(SCHOOL, "s", signatures_per_day_max=3))
-    admitted, refusal = made.allowance("c", "s").admit(4)
+    admitted, refusal = made.admit(made.allowance("c", "s").meters, 4)
     assert admitted == 3
     assert refusal is not None
     assert (refusal.metadata["subject"], refusal.metadata["subjectId"], refusal.metadata["quota"]) == ("school", "s", "signatures_per_day")
-    admitted, refusal = made.allowance("c", "other").admit(4)
+    admitted, refusal = made.admit(made.allowance("c", "other").meters, 4)
     assert admitted == 2, "the client has signed three already"
     assert refusal is not None
     assert refusal.metadata["subject"] == "client"
@@ -92,14 +92,14 @@ def test_a_day_ends_at_vietnams_midnight() -> None:
     clock = Clock()
     made, _refusals = quotas(clock, Quota(SCHOOL, "s", signatures_per_day_max=2))
     allowance = made.allowance("c", "s")
-    assert allowance.admit(2) == (2, None)
-    _admitted, refusal = allowance.admit(1)
+    assert made.admit(allowance.meters, 2) == (2, None)
+    _admitted, refusal = made.admit(allowance.meters, 1)
     assert refusal is not None
     assert refusal.retry_after_s == 12 * 3600
     clock.passed_s = refusal.retry_after_s - 1
-    assert allowance.admit(1)[0] == 0
+    assert made.admit(allowance.meters, 1)[0] == 0
     clock.passed_s += 1
-    assert allowance.admit(3)[0] == 2
+    assert made.admit(allowance.meters, 3)[0] == 2
 
 
 @given(st.floats(0, 4e9))
@@ -135,7 +135,7 @@ class Saving(RuleBasedStateMachine):
     @rule(count=st.integers(1, 50), unused=st.integers(0, 50))
     def sign(self, count: int, unused: int) -> None:
         allowance = self.made.allowance("c", "")
-        allowance.admit(count)
+        self.made.admit(allowance.meters, count)
         allowance.give_back(min(unused, count))
         self.signed[day_of(self.clock.now())] += count - min(unused, count)
 
