@@ -94,6 +94,10 @@ class Reason(Enum):
     TIMESTAMP_PENDING = "TIMESTAMP_PENDING"
     CLOCK_UNTRUSTED = "CLOCK_UNTRUSTED"
     QUEUE_FULL = "QUEUE_FULL"
+    QUEUE_NOT_CONFIGURED = "QUEUE_NOT_CONFIGURED"
+    BATCH_NOT_FOUND = "BATCH_NOT_FOUND"
+    BATCH_ENDED = "BATCH_ENDED"
+    RESULT_EXPIRED = "RESULT_EXPIRED"
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
@@ -626,7 +630,7 @@ class CapacityError(SignerError):
 
 
 class QueueFull(CapacityError):
-    """The token's queue is at its limit."""
+    """The token's queue, or what is kept for queued batches, is at its limit."""
 
     reason = Reason.QUEUE_FULL
 
@@ -641,6 +645,34 @@ class QuotaExceeded(CapacityError):
     """The client or school has used what it may for now. Nothing was begun."""
 
     reason = Reason.QUOTA_EXCEEDED
+
+
+class QueuedBatchError(SignerError):
+    """A queued batch can't be had, or not so; nothing was changed."""
+
+
+class QueueNotConfigured(QueuedBatchError):
+    """The configuration has no `[queue]`: batches are signed over a stream alone."""
+
+    reason = Reason.QUEUE_NOT_CONFIGURED
+
+
+class BatchNotFound(QueuedBatchError):
+    """The school has no such queued batch, or no more."""
+
+    reason = Reason.BATCH_NOT_FOUND
+
+
+class BatchEnded(QueuedBatchError):
+    """The queued batch has ended otherwise."""
+
+    reason = Reason.BATCH_ENDED
+
+
+class ResultExpired(QueuedBatchError):
+    """The result was acknowledged, or nobody fetched it in time; the signature stays in the journal."""
+
+    reason = Reason.RESULT_EXPIRED
 
 
 class LifecycleError(SignerError):

@@ -400,6 +400,26 @@ ADVICE: dict[Reason, Advice] = {
         ),
     ),
     _R.QUEUE_FULL: _advice("the token's queue is full", "hàng đợi ký đã đầy", _AGAIN),
+    _R.QUEUE_NOT_CONFIGURED: _advice(
+        "the appliance takes no batches to be signed later",
+        "thiết bị ký không nhận lô ký sau",
+        Text("sign without --queue, or have the operator add [queue]", "ký không có --queue, hoặc nhờ người vận hành thêm [queue]"),
+    ),
+    _R.BATCH_NOT_FOUND: _advice(
+        "the school has no such queued batch",
+        "trường không có lô ký chờ này",
+        Text("see which there are: signer batches list", "xem các lô hiện có: signer batches list"),
+    ),
+    _R.BATCH_ENDED: _advice(
+        "the queued batch has ended",
+        "lô ký chờ đã kết thúc",
+        Text("fetch what is signed: signer batches fetch", "lấy các tệp đã ký: signer batches fetch"),
+    ),
+    _R.RESULT_EXPIRED: _advice(
+        "the signed file was fetched and acknowledged, or kept too long",
+        "tệp đã ký đã được lấy về hoặc quá hạn lưu",
+        Text("sign the same files again under the same request: no key is used twice", "ký lại đúng các tệp với cùng mã yêu cầu: không ký trùng"),
+    ),
     _R.TOO_MANY_REQUESTS: _advice("the daemon is busy with other requests", "dịch vụ ký đang bận", _AGAIN),
     _R.DEADLINE_EXCEEDED: _advice(
         "time ran out", "hết thời gian chờ", Text("run the same command again to continue", "chạy lại đúng lệnh này để ký tiếp")

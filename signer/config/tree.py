@@ -15,6 +15,7 @@ from signer.config.server import ServerSettings
 from signer.control.settings import ActivationSettings, EnrolmentSettings
 from signer.documents.settings import AppearanceSettings, DocumentSettings
 from signer.journal.settings import JournalSettings
+from signer.queue.settings import QueueSettings
 from signer.records.settings import RecordSettings
 from signer.revocation.settings import RevocationSettings
 from signer.telemetry.settings import LogSettings, MetricsSettings, TracingSettings
@@ -54,6 +55,7 @@ class Config:
     journal: Annotated[JournalSettings, Field(description="Intents, outcomes and stored signatures.")] = field(
         default_factory=JournalSettings
     )
+    queue: Annotated[QueueSettings | None, Field(description="Batches that are signed later; leave it out to take none.")] = None
     documents: Annotated[DocumentSettings, Field(description="The document workers.")] = field(default_factory=DocumentSettings)
     appearance: Annotated[AppearanceSettings, Field(description="What visible signatures are made of.")] = field(
         default_factory=AppearanceSettings

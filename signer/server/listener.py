@@ -87,7 +87,7 @@ class GrpcListener:
         )
         add_services(
             server,
-            SigningService(rooms.engine, rooms.time.evidence, settings, operations.batches, rooms.log, retention=rooms.material_retention),
+            SigningService(rooms, settings, operations.batches, operations.readiness),
             CredentialService(rooms.engine, rooms.pools),
             AuthorizationService(rooms.engine, rooms.activation),
             TimestampService(rooms.time, settings, operations.batches),

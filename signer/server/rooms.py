@@ -54,6 +54,7 @@ from signer.server.believing import Believing
 from signer.server.calling import CallingRooms, furnish_calling
 from signer.server.governing import GoverningRooms, furnish_governing
 from signer.server.people import PeopleRooms
+from signer.server.queued.rooms import QueueRooms, furnish_queue
 from signer.server.timestamps import TimeRooms
 from signer.server.validation import ValidationRooms
 from signer.server.watch import Watch
@@ -106,6 +107,7 @@ class Rooms:
     activation: ActivationRooms
     governing: GoverningRooms
     people: PeopleRooms
+    queue: QueueRooms | None
 
 
 def furnish(config: Config) -> Rooms:
@@ -195,6 +197,7 @@ def furnish(config: Config) -> Rooms:
         activation,
         governing,
         PeopleRooms(people, codes, activation.factors.store, engine.kept.store, _first_visit(config), engine.utc_now),
+        furnish_queue(config, engine, pools, quotas=calling.quotas, callers=calling.callers),
     )
 
 

@@ -184,6 +184,8 @@ class Daemon:
         self._reloading.add(GrpcTls(listener.take, partial(calling.configure, door)))
         self._reloading.call_afterwards(self._read_pins_anew)
         _spawn(stack, calling.keep_counts())
+        if self._rooms.queue is not None:
+            await self._rooms.queue.start(stack)
         self.port = await listener.open()
         stack.push_async_callback(listener.close)
         await self._open_timestamp_door(stack)

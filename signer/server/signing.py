@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from signer.config.server import ServerSettings
 from signer.errors import DocumentDigestMismatch, InvalidArgument, SignerError
-from signer.journal.log import JournalLog
 from signer.pipeline.batch import Batch, SigningWork
 from signer.pipeline.document import sign_documents
-from signer.pipeline.engine import Engine
-from signer.pipeline.evidence import EvidenceKeeping
 from signer.pipeline.lot import IncomingDocument
 from signer.pipeline.observe import Observer
 from signer.server import convert, convert_forms
@@ -25,31 +21,25 @@ from signer.server.door import current_visit
 from signer.server.limits import require_answerable, require_sendable, require_size
 from signer.server.open_batches import OpenBatches
 from signer.server.planning import ready_plan
+from signer.server.queued.methods import QueueMethods
+from signer.server.readiness import Readiness
+from signer.server.rooms import Rooms
 from signer.server.served import require_served
 from signer.server.signature_states import answer_states
-from signer.v1 import plan_pb2, signing_pb2, signing_pb2_grpc
+from signer.v1 import plan_pb2, signing_pb2
 
 _T = TypeVar("_T")
 
 
-class SigningService(signing_pb2_grpc.SigningServiceServicer):
+class SigningService(QueueMethods):
     """What this release serves of SigningService."""
 
-    def __init__(  # the rooms of one service
-        self,
-        engine: Engine,
-        evidence: EvidenceKeeping,
-        settings: ServerSettings,
-        batches: OpenBatches,
-        log: JournalLog,
-        *,
-        retention: timedelta,
-    ) -> None:
-        """retention: how long a repeat is answered from what is kept."""
-        self._engine = engine
-        self._log = log
-        self._retention = retention
-        self._evidence = evidence
+    def __init__(self, rooms: Rooms, settings: ServerSettings, batches: OpenBatches, readiness: Readiness) -> None:
+        super().__init__(rooms.engine, settings, rooms.queue, lambda: readiness.is_draining)
+        self._engine = rooms.engine
+        self._log = rooms.log
+        self._retention = rooms.material_retention
+        self._evidence = rooms.time.evidence
         self._settings = settings
         self._batches = batches
 

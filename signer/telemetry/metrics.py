@@ -65,6 +65,7 @@ class PinState(IntEnum):
 
 
 _AGE_SECONDS = (60, 600, 3600, 6 * 3600, 86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 31 * 86_400)
+_QUEUE_STATES = "arriving, queued, running, waiting, paused, completed, cancelled, expired"
 _STATUS_SOURCE = ("source", "ocsp, crl")
 _TOKEN = ("token", "`[[tokens]]` name")
 _TSA = ("tsa", "`[[stamping.servers]]` name")
@@ -432,6 +433,15 @@ class Metrics:
             (("reason", "as in docs/errors.md"),),
         ),
     ]
+    queue_batches: Annotated[
+        Gauge,
+        Spec("signer_queue_batches", "Queued batches. Replicas that share a queue all tell the same.", (("state", _QUEUE_STATES),)),
+    ]
+    queue_oldest_age_seconds: Annotated[
+        Gauge, Spec("signer_queue_oldest_age_seconds", "How long the queued batch has waited that was accepted first; 0 when none waits.")
+    ]
+    queue_documents_left: Annotated[Gauge, Spec("signer_queue_documents_left", "Documents of queued batches without an outcome.")]
+    queue_bytes: Annotated[Gauge, Spec("signer_queue_bytes", "What queued batches take, bytes; the limit is queue.bytes_max.")]
     batches_in_progress: Annotated[Gauge, Spec("signer_batches_in_progress", "Batches open now.")]
     batch_documents_left: Annotated[
         Gauge, Spec("signer_batch_documents_left", "Documents that open batches announced or sent, and that have not ended yet.")

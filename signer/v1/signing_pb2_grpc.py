@@ -195,7 +195,11 @@ class SigningServiceServicer:
 
         The caller streams as in BatchSignDocuments, but the first message is a `submission`. Success: the batch is durable (inputs encrypted at rest), and any
         replica will work it off. A submission that breaks off before its answer is not accepted. Idempotent by school_id + request_id: a repeat with equal
-        content returns the same batch. Failure: as the header of BatchSignDocuments; RESOURCE_EXHAUSTED/QUEUE_FULL when the queue's storage is at its limit.
+        content returns the same batch. Failure: as the header of BatchSignDocuments, or because its key's holder did not allow
+        it; RESOURCE_EXHAUSTED/QUEUE_FULL when the queue's storage is at its limit. No evidence is made over it: CreateEvidenceRecord can, when it has ended.
+        Of the documents refused at the door, the response tells the first 1,000.
+
+        This and the methods that follow: FAILED_PRECONDITION/QUEUE_NOT_CONFIGURED where the appliance takes no queued batches.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -90,7 +90,11 @@ class SigningServiceStub:
 
     The caller streams as in BatchSignDocuments, but the first message is a `submission`. Success: the batch is durable (inputs encrypted at rest), and any
     replica will work it off. A submission that breaks off before its answer is not accepted. Idempotent by school_id + request_id: a repeat with equal
-    content returns the same batch. Failure: as the header of BatchSignDocuments; RESOURCE_EXHAUSTED/QUEUE_FULL when the queue's storage is at its limit.
+    content returns the same batch. Failure: as the header of BatchSignDocuments, or because its key's holder did not allow
+    it; RESOURCE_EXHAUSTED/QUEUE_FULL when the queue's storage is at its limit. No evidence is made over it: CreateEvidenceRecord can, when it has ended.
+    Of the documents refused at the door, the response tells the first 1,000.
+
+    This and the methods that follow: FAILED_PRECONDITION/QUEUE_NOT_CONFIGURED where the appliance takes no queued batches.
     """
     WatchBatch: _grpc.UnaryStreamMultiCallable[_queue_pb2.WatchBatchRequest, _queue_pb2.WatchBatchResponse]
     """Follows a queued batch until it ends: each item as it ends, and progress at intervals.
@@ -179,7 +183,11 @@ class SigningServiceAsyncStub(SigningServiceStub):
 
     The caller streams as in BatchSignDocuments, but the first message is a `submission`. Success: the batch is durable (inputs encrypted at rest), and any
     replica will work it off. A submission that breaks off before its answer is not accepted. Idempotent by school_id + request_id: a repeat with equal
-    content returns the same batch. Failure: as the header of BatchSignDocuments; RESOURCE_EXHAUSTED/QUEUE_FULL when the queue's storage is at its limit.
+    content returns the same batch. Failure: as the header of BatchSignDocuments, or because its key's holder did not allow
+    it; RESOURCE_EXHAUSTED/QUEUE_FULL when the queue's storage is at its limit. No evidence is made over it: CreateEvidenceRecord can, when it has ended.
+    Of the documents refused at the door, the response tells the first 1,000.
+
+    This and the methods that follow: FAILED_PRECONDITION/QUEUE_NOT_CONFIGURED where the appliance takes no queued batches.
     """
     WatchBatch: _aio.UnaryStreamMultiCallable[_queue_pb2.WatchBatchRequest, _queue_pb2.WatchBatchResponse]  # type: ignore[assignment]
     """Follows a queued batch until it ends: each item as it ends, and progress at intervals.
@@ -290,7 +298,11 @@ class SigningServiceServicer:
 
         The caller streams as in BatchSignDocuments, but the first message is a `submission`. Success: the batch is durable (inputs encrypted at rest), and any
         replica will work it off. A submission that breaks off before its answer is not accepted. Idempotent by school_id + request_id: a repeat with equal
-        content returns the same batch. Failure: as the header of BatchSignDocuments; RESOURCE_EXHAUSTED/QUEUE_FULL when the queue's storage is at its limit.
+        content returns the same batch. Failure: as the header of BatchSignDocuments, or because its key's holder did not allow
+        it; RESOURCE_EXHAUSTED/QUEUE_FULL when the queue's storage is at its limit. No evidence is made over it: CreateEvidenceRecord can, when it has ended.
+        Of the documents refused at the door, the response tells the first 1,000.
+
+        This and the methods that follow: FAILED_PRECONDITION/QUEUE_NOT_CONFIGURED where the appliance takes no queued batches.
         """
 
     def WatchBatch(

@@ -1,0 +1,247 @@
+"""Whose turn it is: between the line, the rows and the turns. One a daemon, owned by the event loop.
+
+A turn that ends puts the next one of its batch into the line: at once while there is something to do, later where something must pass
+first. Every few seconds is looked after what nobody else looks after: turns of daemons that went away, of our own whose end could not be
+written, deadlines of batches that are held, and documents whose time is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from signer.errors import Cancelled, JournalUnavailable, ServiceUnreachable, SignerError
+from signer.queue import documents, keeping, rows
+from signer.queue.keeping import Vitals
+from signer.queue.line import Line, Place, open_line
+from signer.queue.model import UNENDED, EndedDocument, QueuedBatch, QueueState, Wish
+from signer.queue.settings import QueueSettings
+from signer.queue.store import QueueStore
+from signer.rpc_status import to_rpc_status
+from signer.server.queued.bell import Bell
+from signer.server.queued.results import failed
+from signer.server.queued.turn import Running, TurnEnd, Turns, expired
+from signer.telemetry.logs import get_logger
+
+_log = get_logger(__name__)
+_LOOK_S: Final = 5.0
+_PAUSE_S: Final = (1.0, 5.0, 15.0, 30.0, 60.0)
+"""Until the next turn of a batch that can't go on, by how many ended nothing."""
+_PATIENCE_S: Final = 15.0
+_POLL_S: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """store_url, line_url: databases. is_alone: no other daemon can work on them."""
+
+    store_url: str
+    line_url: str
+    is_alone: bool
+
+
+class Dispatch:
+    """`start`, then `look` every now and then, then `stop`. on_vitals: told how much there is."""
+
+    def __init__(self, store: QueueStore, settings: QueueSettings, where: Where, turns: Turns, utc_now: Callable[[], datetime]) -> None:
+        self.bell = Bell()
+        self._store = store
+        self._settings = settings
+        self._where = where
+        self._turns = turns
+        self._utc_now = utc_now
+        self._worker_id = secrets.token_hex(8)
+        self._running: dict[str, Running] = {}
+        self._is_stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._line: Line | None = None
+
+    async def start(self) -> None:
+        """Opens rows and line, and takes up what an earlier run left. ConfigError or JournalUnavailable."""
+        self._loop = asyncio.get_running_loop()
+        await self._store.start()
+        if self._where.is_alone:
+            now = self._utc_now()
+            await self._store.run(keeping.forget_cut_off, now, is_start=True)
+        await self._look_after_workers()
+        self._line = open_line(self._where.line_url, self._worker_id, self._settings.batches_at_once, self._work)
+        await asyncio.to_thread(self._line.start)
+        for batch in await self._store.run(rows.in_line):
+            await self._put(batch)
+
+    async def stop(self) -> None:
+        """No turn goes on, and none begins; whatever stands in the line stays there."""
+        self._is_stopping = True
+        for running in list(self._running.values()):
+            running.stop()
+        for running in list(self._running.values()):
+            await running.ended.wait()
+        if self._line is not None:
+            await asyncio.to_thread(self._line.stop)
+        with contextlib.suppress(JournalUnavailable):
+            await self._store.run(keeping.forget_worker, self._worker_id)
+        await self._store.stop()
+
+    async def run(self, on_vitals: Callable[[Vitals], None]) -> None:
+        """Looks after everything, until it is cancelled."""
+        while True:
+            try:
+                await self._look()
+                on_vitals(await self._store.run(keeping.vitals))
+            except JournalUnavailable as error:
+                _log.error("queue not looked after", message=error.message)
+            await asyncio.sleep(_LOOK_S)
+
+    async def accepted(self, batch: QueuedBatch) -> None:
+        """A batch that has just come."""
+        await self._put(batch)
+        self.bell.ring(batch.ids.batch_id)
+
+    async def ask(self, batch_id: str, wish: Wish) -> QueuedBatch | None:
+        """The batch, paused or cancelled; None when it has gone. ServiceUnreachable when whoever works on it does not end in time."""
+        until_s = asyncio.get_running_loop().time() + _PATIENCE_S
+        while True:
+            batch = await self._store.run(rows.ask, batch_id, wish)
+            if batch is None or batch.state is not QueueState.RUNNING:
+                break
+            if batch_id in self._running:
+                self._running[batch_id].stop()
+            if asyncio.get_running_loop().time() > until_s:
+                raise ServiceUnreachable("the batch is told to stop, and what it has under way takes long; repeat in a moment")
+            await self.bell.wait(batch_id, _POLL_S)
+        if batch is not None and batch.state.is_final and batch.end is None:
+            await self._finish(batch)
+        self.bell.ring(batch_id)
+        return await self._store.run(rows.find, batch_id)
+
+    async def resume(self, batch_id: str) -> QueuedBatch | None:
+        """The batch, in the line again if it was paused."""
+        batch = await self._store.run(rows.resume, batch_id)
+        if batch is not None and batch.state is QueueState.QUEUED:
+            await self._put(batch)
+        self.bell.ring(batch_id)
+        return batch
+
+    def _work(self, batch_id: str, turn: int) -> None:
+        """On a thread of the line's; in a context of its own, so that nothing of the line's comes along."""
+        if self._loop is None or self._is_stopping:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended: the next run finds the turn in its row
+            contextvars.Context().run(asyncio.run_coroutine_threadsafe, self._turn(batch_id, turn), self._loop).result()
+
+    async def _turn(self, batch_id: str, turn: int) -> None:
+        begun = await self._store.run(self._begin, batch_id, turn)
+        if begun is None:
+            return
+        running = self._running[batch_id] = Running(begun, is_stopped=self._is_stopping)
+        self.bell.ring(batch_id)
+        try:
+            end = await self._turns.run(running, self.bell.ring)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the batch; the log has it whole
+            _log.exception("turn failed by a bug", batch=batch_id, kind=type(error).__name__)
+            end = TurnEnd(QueueState.QUEUED)
+        try:
+            await self._end(begun, end)
+        except JournalUnavailable as error:  # its row says that we work on it: `_look` takes it up again
+            _log.error("turn not ended", batch=batch_id, message=error.message)
+        finally:
+            del self._running[batch_id]
+            running.ended.set()
+            self.bell.ring(batch_id)
+
+    def _begin(self, connection: Connection, batch_id: str, turn: int) -> QueuedBatch | None:
+        begun = rows.begin_turn(connection, batch_id, turn, self._worker_id)
+        return None if begun is None else documents.opened_header(self._store.sealer, begun)
+
+    async def _end(self, begun: QueuedBatch, end: TurnEnd) -> None:
+        idle_turns = 0 if end.kept else begun.idle_turns + 1
+        waiting = to_rpc_status(end.waiting).SerializeToString() if end.waiting is not None else b""
+        batch_id, turn = begun.ids.batch_id, begun.turn
+        ended = await self._store.run(rows.end_turn, batch_id, turn, end.state, waiting=waiting, idle_turns=idle_turns)
+        if ended is None:
+            return
+        if end.waiting is not None:
+            _log.info("queued batch waits", batch=batch_id, reason=end.waiting.reason.value, message=end.waiting.message)
+        if ended.state.is_final:
+            await self._finish(ended)
+        elif ended.state is not QueueState.PAUSED and not self._is_stopping:
+            await self._put(ended, self._delay_s(ended, end))
+
+    def _delay_s(self, batch: QueuedBatch, end: TurnEnd) -> float:
+        to_deadline_s = max(0.0, (batch.deadline - self._utc_now()).total_seconds())
+        if end.opens is not None:
+            return min(to_deadline_s, max(0.0, (end.opens - self._utc_now()).total_seconds()))
+        if end.kept and end.state is QueueState.QUEUED:
+            return 0.0
+        asked_s = (end.waiting.retry_after_s if end.waiting else None) or 0.0
+        return min(to_deadline_s, max(asked_s, _PAUSE_S[min(batch.idle_turns, len(_PAUSE_S)) - 1]))
+
+    async def _put(self, batch: QueuedBatch, delay_s: float = 0.0) -> None:
+        place = Place(batch.ids.batch_id, batch.turn, batch.ids.school_id, batch.priority, delay_s)
+        if self._line is not None:
+            await asyncio.to_thread(self._line.put, place)
+
+    async def _look(self) -> None:
+        await self._look_after_workers()
+        now = self._utc_now()
+        for batch in await self._store.run(rows.overdue, now):
+            if batch.ids.batch_id not in self._running:
+                await self._finish(batch)
+        for batch_id, running in list(self._running.items()):
+            now_kept = await self._store.run(rows.find, batch_id)
+            if now_kept is None or now_kept.wish is not Wish.NONE:
+                running.stop()
+        history = timedelta(days=self._settings.history_days)
+        while await self._store.run(keeping.forget_results, now, history):
+            pass
+        await self._store.run(keeping.forget_cut_off, now, is_start=False)
+
+    async def _look_after_workers(self) -> None:
+        """Takes up what daemons that went away worked on, and what we did and don't know of any more."""
+        for batch in await self._store.run(self._take_up):
+            _log.warning("queued batch taken up again", batch=batch.ids.batch_id, turn=batch.turn)
+            if self._line is not None:
+                await asyncio.to_thread(self._line.take_out, batch.ids.batch_id, batch.turn - 1)
+                if batch.state in UNENDED and batch.state is not QueueState.PAUSED:
+                    await self._put(batch)
+
+    def _take_up(self, connection: Connection) -> list[QueuedBatch]:
+        now = self._utc_now()
+        keeping.report_worker(connection, self._worker_id, now)
+        found = rows.requeue(connection, self._worker_id, list(self._running))
+        for silent in keeping.silent_workers(connection, self._worker_id, now, is_alone=self._where.is_alone):
+            found += rows.requeue(connection, silent, ())
+            keeping.forget_worker(connection, silent)
+        return found
+
+    async def _finish(self, batch: QueuedBatch) -> None:
+        """Every document that has no outcome gets it, and the batch its end. Repeated by `_look` where it was cut off."""
+        error = expired(batch) if batch.state is QueueState.EXPIRED else Cancelled("the batch was cancelled before this document's turn")
+        is_left = True
+        while is_left:
+            is_left = await self._store.run(self._fail_portion, batch, error)
+        now = self._utc_now()
+        expire = now + timedelta(days=self._settings.results_days)
+        await self._store.run(rows.close, batch.ids.batch_id, now, expire)
+        _log.info("queued batch ended", batch=batch.ids.batch_id, state=batch.state.value)
+        if self._line is not None:
+            await asyncio.to_thread(self._line.forget, batch.ids.batch_id, batch.turn)
+        self.bell.ring(batch.ids.batch_id)
+
+    def _fail_portion(self, connection: Connection, batch: QueuedBatch, error: SignerError) -> bool:
+        portion = documents.open_portion(connection, self._store.sealer, batch, -1)
+        if portion is None:
+            return False
+        left = [each for each in portion.documents if each.index not in portion.ended]
+        ended: list[EndedDocument] = [failed(each.index, each.document_id, portion.number, error) for each in left]
+        documents.keep(connection, self._store.sealer, batch.ids.batch_id, batch.number, ended)
+        documents.close_portions(connection, batch, [portion.number])
+        return True
