@@ -23,6 +23,7 @@ from signer.errors import InternalError, Reason, SignerError, leaves
 from signer.telemetry.origins import OriginIds, work_for
 from signer.telemetry.steps import WorkerStep
 from signer.telemetry.traces import WorkerSpan
+from signer.workers.inbox import Inbox
 
 _HEAD = struct.Struct(">IQB")
 HEAD_BYTES = _HEAD.size
@@ -121,7 +122,7 @@ class WorkerChannel:
     def __init__(self, connection: socket.socket) -> None:
         self.origins: tuple[OriginIds, ...] = ()
         self._connection = connection
-        self._buffer = bytearray()
+        self._inbox = Inbox()
         self._stopped, self._stop = socket.socketpair()
 
     @classmethod
@@ -148,7 +149,7 @@ class WorkerChannel:
 
     def is_quiet_for(self, timeout_s: float) -> bool:
         """Whether nothing came for so long; False as soon as there is something to `receive`, the daemon's end included."""
-        if self._buffer:
+        if len(self._inbox):
             return False
         readable, _, _ = select.select([self._connection, self._stopped], [], [], timeout_s)
         return not readable
@@ -194,11 +195,8 @@ class WorkerChannel:
         self.send(Kind.FAILURE, call_id, encode_failure(error))
 
     def _take(self, count: int) -> bytes | None:
-        while len(self._buffer) < count:
-            readable, _, _ = select.select([self._connection, self._stopped], [], [])
-            if self._stopped in readable or not (received := self._connection.recv(_READ_BYTES)):
-                return None
-            self._buffer += received
-        taken = bytes(self._buffer[:count])
-        del self._buffer[:count]
-        return taken
+        return self._inbox.take(count, self._receive_into)
+
+    def _receive_into(self, room: memoryview) -> int:
+        readable, _, _ = select.select([self._connection, self._stopped], [], [])
+        return 0 if self._stopped in readable else self._connection.recv_into(room)

@@ -182,7 +182,7 @@ class WorkerProcess(asyncio.Protocol):
         await self._loop.create_unix_connection(lambda: self, sock=ours)
 
     async def _shake_hands(self) -> bytes:
-        self._write(Kind.START, 0, self.spec.start_body)
+        self._write(head(Kind.START, 0, len(self.spec.start_body)), self.spec.start_body)
         frame = await self._first
         if frame.kind is Kind.FAILURE:
             raise decode_failure(frame.body)
@@ -201,17 +201,19 @@ class WorkerProcess(asyncio.Protocol):
             self._heard_s = self._loop.time()
             self._idle.clear()
         self._calls[self._next_call_id] = listener
-        if origins:
-            self._tell_origins(origins)
-        self._write(Kind.CALL, self._next_call_id, body)
+        self._write(*self._origins_first(origins), head(Kind.CALL, self._next_call_id, len(body)), body)
         self._next_call_id += 1
         if self._watch is None:
             self._watch = self._loop.call_later(min(self.spec.silence_s_max, _LOOK_MAX_S), self._look)
 
-    def _tell_origins(self, origins: Sequence[Origin]) -> None:
-        self._write(Kind.ORIGINS, self._next_call_id, msgspec.msgpack.encode([origin.ids for origin in origins]))
+    def _origins_first(self, origins: Sequence[Origin]) -> tuple[bytes, ...]:
+        """The frame that goes before the call's, in one write with it: a worker that wakes finds its work."""
+        if not origins:
+            return ()
         if any(origin.span is not None for origin in origins):
             self._traced[self._next_call_id] = origins
+        told = msgspec.msgpack.encode([origin.ids for origin in origins])
+        return head(Kind.ORIGINS, self._next_call_id, len(told)), told
 
     def raise_if_lost(self) -> None:
         """WorkerLost when it is gone."""
@@ -337,6 +339,6 @@ class WorkerProcess(asyncio.Protocol):
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGKILL)
 
-    def _write(self, kind: Kind, call_id: int, body: bytes) -> None:
+    def _write(self, *pieces: bytes) -> None:
         if self._transport is not None:
-            self._transport.writelines((head(kind, call_id, len(body)), body))
+            self._transport.writelines(pieces)
