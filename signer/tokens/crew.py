@@ -1,6 +1,7 @@
 """How a worker works its calls off: on one thread, or on one thread a session.
 
-Answers go back as they become ready, at most every 10 ms a call, so a fast token costs few messages and a slow one shows honest progress.
+Signatures are checked and go back as they become ready, at most every 10 ms a call, so a fast token costs few messages and a slow one shows
+honest progress.
 A session that has had nothing to do for a while is used for nothing, so that the token does not give it up; and the slot is looked at, so
 that a token that was pulled is missed before the next document comes.
 
@@ -25,7 +26,7 @@ from signer.telemetry.origins import OriginIds, work_for
 from signer.telemetry.steps import WorkerStep
 from signer.tokens.faults import Broken, FaultClass, classify, translate
 from signer.tokens.login import Login
-from signer.tokens.session_signer import SessionSigner, refusal
+from signer.tokens.session_signer import SessionSigner, Signed, refusal
 from signer.tokens.wire import SignAnswer, SignCall, SignItem, SignReply
 from signer.workers.frames import Frame, Kind, WorkerChannel
 
@@ -36,16 +37,20 @@ _encode = msgspec.msgpack.Encoder().encode
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A call's answers on their way back. `add` from any thread; the lock guards the fields and the channel's frames of this call."""
+    """A call's answers on their way back. `add` from any thread; the lock guards the fields and the channel's frames of this call.
+
+    unmade: items no thread is through with. unsent: those the daemon has no answer to; whoever sends the last one ends the call.
+    """
 
     channel: WorkerChannel
     send_lock: threading.Lock
     call_id: int
-    left: int
     kept: dict[bytes, KeptKey]
     origins: Sequence[OriginIds]
     items: int
-    answers: list[SignAnswer] = field(default_factory=list)
+    unmade: int
+    unsent: int
+    made: list[Signed | SignAnswer] = field(default_factory=list)
     flushed_s: float = field(default_factory=perf_counter)
     started_ns: int = 0
 
@@ -55,17 +60,26 @@ class _OpenCall:
         if not self.started_ns and any(origin.traceparent for origin in self.origins):
             self.started_ns = time_ns()
 
-    def add(self, answer: SignAnswer) -> None:
+    def add(self, made: Signed | SignAnswer) -> None:
+        """A thread is through with one of its items."""
         with self.send_lock:
-            self.answers.append(answer)
-            self.left -= 1
-            if self.left == 0:
-                if self.started_ns:
-                    self.channel.tell_span(self.call_id, WorkerStep.TOKEN_WORK, self.started_ns, self.items)
-                self.channel.finish(self.call_id, _encode(SignReply(self.answers)))
-            elif perf_counter() - self.flushed_s > _FLUSH_S:
-                self.channel.send(Kind.REPLY, self.call_id, _encode(SignReply(self.answers)))
-                self.answers, self.flushed_s = [], perf_counter()
+            self.made.append(made)
+            self.unmade -= 1
+            if self.unmade and perf_counter() - self.flushed_s <= _FLUSH_S:
+                return
+            taken, self.made, self.flushed_s = self.made, [], perf_counter()
+        self._send([each.answer() if isinstance(each, Signed) else each for each in taken])
+
+    def _send(self, answers: list[SignAnswer]) -> None:
+        body = _encode(SignReply(answers))
+        with self.send_lock:
+            self.unsent -= len(answers)
+            if self.unsent:
+                self.channel.send(Kind.REPLY, self.call_id, body)
+                return
+            if self.started_ns:
+                self.channel.tell_span(self.call_id, WorkerStep.TOKEN_WORK, self.started_ns, self.items)
+            self.channel.finish(self.call_id, body)
 
 
 class Crew:
@@ -94,7 +108,7 @@ class Crew:
             asked = _decode_call(frame.body)
             kept = {key.key_id: key for key in asked.kept}
             told, count = self._channel.origins, len(asked.items)
-            call = _OpenCall(self._channel, self._send_lock, frame.call_id, count, kept, told, count)
+            call = _OpenCall(self._channel, self._send_lock, frame.call_id, kept, told, items=count, unmade=count, unsent=count)
             for item in asked.items:
                 begin(call, item)
 
@@ -152,10 +166,10 @@ class Crew:
         call.begin()
         if self._broken is None:
             try:
-                answer = signer.sign(item, call.kept.get(item.key_id))
+                made = signer.sign(item, call.kept.get(item.key_id))
             except Broken as broken:
                 self._break(broken)
-                answer = refusal(item, broken.error)
+                made = refusal(item.job_id, broken.error)
         else:
-            answer = refusal(item, self._broken.error)
-        call.add(answer)
+            made = refusal(item.job_id, self._broken.error)
+        call.add(made)

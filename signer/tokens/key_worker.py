@@ -28,7 +28,7 @@ from signer.tokens.key_wire import DestroyKey, KeyAnswer, KeyCall, KeyOrder, Key
 from signer.tokens.login import Login
 from signer.tokens.making import make_pair, subject_public_key_info
 from signer.tokens.program import run_program, shut_in
-from signer.tokens.session_signer import sign_verified
+from signer.tokens.unchecked import sign
 from signer.tokens.wire import Start
 from signer.tokens.wrapping import Wrapping
 from signer.workers.frames import Kind, WorkerChannel
@@ -99,7 +99,7 @@ class KeyMaker:
         algorithm = _REQUEST_ALGORITHMS[kept.kind]
         info = request_info(subject, kept.public_key)
         digest = hashlib.new(algorithm.digest.value, info).digest()
-        signature = sign_verified(key, algorithm, digest, pin=self._login.pin, token_name=self._name)
+        signature = sign(key, algorithm, digest, pin=self._login.pin, token_name=self._name).checked()
         return assemble_request(info, algorithm, signature)
 
     def _destroy(self, kept: KeptKey) -> None:

@@ -1,4 +1,4 @@
-"""One session of a worker: signs, verifies what it signed, and is opened anew when the token has forgotten it.
+"""One session of a worker: signs, and is opened anew when the token has forgotten it.
 
 What heals here is the session alone; everything that reaches further is raised as `Broken`, for the worker to heal or to end with.
 """
@@ -6,22 +6,20 @@ What heals here is the session alone; everything that reaches further is raised 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature
 from pkcs11 import Attribute, ObjectClass, Session, Token
 from pkcs11.exceptions import PKCS11Error
 
-from signer.algorithms import SignatureAlgorithm
-from signer.errors import SignerError, TokenRefused, TokenSignatureWrong
+from signer.errors import SignerError, TokenRefused
 from signer.model import KeptKey
 from signer.secrets import Secret
 from signer.tokens.discovery import HeldKey, Inventory
 from signer.tokens.faults import Broken, FaultClass, classify, translate
 from signer.tokens.kept_keys import KeptKeys
-from signer.tokens.mechanisms import RECIPES
+from signer.tokens.unchecked import UncheckedSignature, sign
 from signer.tokens.wire import SignAnswer, SignItem, Start
 
 _TOUCH_BITS = 64
@@ -40,6 +38,22 @@ class LoggedIn(Protocol):
         """A signature was made: what was healed before holds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """An item that the token signed. sign_s: time inside the token."""
+
+    job_id: int
+    signature: UncheckedSignature
+    sign_s: float
+
+    def answer(self) -> SignAnswer:
+        """What the daemon hears: the signature, once it is checked, or that it was withheld."""
+        try:
+            return SignAnswer(self.job_id, self.signature.checked(), self.sign_s)
+        except SignerError as error:
+            return refusal(self.job_id, error)
+
+
 class SessionSigner:
     """Signs with one session; one thread uses it. keys: by CKA_ID with this session's handle, looked up when first needed."""
 
@@ -48,19 +62,19 @@ class SessionSigner:
         self._take(session, keys)
         self._is_doubtful = False
 
-    def sign(self, item: SignItem, kept: KeptKey | None = None) -> SignAnswer:
-        """One signature, verified. Its own and the session's faults are answered; others raise Broken. kept: its key, if of the store."""
+    def sign(self, item: SignItem, kept: KeptKey | None = None) -> Signed | SignAnswer:
+        """One signature. The item's own and the session's faults are answered; others raise Broken. kept: its key, if of the store."""
         started_s = perf_counter()
         try:
             key = self._key(item, kept)
-            signature = sign_verified(key, item.algorithm, item.digest, pin=self._login.pin, token_name=self._login.start.name)
+            made = sign(key, item.algorithm, item.digest, pin=self._login.pin, token_name=self._login.start.name)
         except SignerError as error:
-            return refusal(item, error)
+            return refusal(item.job_id, error)
         except PKCS11Error as error:
-            return refusal(item, self._heal(error))
+            return refusal(item.job_id, self._heal(error))
         self._is_doubtful = False
         self._login.prove()
-        return SignAnswer(item.job_id, signature, perf_counter() - started_s)
+        return Signed(item.job_id, made, perf_counter() - started_s)
 
     def touch(self) -> None:
         """Uses the session for nothing, so that the token does not give it up, and lets go of keys not needed; raises Broken."""
@@ -132,26 +146,6 @@ class SessionSigner:
         return self._keys[key_id]
 
 
-def sign_verified(key: HeldKey, algorithm: SignatureAlgorithm, digest: bytes, *, pin: Secret, token_name: str) -> bytes:
-    """The signature of a digest, checked before anybody sees it. pin: for keys that want it each time (CKA_ALWAYS_AUTHENTICATE).
-
-    Raises TokenRefused (the key was not used), TokenSignatureWrong (it was, and what came is withheld), PKCS11Error as the token answers.
-    """
-    if key.public_key is None:
-        raise TokenRefused(f"token {token_name}: no public key to check signatures with", token=token_name)
-    recipe = RECIPES[algorithm]
-    login = {"pin": pin.reveal()} if key.always_authenticate else {}
-    raw = key.handle.sign(recipe.shape_input(digest), mechanism=recipe.mechanism, mechanism_param=recipe.parameter, **login)
-    try:
-        signature = recipe.shape_output(raw)
-        recipe.verify(key.public_key, signature, digest)
-    except (InvalidSignature, ValueError) as error:
-        raise TokenSignatureWrong(
-            f"token {token_name} returned a signature that does not verify; it was withheld. Take the token out of use.", token=token_name
-        ) from error
-    return signature
-
-
-def refusal(item: SignItem, error: SignerError) -> SignAnswer:
+def refusal(job_id: int, error: SignerError) -> SignAnswer:
     """The answer for an item that was certainly not signed, or whose signature was withheld."""
-    return SignAnswer(item.job_id, b"", 0.0, error.reason.value, error.message, error.metadata.get("ckr", ""))
+    return SignAnswer(job_id, b"", 0.0, error.reason.value, error.message, error.metadata.get("ckr", ""))
