@@ -17,6 +17,7 @@ from cryptography.x509 import load_pem_x509_certificates
 
 from signer.errors import ConfigError, SignerError
 from signer.formats.xml.reading import read
+from signer.formats.xml.search import Finder
 from signer.records.layout import Layout
 from signer.records.layout_files import load_layouts
 from signer.records.verification import rules_of
@@ -122,7 +123,7 @@ def judge(file: Path, manner: Manner) -> Verdict:
 
 def _report(document: bytes, content: bytes | None, manner: Manner) -> DocumentReport:
     """A record in XML is held against its layout as well."""
-    rules = rules_of(read(document).root, _layouts()) if recognise(document) is DocumentKind.XML else None
+    rules = rules_of(Finder(read(document)), _layouts()) if recognise(document) is DocumentKind.XML else None
     slots = () if rules is None else rules.expectations
     verified = verify_document(document, manner.trust, manner.at, content=content, slots=slots)
     report = verified.settled(manner.at)

@@ -35,7 +35,7 @@ def check_record(call: CheckRecordCall, layouts: tuple[Layout, ...]) -> CheckedR
 
 def _examine_xml(call: CheckRecordCall, layouts: tuple[Layout, ...]) -> Examination:
     finder = Finder(read(call.document))
-    return examine(finder.root, call.expectation, layouts, RecordJudge(finder, call.trust, call.now))
+    return examine(finder, call.expectation, layouts, RecordJudge(finder, call.trust, call.now))
 
 
 def _examine_pdf(call: CheckRecordCall) -> Examination:
@@ -49,6 +49,6 @@ def find_slot(call: FindSlotCall, layouts: tuple[Layout, ...]) -> ExaminedXmlRep
     """Where a fit record takes its signature; raises RecordUnfit, or a leaf of DocumentError for what can't be read at all."""
     started_s = perf_counter()
     finder = Finder(read(call.document))
-    request, found = slot_to_sign(finder.root, call.expectation, layouts, RecordJudge(finder, call.trust, call.now))
+    request, found = slot_to_sign(finder, call.expectation, layouts, RecordJudge(finder, call.trust, call.now))
     examined = examine_xml(finder, request)
     return ExaminedXmlReply(examined=examined, identity=found.identity, layout_id=found.layout_id, document_s=perf_counter() - started_s)

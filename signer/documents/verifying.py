@@ -8,6 +8,7 @@ from time import perf_counter
 from signer.documents.anchors import anchors
 from signer.documents.wire import EmbeddedStatus, VerifiedReply, VerifyCall
 from signer.formats.xml.reading import read
+from signer.formats.xml.search import Finder
 from signer.records.layout import Layout
 from signer.records.verification import RecordRules, rules_of
 from signer.validation.content import DocumentKind, recognise
@@ -33,4 +34,4 @@ def verify(call: VerifyCall, layouts: tuple[Layout, ...]) -> VerifiedReply:
 
 def _rules(document: bytes, layouts: tuple[Layout, ...]) -> RecordRules | None:
     """Of a record; None for any other document."""
-    return rules_of(read(document).root, layouts) if recognise(document) is DocumentKind.XML else None
+    return rules_of(Finder(read(document)), layouts) if recognise(document) is DocumentKind.XML else None

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
+from signer.formats.xml.search import Finder
 from signer.model import RecordPlan, RecordSlot, SlotRequest
 from signer.records.finding import FoundSlot, Target, locate, slots_of, target_of
 from signer.records.layout import Layout, LayoutSlot
@@ -59,26 +60,26 @@ class Examination:
     request: SlotRequest | None = None
 
 
-def slot_to_sign(root: Element, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge) -> tuple[SlotRequest, Examination]:
+def slot_to_sign(finder: Finder, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge) -> tuple[SlotRequest, Examination]:
     """Where a fit record is signed, and what is referenced, beside all that was found; only signatures that matter for that are judged.
 
     Raises:
         RecordUnfit: it must not be signed in this role now; `metadata['finding']` is the first RecordProblem. No key was used.
     """
-    examination = examine(root, expectation, layouts, judge, judges_all=False)
+    examination = examine(finder, expectation, layouts, judge, judges_all=False)
     if examination.request is None:
         raise refusal(examination.findings)
     return examination.request, examination
 
 
 def examine(
-    root: Element, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge, *, judges_all: bool = True
+    finder: Finder, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge, *, judges_all: bool = True
 ) -> Examination:
-    """Everything wrong with one parsed record.
+    """Everything wrong with one record.
 
-    layouts: every one known. judges_all: whether signatures are judged that don't matter for this one.
+    finder: over it, as it was read. layouts: every one known. judges_all: whether signatures are judged that don't matter for this one.
     """
-    record = Record(root)
+    record = Record(finder)
     layout = recognise(record, layouts)
     if layout is None:
         known = ", ".join(each.id for each in layouts)

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from lxml import etree
 
+from signer.formats.xml.search import Finder
 from signer.records.layout import Layout
 from signer.records.layout_checks import xpath
 from signer.records.problem import Finding, Wording, found
@@ -23,20 +23,25 @@ _PERSONAL_NUMBER = re.compile(r"[0-9]{12}")
 _SCHOOL_YEAR = re.compile(r"(20[0-9]{2})(?![0-9])")
 _IDENTIFIER_MAX = 128
 PUPIL_BYTES = 16
-_ATTRIBUTE_VALUES = xpath("//@*")
 
 
 class Record:
-    """One record, parsed once."""
+    """One record, parsed once; what was found in it once is remembered."""
 
-    def __init__(self, root: Element) -> None:
-        self.root = root
-        self._attribute_values: list[Any] | None = None
+    def __init__(self, finder: Finder) -> None:
+        self.root = finder.root
+        self._finder = finder
+        self._found: dict[str, list[Element]] = {}
 
     def find(self, expression: str, **variables: str) -> list[Element]:
         """The elements that a layout's XPath finds."""
-        result = xpath(expression)(self.root, **variables)
-        return [each for each in result if isinstance(each, Element)] if isinstance(result, list) else []
+        found = None if variables else self._found.get(expression)
+        if found is None:
+            result = xpath(expression)(self.root, **variables)
+            found = [each for each in result if isinstance(each, Element)] if isinstance(result, list) else []
+            if not variables:
+                self._found[expression] = found
+        return found
 
     def path(self, element: Element) -> str:
         """Its absolute XPath, with positions and without values.
@@ -52,10 +57,7 @@ class Record:
 
     def has_id_once(self, value: str) -> bool:
         """Whether one attribute alone has this value, whatever it is called: verifiers differ in what an Id is."""
-        if self._attribute_values is None:
-            values = _ATTRIBUTE_VALUES(self.root)
-            self._attribute_values = values if isinstance(values, list) else []
-        return self._attribute_values.count(value) == 1
+        return self._finder.is_once(value)
 
     def signatures(self) -> list[Element]:
         """Every XML signature, wherever it stands."""

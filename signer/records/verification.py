@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from signer.formats.xml.search import Finder
 from signer.records.finding import Target, slots_of, target_of
 from signer.records.layout import Layout
 from signer.records.order import SlotStanding, Standing, earlier_findings
-from signer.records.reading import Element, Record, recognise
+from signer.records.reading import Record, recognise
 from signer.validation.report import DocumentReport, SlotReport
 from signer.validation.xml import SlotExpectation
 
@@ -34,9 +35,9 @@ class RecordRules:
         return replace(report, order_right=is_right)
 
 
-def rules_of(root: Element, layouts: Sequence[Layout]) -> RecordRules | None:
+def rules_of(finder: Finder, layouts: Sequence[Layout]) -> RecordRules | None:
     """The rules of a parsed record; None for what is no record."""
-    record = Record(root)
+    record = Record(finder)
     layout = recognise(record, layouts)
     if layout is None:
         return None

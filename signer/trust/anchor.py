@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
@@ -36,7 +37,7 @@ class Anchor:
         """Lower-case hexadecimal SHA-256 of the certificate."""
         return self.certificate.fingerprint(SHA256()).hex()
 
-    @property
+    @cached_property
     def is_root(self) -> bool:
         """Self-signed: chains end here."""
         return self.certificate.issuer == self.certificate.subject
@@ -46,7 +47,7 @@ class Anchor:
         """RFC 4514."""
         return self.certificate.subject.rfc4514_string()
 
-    @property
+    @cached_property
     def der(self) -> bytes:
         """The certificate."""
         return self.certificate.public_bytes(Encoding.DER)

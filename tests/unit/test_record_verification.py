@@ -25,7 +25,7 @@ from tests.support.records import LAYOUTS, NOW, ORDER, record, signed
 
 
 def rules(document: bytes) -> RecordRules:
-    found = rules_of(etree.fromstring(document), LAYOUTS)
+    found = rules_of(Finder(read(document)), LAYOUTS)
     assert found is not None
     return found
 
@@ -54,7 +54,7 @@ def test_a_seal_that_came_before_the_principal_is_seen() -> None:
 
 
 def test_other_xml_has_no_rules() -> None:
-    assert rules_of(etree.fromstring(b"<bang/>"), LAYOUTS) is None
+    assert rules_of(Finder(read(b"<bang/>")), LAYOUTS) is None
 
 
 START_TAGS = ("A", 'A xmlns="urn:x"', 'x:A xmlns:x="urn:x"', 'x:A xmlns:x="urn:y"', 'y:A xmlns:y="urn:x"')
@@ -72,6 +72,6 @@ def nested(tag: str, inner: Sequence[str]) -> str:
 @given(TREES)
 def test_an_element_is_found_again_by_its_path_wherever_its_prefix_is_declared(written: str) -> None:
     document = read(written.encode())
-    finder, held = Finder(document), Record(document.root)
+    finder, held = Finder(document), Record(Finder(document))
     for element in document.root.iter(etree.Element):
         assert finder.one_by_path(held.path(element), "place") is element

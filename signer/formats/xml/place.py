@@ -1,8 +1,8 @@
 """Where an element stands in a document's bytes.
 
 The document is well-formed and without document type (`reading`), so `<` stands for itself in markup alone, in comments, in CDATA sections
-and in processing instructions. Blank the last three, and every `<` left begins a tag: the n-th start tag of a name is the n-th element of
-that name in document order.
+and in processing instructions. Blank the last three, and every `<` left begins a tag (or the XML declaration): the n-th start tag of a name
+is the n-th element of that name in document order.
 """
 
 from __future__ import annotations
@@ -39,30 +39,32 @@ def place_inside(document: XmlDocument, element: Element) -> Place:
 def place_around_root(document: XmlDocument) -> Place:
     """Where the root element begins and ends."""
     markup = _markup(document.content)
-    return Place(markup.index(b"<"), end=markup.rindex(b">") + 1)
+    return Place(markup.index(b"<", _after_declaration(document.content)), end=markup.rindex(b">") + 1)
 
 
 def _markup(content: bytes) -> bytes:
-    """The document with everything blank in which a `<` begins no tag; offsets stay."""
-    declaration = _DECLARATION.match(content)
-    done = declaration.end() if declaration else 0
-    if content.find(b"<!", done) < 0 and content.find(b"<?", done) < 0:
-        return b" " * done + content[done:] if done else content
+    """The document with everything blank in which a `<` begins no tag; offsets stay. An XML declaration may be left, being no tag."""
+    if content.find(b"<!") < 0 and content.find(b"<?", _after_declaration(content)) < 0:
+        return content
     return _HIDING.sub(lambda found: b" " * len(found[0]), content)
 
 
+def _after_declaration(content: bytes) -> int:
+    declaration = _DECLARATION.match(content)
+    return declaration.end() if declaration else 0
+
+
 def _start(document: XmlDocument, markup: bytes, element: Element, name: str) -> int:
-    """Of the element's start tag: the first, the second, … of that name."""
-    opening, start = b"<" + name.encode(), 0
-    for each in document.root.iter(f"{{*}}{etree.QName(element).localname}"):
-        if each.prefix != element.prefix:
-            continue
-        start = markup.index(opening, start)
+    """Of the element's start tag: the first, the second, … of that name, counted from the document's end, where records are signed."""
+    opening, end = b"<" + name.encode(), len(markup)
+    namesakes = [each for each in document.root.iter(f"{{*}}{name.rpartition(':')[2]}") if each.prefix == element.prefix]
+    for each in reversed(namesakes):
+        start = markup.rindex(opening, 0, end)
         while markup[start + len(opening)] not in _AFTER_NAME:
-            start = markup.index(opening, start + 1)
+            start = markup.rindex(opening, 0, start)
         if each is element:
             return start
-        start += 1
+        end = start
     raise InternalError("an element of the tree has no start tag in the document")
 
 
