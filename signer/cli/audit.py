@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from signer.cli.audit_proofs import export, prove, save, show_checkpoint, verify, watch
+from signer.cli.audit_segments import archive, read, segments
 from signer.cli.connection import connection_options, given
 from signer.cli.exits import ExitCode, epilog
 from signer.cli.language import Text, language_option, say
@@ -145,7 +146,7 @@ def checkpoint(client_config: Path | None, connect_timeout_s: float, *, make: bo
     show_checkpoint(found)
 
 
-for _command in (verify, prove, export, watch):
+for _command in (verify, prove, export, watch, segments, archive, read):
     audit.add_command(_command)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from signer.cli.audit_segments import tell_archive
 from signer.cli.connection import connection_options, given
 from signer.cli.exits import ExitCode, epilog
 from signer.cli.language import Text, language_option, say
@@ -54,6 +55,8 @@ def verify(
 ) -> None:
     """Have the journal read through, and prove that it still begins with what a checkpoint covered that was kept elsewhere.
 
+    Archive files are read as well. One that is not there is named, and the exit code is 1: of its entries the hashes alone were checked.
+
     \b
     Example:
       signer audit verify --witness sealed/2026-05-30.note --trust ca.pem
@@ -61,18 +64,28 @@ def verify(
     kept = None if witness is None else _last_of(witness)
     with given(client_config, **options).connect(connect_timeout_s=connect_timeout_s) as client:
         latest = client.audit.require_consistent(kept.note) if kept else None
-        checked = 0
-        for checked, total in client.audit.verify(kept.note if kept else ""):
+        for reading in client.audit.verify(kept.note if kept else ""):
             if sys.stderr.isatty():
-                note(say(_CHECKED, checked=checked, total=total))
+                note(say(_CHECKED, checked=reading.checked, total=reading.total))
     is_signed = _judge([each for each in (kept, latest) if each is not None], trust)
     if is_json():
-        print_json({"holds": True, "entries": checked, "witnessed": kept.checkpoint.size if kept else 0, "checkpoint_signed": is_signed})
+        print_json(
+            {
+                "holds": True,
+                "entries": reading.checked,
+                "archived": reading.archived,
+                "missing_files": reading.missing_files,
+                "foreign_files": reading.foreign_files,
+                "witnessed": kept.checkpoint.size if kept else 0,
+                "checkpoint_signed": is_signed,
+            }
+        )
     else:
-        click.echo(say(_HOLDS, entries=checked))
+        click.echo(say(_HOLDS, entries=reading.checked))
+        tell_archive(reading)
         if kept is not None and latest is not None:
             click.echo(say(_BEGINS, kept=kept.checkpoint.size, size=latest.checkpoint.size))
-    sys.exit(ExitCode.SOME_FAILED if is_signed is False else ExitCode.OK)
+    sys.exit(ExitCode.SOME_FAILED if is_signed is False or reading.missing_files else ExitCode.OK)
 
 
 @click.command(epilog=_CODES)

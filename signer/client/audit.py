@@ -99,6 +99,36 @@ class SignatureAccount:
     open: int
 
 
+@dataclass(frozen=True, slots=True)
+class JournalReading:
+    """How far the journal is read through, and at the end what that found beside its soundness.
+
+    archived: of the entries checked, those in archive files. missing_files: archive files that were not there, so that of their entries
+    the hashes alone were checked. foreign_files: named as the archive's own, and not on record.
+    """
+
+    checked: int
+    total: int
+    archived: int = 0
+    missing_files: tuple[str, ...] = ()
+    foreign_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSegment:
+    """Entries that are full, as one perfect subtree of the log. file, file_sha256, file_bytes, archived: empty, 0, None when it is not."""
+
+    first: int
+    entries: int
+    start: datetime
+    end: datetime
+    root: bytes
+    file: str
+    file_sha256: bytes
+    file_bytes: int
+    archived: datetime | None
+
+
 class AuditClient:
     """`SignerClient.audit`, for auditors and operators. Every method raises the leaf of `signer.errors` that ended it."""
 
@@ -171,17 +201,18 @@ class AuditClient:
             require_consistent(kept.size, kept.root, latest.checkpoint.size, latest.checkpoint.root, path)
         return latest
 
-    def verify(self, note: str = "", *, timeout_s: float = READ_TIMEOUT_S) -> Iterator[tuple[int, int]]:
-        """Has the daemon read its journal through, and hold it against a note kept elsewhere: entries checked, and in all.
+    def verify(self, note: str = "", *, timeout_s: float = READ_TIMEOUT_S) -> Iterator[JournalReading]:
+        """Has the daemon read its journal through, archive files included, and hold it against a note kept elsewhere.
 
-        JournalDamaged, naming the first entry that does not hold.
+        JournalDamaged, naming the first entry that does not hold, and the archive file it stands in.
         """
         request = audit_pb2.VerifyJournalRequest(witness=audit_pb2.Checkpoint(note=note) if note else None)
         try:
             for message in self._stub.VerifyJournal(request, timeout=timeout_s):
                 if message.HasField("verdict") and message.verdict.code:
                     raise from_rpc_status(message.verdict)
-                yield message.checked, message.total
+                files = tuple(message.missing_files), tuple(message.foreign_files)
+                yield JournalReading(message.checked, message.total, message.archived, *files)
         except grpc.RpcError as failed:
             raise from_failed_call(failed) from failed
 
@@ -190,6 +221,21 @@ class AuditClient:
         request = audit_pb2.AccountSignaturesRequest(filter=_filter(wanted or JournalFilter()))
         found = self._ask(self._stub.AccountSignatures, request, timeout_s)
         return [_account(found, ""), *[_account(each, each.credential_id) for each in found.credentials]]
+
+    def segments(self, *, timeout_s: float = TIMEOUT_S) -> list[JournalSegment]:
+        """Those that are full, archived ones first."""
+        return [_segment(each) for each in self._ask(self._stub.ListSegments, audit_pb2.ListSegmentsRequest(), timeout_s).segments]
+
+    def archive(self, *, timeout_s: float = READ_TIMEOUT_S) -> Iterator[JournalSegment]:
+        """Has segments that are past their retention moved into files now; each, once it is done.
+
+        ConfigError where no archive is configured, JournalUnavailable, JournalDamaged, EntryArchived. Repeating is harmless.
+        """
+        try:
+            for message in self._stub.ArchiveSegments(audit_pb2.ArchiveSegmentsRequest(), timeout=timeout_s):
+                yield _segment(message.segment)
+        except grpc.RpcError as failed:
+            raise from_failed_call(failed) from failed
 
     def _covering(self, size: int, timeout_s: float) -> JournalCheckpoint:
         latest = self.checkpoint(timeout_s=timeout_s, make=True)
@@ -221,6 +267,20 @@ def _entry(message: audit_pb2.Entry) -> JournalEntry:
         reason=message.reason,
         details=dict(message.details),
         canonical=message.canonical,
+    )
+
+
+def _segment(message: audit_pb2.Segment) -> JournalSegment:
+    return JournalSegment(
+        message.first_index,
+        message.count,
+        moment(message.start_time),
+        moment(message.end_time),
+        message.root_hash,
+        message.archive_file,
+        message.archive_sha256,
+        message.archive_bytes,
+        moment(message.archive_time) if message.archived else None,
     )
 
 

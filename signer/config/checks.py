@@ -19,7 +19,7 @@ from signer.config.tree import Config, TrustSettings
 from signer.documents.settings import AppearanceSettings
 from signer.errors import ConfigError, InvalidArgument
 from signer.formats.pades.appearance.png import size_of
-from signer.journal.settings import JournalSettings
+from signer.journal.settings import SEGMENT_ENTRIES, JournalSettings
 from signer.people.client import ClientKind
 from signer.records.layout_files import load_layouts
 from signer.records.settings import RecordSettings
@@ -210,6 +210,12 @@ def _check_checkpoints(journal: JournalSettings, credentials: tuple[CredentialSe
         yield from _check_own_key("journal.checkpoints.credential", journal.checkpoints.credential, credentials)
 
 
+def _check_archive(journal: JournalSettings) -> Iterator[Problem]:
+    archive = journal.archive
+    if archive is not None and archive.segment_entries not in SEGMENT_ENTRIES:
+        yield Problem("journal.archive.segment_entries", f"must be one of {', '.join(map(str, SEGMENT_ENTRIES))}")
+
+
 def _check_own_key(path: str, credential_id: str, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
     """A key that the appliance uses for itself; empty for none."""
     schools = {credential.id: credential.school for credential in credentials}
@@ -292,6 +298,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("timestamp", "credentials"), _check_timestamp),
     (("health", "credentials"), _check_health),
     (("journal", "credentials"), _check_checkpoints),
+    (("journal",), _check_archive),
     (("timestamp",), _check_timestamp_http),
     (("timestamp",), _check_clock),
     (("stamping",), _check_stamping),

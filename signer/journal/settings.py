@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from signer.settings import Identifier
 
 _SQLITE = "sqlite:///"
+SEGMENT_ENTRIES: Final = (256, 65_536)
+"""Powers of 256: of so many entries the log keeps the root anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class ArchiveSettings:
     ] = 400
     interval_s: Annotated[float, Field(ge=1, le=86_400, description="Between two looks whether a segment is due.")] = 3600.0
     segment_entries: Annotated[
-        Literal[256, 65_536],
-        Field(description="Entries of a file. 256 is for trying it out."),
+        int,
+        Field(ge=SEGMENT_ENTRIES[0], le=SEGMENT_ENTRIES[-1], description="Entries of a file: 65536, or 256 for trying it out."),
     ] = 65_536
 
 

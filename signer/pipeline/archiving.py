@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from signer.errors import SignerError
 from signer.journal.archiving import Archiver
+from signer.journal.leading import Leading, Task
 from signer.journal.reading import Readings
 from signer.journal.segments import Segment, read_archived, read_closed
 from signer.telemetry.logs import get_logger
@@ -19,19 +20,21 @@ _DEFAULT_ENTRIES = 65_536
 class Archiving:
     """The daemon's archivist. Without `[journal.archive]` it can list segments, and archives none."""
 
-    def __init__(self, archiver: Archiver, readings: Readings, metrics: Metrics) -> None:
+    def __init__(self, archiver: Archiver, readings: Readings, leading: Leading, metrics: Metrics) -> None:
         self._archiver = archiver
         self._readings = readings
+        self._leading = leading
         self._metrics = metrics
 
     async def run(self) -> None:
         """Looks at intervals, until cancelled. A failure is logged and counted, and what was begun is gone on with at the next look."""
         settings = self._archiver.settings
-        await self._tell()
         while settings is not None:
             try:
-                async for _segment in self.archive():
-                    pass
+                await self._tell()
+                if await self._leading.leads(Task.HOUSEKEEPING):
+                    async for _segment in self.archive():
+                        pass
             except SignerError as error:
                 _log.error("segment not archived", reason=error.reason.value, problem=error.message)
             await asyncio.sleep(settings.interval_s)

@@ -162,6 +162,7 @@ def furnish(config: Config) -> Rooms:
     people = engine.rights = People(PeopleStore(journal), time.monotonic)
     codes = OneTimeCodes(EnrolmentCodeStore(journal), people, config.enrolment, engine.utc_now)
     activation = furnish_activation(config, journal, metrics, people=people, codes=codes, utc_now=engine.utc_now)
+    engine.tier_of = calling.clients.tier
     engine.activation, engine.multisign_max = activation.activations, config.activation.entries_max
     readings, archive = Readings(config.journal.url), config.journal.archive
     governing = furnish_governing(engine, journal, pools, layouts=layouts, rights=people, factors=activation.factors)
@@ -175,7 +176,7 @@ def furnish(config: Config) -> Rooms:
         leading,
         JournalLog(readings, archive.directory if archive else None),
         Checkpoints(engine, CheckpointStore(journal), config.journal.checkpoints, leading),
-        Archiving(Archiver(journal, readings, archive, engine.utc_now), readings, metrics),
+        Archiving(Archiver(journal, readings, archive, engine.utc_now), readings, leading, metrics),
         timedelta(days=config.journal.material_days),
         watch,
         documents,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import secrets
 import sqlite3
@@ -17,7 +18,7 @@ from click.testing import CliRunner, Result
 from signer.cli import main
 from signer.client import SignerClient
 from signer.client.audit import AuditClient, JournalCheckpoint, JournalEntry, JournalFilter
-from signer.errors import InvalidArgument, JournalDamaged, MethodNotAllowed, VerificationFailed
+from signer.errors import EntryArchived, InvalidArgument, JournalDamaged, MethodNotAllowed, RoleRefused, VerificationFailed
 from signer.formats.checkpoint import Checkpoint, SignedCheckpoint, read_note, read_notes
 from signer.formats.merkle import leaf_hash, require_included, root_of
 from tests.support.calls import sign_digests
@@ -42,6 +43,10 @@ class Desk:
     def audit(self) -> AuditClient:
         return self.client.audit
 
+    @property
+    def archive(self) -> Path:
+        return self.world.folder / "archive"
+
     def sign(self, request_id: str, count: int = 3) -> None:
         with self.world.channel(self.running.port) as channel:
             digests = {f"pupil-{number}": secrets.token_bytes(32) for number in range(count)}
@@ -58,8 +63,10 @@ def desk(pristine_world: World, tmp_path_factory: pytest.TempPathFactory) -> Ite
     world = copy_of(pristine_world, tmp_path_factory.mktemp("audit") / "it")
     notes = world.folder / "notes.txt"
     checkpoints = {"credential": "journal", "origin": ORIGIN, "interval_s": 1, "file": "notes.txt"}
+    (world.folder / "archive").mkdir()
+    archive = {"directory": "archive", "keep_days": 0, "segment_entries": 256}
     config = world.config(
-        journal={"url": "sqlite:///journal.db", "checkpoints": checkpoints},
+        journal={"url": "sqlite:///journal.db", "checkpoints": checkpoints, "archive": archive},
         credentials=[JOURNAL_KEY],
         clients=[{"id": "auditor", "common_name": "unlisted", "kind": "auditor"}],
     )
@@ -126,8 +133,8 @@ def test_a_checkpoint_kept_elsewhere_holds_as_the_log_grows_and_another_past_is_
         desk.audit.require_consistent(forged.note)
     with pytest.raises(JournalDamaged):
         list(desk.audit.verify(forged.note))
-    (*_progress, (checked, total)) = list(desk.audit.verify(kept.note))
-    assert checked == total > kept.checkpoint.size
+    (*_progress, read) = list(desk.audit.verify(kept.note))
+    assert read.checked == read.total > kept.checkpoint.size
     longer = SignedCheckpoint(Checkpoint(ORIGIN, kept.checkpoint.size + 10**6, kept.checkpoint.root), signed.key_id, signed.cms)
     with pytest.raises(VerificationFailed, match="was cut"):
         desk.audit.require_consistent(longer.note)
@@ -193,6 +200,53 @@ def test_only_who_may_audit_reads_the_journal(desk: Desk) -> None:
         list(school.audit.entries())
     with pytest.raises(InvalidArgument):
         desk.audit.require_consistent("no note")
+
+
+def test_old_entries_are_moved_into_files_and_everything_is_answered_as_before(desk: Desk) -> None:
+    desk.sign("archived", count=150)
+    kept = desk.audit.checkpoint(make=True)
+    before, account = (
+        list(desk.audit.entries(JournalFilter(request_id="archived"))),
+        desk.audit.account(JournalFilter(request_id="archived")),
+    )
+    assert signer(desk, "archive").exit_code == 4
+    with pytest.raises(RoleRefused):
+        list(desk.audit.archive())
+    done = json.loads(signer(desk, "archive", "--json", client="operator").stdout)["archived"]
+    assert [each["first"] for each in done] == list(range(0, len(done) * 256, 256))
+    assert len(done) > 0
+    with sqlite3.connect(desk.world.folder / "journal.db") as database:
+        assert database.execute("SELECT min(entry_index) FROM journal_entry").fetchone() == (len(done) * 256,)
+    assert list(desk.audit.entries(JournalFilter(request_id="archived"))) == before
+    assert desk.audit.account(JournalFilter(request_id="archived")) == account
+    assert desk.audit.prove(0).covered_by.checkpoint.size > 0
+    assert {each.state for each in desk.client.signature_states(SCHOOL, "archived")} == {"SIGNED"}
+    listed = {each["file"]: each for each in json.loads(signer(desk, "segments", "--json").stdout)["segments"] if each["file"]}
+    assert list(listed) == sorted(path.name for path in desk.archive.iterdir())
+    verified = json.loads(signer(desk, "verify", "--witness", str(desk.notes), "--json").stdout)
+    assert (verified["archived"], verified["missing_files"]) == (len(done) * 256, [])
+    assert desk.audit.require_consistent(kept.note).checkpoint.size >= kept.checkpoint.size
+
+
+def test_an_archive_file_is_read_without_a_daemon_and_one_that_is_away_or_changed_is_named(desk: Desk, tmp_path: Path) -> None:
+    file = min(desk.archive.iterdir())
+    read = CliRunner().invoke(main, ["audit", "read", str(file), "--lines", "--lang", "en"])
+    assert [json.loads(line)["index"] for line in read.stdout.splitlines()] == list(range(256))
+    away = tmp_path / file.name
+    file.rename(away)
+    told = signer(desk, "verify")
+    assert (told.exit_code, file.name in told.stderr) == (1, True)
+    with pytest.raises(EntryArchived) as refused:
+        desk.audit.prove(3)
+    assert refused.value.metadata["file"] == file.name
+    lines = gzip.decompress(away.read_bytes())
+    file.write_bytes(gzip.compress(lines.replace(b'"kind":"intent"', b'"kind":"failed"', 1)))
+    assert CliRunner().invoke(main, ["audit", "read", str(file), "--lang", "en"]).exit_code == 6
+    with pytest.raises(JournalDamaged) as damaged:
+        list(desk.audit.verify())
+    assert damaged.value.metadata["file"] == file.name
+    away.replace(file)
+    assert signer(desk, "verify").exit_code == 0
 
 
 def test_a_journal_that_was_changed_behind_the_daemon_is_told_by_its_entry(desk: Desk) -> None:

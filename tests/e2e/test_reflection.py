@@ -43,7 +43,6 @@ LATER = {
             *("FetchBatchResults", "AcknowledgeBatchResults"),
         )
     ),
-    "signer.v1.AuditService.ListSegments",
     "signer.v1.AdminService.ReleaseTimestampAuthority",
 }
 UNSERVED = [method for service in SERVICES for method in service.methods if method.full_name in LATER]

@@ -65,6 +65,10 @@ FINGERPRINT = "ab" * 32
     ("text", "said"),
     [
         (token("main") * 2, "tokens[main].name: is given 2 times"),
+        (
+            token("main") + '[journal.archive]\ndirectory = "archive"\nsegment_entries = 512\n',
+            "journal.archive.segment_entries: must be one of 256, 65536",
+        ),
         (token("main", ""), "tokens[main]: give exactly one of label, serial and uri"),
         (token("main", 'label = "x"\nserial = "y"'), "tokens[main]: give exactly one of label, serial and uri"),
         (token("main").replace("module.so", "other.so"), "other.so; install the package that ships it"),

@@ -25,8 +25,7 @@ _SOURCES = sorted((_ROOT / "proto/signer/v1").glob("*.proto"))
 
 # Told in comments, raised by rooms still to be filled: an entry leaves this list when its leaf enters signer.errors.
 _LATER = {
-    "FAILED_PRECONDITION": "BATCH_ENDED RESULT_EXPIRED",
-    "NOT_FOUND": "AUTHORITY_NOT_FOUND BATCH_NOT_FOUND",
+    "NOT_FOUND": "AUTHORITY_NOT_FOUND",
 }
 _NEVER_ANSWERED = {Reason.SERVICE_UNREACHABLE, Reason.UNRECOGNIZED, Reason.SIGNATURE_SETTLED}
 """The client's own, and what only rooms say to each other."""

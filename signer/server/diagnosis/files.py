@@ -150,6 +150,20 @@ def _journal(config: Config, _now: datetime) -> Iterator[Finding]:
         yield _room(file.parent)
 
 
+def _archive(config: Config, _now: datetime) -> Iterator[Finding]:
+    settings = config.journal.archive
+    if settings is None:
+        return
+    folder = settings.directory
+    remedy = "create it, owned by the daemon's user; until then old entries stay in the database"
+    if not folder.is_dir():
+        yield fail("archive", f"the folder {folder} of archived entries does not exist", remedy, "SignerArchiveFails")
+    elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield fail("archive", f"the folder {folder} of archived entries can't be read and written", remedy, "SignerArchiveFails")
+    else:
+        yield ok("archive", f"{folder} takes entries older than {settings.keep_days} days; it is part of the backup")
+
+
 def _readable(file: Path) -> Finding:
     try:
         with sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=2.0) as connection:
@@ -191,5 +205,6 @@ _CHECKS: tuple[Callable[[Config, datetime], Iterator[Finding]], ...] = (
     _modes,
     _softhsm,
     _journal,
+    _archive,
     _authorities,
 )
