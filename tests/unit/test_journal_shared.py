@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from signer.errors import JournalDamaged
 from signer.journal import Journal, Outcome, OutcomeKind
 from signer.journal.shared import RUN_BYTES_MIN, SHARED, pack_shared, unpack_shared
+from tests.support.stores import Store
 from tests.unit.test_journal import SIGNATURE, intent, key
 
 FONT = random.Random(1).randbytes(4000)  # noqa: S311  # the same each time
@@ -90,6 +91,21 @@ async def test_a_class_keeps_its_artwork_once(tmp_path: Path) -> None:
     stored = await again.look_up([key(name) for name in names])
     assert [stored[key(name)].material for name in names] == [material(number) for number in range(60)]
     await again.stop()
+
+
+async def test_runs_that_are_there_and_new_ones_go_together_in_either_database(store: Store) -> None:
+    clock, seal = Clock(), random.Random(3).randbytes(700)  # noqa: S311  # the same each time
+    journal = Journal(store.url, clock=clock)
+    await journal.start()
+    await journal.intend([intent(key(name)) for name in ("first", "second")])
+    await journal.settle([outcome("first", 1)])
+    clock.now += timedelta(hours=2)
+    sealed = FONT + seal + IMAGE
+    await journal.settle([Outcome(key("second"), 1, OutcomeKind.RELEASED, sealed, SIGNATURE, shared=(seal, FONT, IMAGE))])
+    stored = await journal.look_up([key("first"), key("second")])
+    assert (stored[key("first")].material, stored[key("second")].material) == (material(1), sealed)
+    assert set(stored[key("second")].shared) == {seal, FONT, IMAGE}
+    await journal.stop()
 
 
 async def test_what_is_shared_goes_with_the_last_material_that_needs_it(tmp_path: Path) -> None:
