@@ -24,6 +24,7 @@ from signer.client.keys import KeyClient
 from signer.client.operations import OperationsClient
 from signer.client.orders import Extending, Signing
 from signer.client.people import PeopleClient
+from signer.client.queue import BatchClient
 from signer.client.records import RecordClient
 from signer.client.register import RegisterClient
 from signer.client.retries import RetryPolicy
@@ -52,6 +53,8 @@ class SignerClient:
     ) -> None:
         self._policy = policy or RetryPolicy()
         self._connection = connect(server, ca=ca, certificate=certificate, key=key, server_name=server_name)
+        self.batches = BatchClient(self._connection, self._policy)
+        """Batches that are signed later."""
         self.time = TimeClient(self._connection, self._policy)
         """Timestamps and evidence records."""
         self.tokens = TokenClient(self._connection, self._policy)

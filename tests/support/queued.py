@@ -65,16 +65,16 @@ class Queue:
         return self.stub.SubmitBatch(submission(documents, request_id, **options)).batch
 
     def get(self, batch_id: str) -> queue_pb2.Batch:
-        return self._named("Get", batch_id).batch
+        return self._named("Get", batch_id)
 
     def pause(self, batch_id: str) -> queue_pb2.Batch:
-        return self._named("Pause", batch_id).batch
+        return self._named("Pause", batch_id)
 
     def resume(self, batch_id: str) -> queue_pb2.Batch:
-        return self._named("Resume", batch_id).batch
+        return self._named("Resume", batch_id)
 
     def cancel(self, batch_id: str) -> queue_pb2.Batch:
-        return self._named("Cancel", batch_id).batch
+        return self._named("Cancel", batch_id)
 
     def watch(self, batch_id: str, after: int = 0, timeout_s: float = 120.0) -> list[queue_pb2.WatchBatchResponse]:
         request = queue_pb2.WatchBatchRequest(school_id=self.school_id, batch_id=batch_id, after_position=after)
@@ -108,9 +108,10 @@ class Queue:
         request = queue_pb2.AcknowledgeBatchResultsRequest(school_id=self.school_id, batch_id=batch_id, through_position=through)
         return self.stub.AcknowledgeBatchResults(request).deleted_documents
 
-    def _named(self, verb: str, batch_id: str) -> Any:
+    def _named(self, verb: str, batch_id: str) -> queue_pb2.Batch:
         request = getattr(queue_pb2, f"{verb}BatchRequest")(school_id=self.school_id, batch_id=batch_id)
-        return getattr(self.stub, f"{verb}Batch")(request)
+        batch: queue_pb2.Batch = getattr(self.stub, f"{verb}Batch")(request).batch
+        return batch
 
 
 def refusal(call: Any) -> SignerError:
