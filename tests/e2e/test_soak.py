@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tests.soak.report import faults, text
 from tests.soak.run import SHORT, Pace, settings, soak
 from tests.soak.works import WORKS
 from tests.support.archive import Archive
 from tests.support.daemon import World, running_daemon
+from tests.support.leaking import leak
 
 KIB_PER_DOCUMENT_MAX = 8.0
 """Wide, for so few documents: caches still fill. What was once found were 30."""
@@ -24,6 +27,6 @@ def test_nothing_grows_with_what_was_signed(archive_cas: Archive) -> None:
 def test_a_leak_is_found(world: World) -> None:
     pace = Pace(rounds=6, warm_up=2, batch=30)
     config = world.config("leaking.toml", **settings(world) | {"journal": {"url": "sqlite:///leaking.db"}})
-    with running_daemon(config, program="tests.support.leaking", environment={"LEAK_BYTES": str(LEAK_BYTES)}) as daemon:
+    with running_daemon(config, prepare=partial(leak, LEAK_BYTES)) as daemon:
         run = soak(world, daemon, pace, works={name: WORKS[name] for name in ("PAdES B-B, P-256", "CAdES B-B detached, RSA")})
     assert [fault for fault in faults(run, KIB_PER_DOCUMENT_MAX) if fault.startswith("daemon grew")]

@@ -26,7 +26,7 @@ from signer.demo.pki import DemoPki
 from signer.demo.pupils import DEMO_SCHOOL
 from signer.demo.softhsm import DemoToken, KeyKind, KeySpec, create_token, store_certificates
 from signer.demo.tls_pki import TlsPki
-from tests.support.nursery import Forked
+from tests.support.nursery import Forked, Prepare, unprepared
 
 SCHOOL = "79000001"
 OTHER_SCHOOL = "79000002"
@@ -202,11 +202,13 @@ class Running:
         return self.process.wait(within_s)
 
 
-def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None, is_cold: bool = False, program: str = "signer") -> Running:
+def start_daemon(
+    config: Path, *, environment: Mapping[str, str] | None = None, is_cold: bool = False, prepare: Prepare = unprepared
+) -> Running:
     """Starts `signer serve` and waits until it answers; AssertionError with its log when it doesn't.
 
     environment: further variables, from the program's very start. is_cold: by a command of its own, as an operator does; otherwise a test's
-    daemon may come out of the nursery. program: another module to be run in the place of `signer`; give an environment then.
+    daemon may come out of the nursery. prepare: what is done to one of the nursery's before it begins.
     """
     ready = config.with_suffix(".ready")
     ready.unlink(missing_ok=True)
@@ -214,7 +216,7 @@ def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None, 
     arguments = ["serve", "--config", str(config), "--ready-file", str(ready)]
     is_cold = is_cold or environment is not None or "PYTEST_CURRENT_TEST" not in os.environ
     log.write_bytes(b"")
-    process = _command(program, arguments, log, environment or {}) if is_cold else Forked(arguments, log)
+    process = _command(arguments, log, environment or {}) if is_cold else Forked(arguments, log, prepare)
     deadline = time.monotonic() + _READY_S_MAX
     while not ready.exists():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -225,10 +227,10 @@ def start_daemon(config: Path, *, environment: Mapping[str, str] | None = None, 
     return Running(process, json.loads(ready.read_text(encoding="utf-8"))["port"], log)
 
 
-def _command(program: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _command(arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", program, *arguments],
+            [sys.executable, "-m", "signer", *arguments],
             stdout=output,
             stderr=output,
             stdin=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -37,12 +37,22 @@ _PRELOADED = (
 )
 
 
+Prepare = Callable[[], None]
+"""Called in the forked process before the command: what sabotages it. A function of a module, or a partial of one."""
+
+
+def unprepared() -> None:
+    """As it is."""
+
+
 class Forked:
     """A daemon's process, with what is used of `subprocess.Popen`."""
 
-    def __init__(self, arguments: list[str], output: Path) -> None:
+    def __init__(self, arguments: list[str], output: Path, prepare: Prepare) -> None:
+        process = _nursery().Process  # first of all: it adds to the environment
+        given = (arguments, dict(os.environ), None, output, output)
         # `daemon`: ended with the test process, if it is still there by then
-        self._process = _nursery().Process(target=_run, args=(arguments, dict(os.environ), None, output, output), daemon=True)
+        self._process = process(target=_run, args=given, kwargs={"prepare": prepare}, daemon=True)
         self._process.start()
         self._lock = threading.Lock()
         self.pid = self._process.pid or 0
@@ -93,7 +103,9 @@ def _nursery() -> ForkServerContext:
     return context
 
 
-def _run(arguments: list[str], environment: dict[str, str], folder: Path | None, out: Path, err: Path) -> None:
+def _run(
+    arguments: list[str], environment: dict[str, str], folder: Path | None, out: Path, err: Path, *, prepare: Prepare = unprepared
+) -> None:
     """In the forked process: `python -m signer` with these arguments. out, err: appended to, as both may be one file."""
     os.environ.clear()
     os.environ.update(environment)
@@ -106,4 +118,5 @@ def _run(arguments: list[str], environment: dict[str, str], folder: Path | None,
         os.chdir(folder)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # the nursery ends with the test process, however that ends
     sys.argv = ["signer", *arguments]
+    prepare()
     main()

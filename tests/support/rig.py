@@ -27,6 +27,7 @@ from signer.validation.report import Indication
 from signer.validation.trust import TrustAnchors
 from tests.support.batch import Delivery
 from tests.support.daemon import Running, World, start_daemon
+from tests.support.nursery import Prepare, unprepared
 from tests.support.shim import Shim
 from tests.support.waiting import until
 
@@ -45,7 +46,7 @@ class Books:
     """A journal, read and verified after its daemon ended.
 
     intents: by digest, its last 32 bytes. documents: the digests among them that are documents', not timestamps'. released: outcomes by
-    request and document. notes: by kind.
+    request and document; signatures: the SHA-256 of what each released, in hexadecimal. notes: by kind.
     """
 
     counts: Accounting
@@ -53,6 +54,7 @@ class Books:
     intents: Counter[bytes]
     documents: frozenset[bytes]
     released: Counter[tuple[str, str]]
+    signatures: dict[tuple[str, str], str]
     notes: Counter[str]
 
     @classmethod
@@ -62,13 +64,15 @@ class Books:
             report = verify_chain(connection)
             counts = accounting(connection)
             rows = connection.exec_driver_sql("SELECT body FROM journal_entry ORDER BY entry_index").all()
-        entries = [decode(row[0]) for row in rows]
+        entries = [decode(bytes(row[0])) for row in rows]
+        released = [entry for entry in entries if entry["kind"] == "released"]
         return cls(
             counts=counts,
             entries=report.entries,
             intents=Counter(_digest(entry) for entry in entries if entry["kind"] == INTENT),
             documents=frozenset(_digest(entry) for entry in entries if entry["kind"] == INTENT and entry["plan"] != _TIMESTAMP_PLAN),
-            released=Counter((entry["request"], entry["document"]) for entry in entries if entry["kind"] == "released"),
+            released=Counter((entry["request"], entry["document"]) for entry in released),
+            signatures={(entry["request"], entry["document"]): entry["signature"] for entry in released},
             notes=Counter(entry["note"] for entry in entries if entry["kind"] == NOTE),
         )
 
@@ -122,9 +126,9 @@ class Rig:
             self.shim.calm()
             running.stop()
 
-    def start(self, *, environment: Mapping[str, str] | None = None, **changes: Any) -> Running:
+    def start(self, *, environment: Mapping[str, str] | None = None, prepare: Prepare = unprepared, **changes: Any) -> Running:
         """A daemon that the caller ends."""
-        self.running = start_daemon(self.config(**changes), environment=environment)
+        self.running = start_daemon(self.config(**changes), environment=environment, prepare=prepare)
         return self.running
 
     def channel(self) -> grpc.Channel:
