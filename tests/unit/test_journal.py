@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import (
@@ -27,7 +26,8 @@ from signer.journal import Accounting, ChainReport, Intent, Journal, NoteKind, O
 from signer.journal.entries import decode
 from signer.model import RecordPlan, Role, SignatureKey
 from signer.store import open_engine
-from signer.store.tables import journal_entry
+from signer.store.tables import journal_entry, material
+from tests.support.stores import Store
 
 CONTENT = sha256(b"document and plan").digest()
 SIGNATURE = sha256(b"signature").digest()
@@ -50,35 +50,17 @@ def outcome(of: SignatureKey, attempt: int = 1, kind: OutcomeKind = OutcomeKind.
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.db"
-
-
-@pytest.fixture
-async def journal(path: Path) -> AsyncIterator[Journal]:
-    journal = Journal(f"sqlite:///{path}", busy_timeout_s=0.05)
+async def journal(store: Store) -> AsyncIterator[Journal]:
+    journal = Journal(store.url, busy_timeout_s=store.busy_timeout_s)
     await journal.start()
     yield journal
     await journal.stop()
 
 
-def entries(path: Path) -> list[dict[str, object]]:
-    with open_engine(f"sqlite:///{path}", must_exist=True).connect() as connection:
+def entries(store: Store) -> list[dict[str, object]]:
+    with open_engine(store.url, must_exist=True).connect() as connection:
         verify_chain(connection)
         return [decode(body) for body in connection.execute(select(journal_entry.c.body).order_by(journal_entry.c.entry_index)).scalars()]
-
-
-class Locked:
-    """Another process holds the database's write lock."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
 
 
 async def test_what_was_released_is_returned_to_every_repeat(journal: Journal) -> None:
@@ -90,10 +72,10 @@ async def test_what_was_released_is_returned_to_every_repeat(journal: Journal) -
     assert stored.material_sha256 == sha256(MATERIAL).digest()
 
 
-async def test_a_records_intent_says_in_which_role_and_for_whom_it_is_signed(journal: Journal, path: Path) -> None:
+async def test_a_records_intent_says_in_which_role_and_for_whom_it_is_signed(journal: Journal, store: Store) -> None:
     record = RecordPlan(Role.SUBJECT_TEACHER, subject_id="GV_TOAN", delegation_id="for-mrs-lan")
     await journal.intend([intent(key()), replace(intent(key("pupil-2")), record=record)])
-    plain, of_record = [entry for entry in entries(path) if entry["kind"] == "intent"]
+    plain, of_record = [entry for entry in entries(store) if entry["kind"] == "intent"]
     told = {"role": "subject-teacher", "subject": "GV_TOAN", "delegation": "for-mrs-lan"}
     assert of_record.items() >= told.items()
     assert not plain.keys() & told.keys()
@@ -136,7 +118,7 @@ async def test_of_fifty_parallel_outcomes_one_is_released(journal: Journal) -> N
     assert sorted(type(result).__name__ for result in results) == ["NoneType"] + ["SignatureSettled"] * 49
 
 
-async def test_a_parked_signature_is_completed_under_the_same_attempt_and_nothing_else(journal: Journal, path: Path) -> None:
+async def test_a_parked_signature_is_completed_under_the_same_attempt_and_nothing_else(journal: Journal, store: Store) -> None:
     await journal.intend([intent(key())])
     await journal.settle([outcome(key(), kind=OutcomeKind.PARKED, material=b"signature without timestamp")])
     assert (await journal.look_up([key()]))[key()].material == b"signature without timestamp"
@@ -147,7 +129,7 @@ async def test_a_parked_signature_is_completed_under_the_same_attempt_and_nothin
     stored = (await journal.look_up([key()]))[key()]
     assert (stored.state, stored.attempts, stored.material) == (SignatureState.RELEASED, 1, MATERIAL)
     assert await journal.accounting() == Accounting(intents=1, released=1, parked=0, failed=0, unknown=0, open=0)
-    assert [(entry["kind"], entry.get("follows")) for entry in entries(path)] == [("intent", None), ("parked", 0), ("released", 1)]
+    assert [(entry["kind"], entry.get("follows")) for entry in entries(store)] == [("intent", None), ("parked", 0), ("released", 1)]
 
 
 async def test_a_call_is_accepted_or_refused_as_a_whole(journal: Journal) -> None:
@@ -200,20 +182,20 @@ async def test_ids_that_no_database_can_hold_are_the_callers_own_error(journal: 
         assert raised.value.metadata == {"field": "document_id"}
 
 
-async def test_a_reason_with_broken_text_does_not_keep_an_outcome_from_being_written(journal: Journal, path: Path) -> None:
+async def test_a_reason_with_broken_text_does_not_keep_an_outcome_from_being_written(journal: Journal, store: Store) -> None:
     await journal.intend([intent(key())])
     await journal.settle([Outcome(key(), 1, OutcomeKind.FAILED, detail="tệp \ud800")])
-    assert entries(path)[1]["detail"] == "tệp ?"
+    assert entries(store)[1]["detail"] == "tệp ?"
 
 
-async def test_an_earlier_run_is_accounted_for_and_may_be_repeated(path: Path) -> None:
-    first = Journal(f"sqlite:///{path}")
+async def test_an_earlier_run_is_accounted_for_and_may_be_repeated(store: Store) -> None:
+    first = Journal(store.url)
     await first.start()
     await first.intend([intent(key("open")), intent(key("done")), intent(key("parked"))])
     await first.settle([outcome(key("done")), outcome(key("parked"), kind=OutcomeKind.PARKED)])
     await first.stop()
 
-    second = Journal(f"sqlite:///{path}")
+    second = Journal(store.url)
     await second.start()
     assert await second.accounting() == Accounting(intents=3, released=1, parked=1, failed=0, unknown=1, open=0)
     stored = await second.look_up([key("open"), key("done"), key("parked")])
@@ -221,17 +203,20 @@ async def test_an_earlier_run_is_accounted_for_and_may_be_repeated(path: Path) -
     assert await second.intend([intent(key("open"))]) == [2]
     await second.settle([outcome(key("parked")), outcome(key("open"), attempt=2)])
     await second.stop()
-    assert [entry["kind"] for entry in entries(path)[5:7]] == ["unknown", "note"]
+    assert [entry["kind"] for entry in entries(store)[5:7]] == ["unknown", "note"]
 
 
-async def test_a_journal_has_one_daemon(journal: Journal, path: Path) -> None:
+async def test_a_journal_in_a_file_has_one_daemon(tmp_path: Path) -> None:
+    journal = Journal(f"sqlite:///{tmp_path}/journal.db")
+    await journal.start()
     with pytest.raises(ConfigError, match="another signer"):
-        await Journal(f"sqlite:///{path}").start()
+        await Journal(f"sqlite:///{tmp_path}/journal.db").start()
     assert await journal.intend([intent(key())]) == [1]
+    await journal.stop()
 
 
-async def test_a_journal_that_is_closed_signs_nothing(path: Path) -> None:
-    journal = Journal(f"sqlite:///{path}")
+async def test_a_journal_that_is_closed_signs_nothing(store: Store) -> None:
+    journal = Journal(store.url)
     with pytest.raises(JournalUnavailable):
         await journal.intend([intent(key())])
     await journal.start()
@@ -240,10 +225,10 @@ async def test_a_journal_that_is_closed_signs_nothing(path: Path) -> None:
         await journal.intend([intent(key())])
 
 
-async def test_while_nothing_can_be_written_every_writer_is_told_and_readers_are_served(journal: Journal, path: Path) -> None:
+async def test_while_nothing_can_be_written_every_writer_is_told_and_readers_are_served(journal: Journal, store: Store) -> None:
     await journal.intend([intent(key("done")), intent(key("open"))])
     await journal.settle([outcome(key("done"))])
-    with Locked(path):
+    with store.locked():
         calls = [journal.intend([intent(key(f"pupil-{number}"))]) for number in range(20)]
         results = await asyncio.gather(*calls, journal.settle([outcome(key("open"))]), return_exceptions=True)
         assert {type(result) for result in results} == {JournalUnavailable}
@@ -252,17 +237,17 @@ async def test_while_nothing_can_be_written_every_writer_is_told_and_readers_are
     assert await journal.intend([intent(key("pupil-1"))]) == [1]
 
 
-async def test_an_outcome_that_could_not_be_written_may_be_written_later(journal: Journal, path: Path) -> None:
+async def test_an_outcome_that_could_not_be_written_may_be_written_later(journal: Journal, store: Store) -> None:
     await journal.intend([intent(key())])
-    with Locked(path), pytest.raises(JournalUnavailable):
+    with store.locked(), pytest.raises(JournalUnavailable):
         await journal.settle([outcome(key())])
     await journal.settle([outcome(key())])
     assert await journal.accounting() == Accounting(intents=1, released=1, parked=0, failed=0, unknown=0, open=0)
 
 
-async def test_an_outcome_that_was_never_written_does_not_block_its_ids(journal: Journal, path: Path) -> None:
+async def test_an_outcome_that_was_never_written_does_not_block_its_ids(journal: Journal, store: Store) -> None:
     await journal.intend([intent(key())])
-    with Locked(path), pytest.raises(JournalUnavailable):
+    with store.locked(), pytest.raises(JournalUnavailable):
         await journal.settle([outcome(key())])
     assert await journal.intend([intent(key())]) == [2]
     with pytest.raises(SignatureSettled):  # attempt 1 was given up as unknown: its signature is withheld
@@ -271,8 +256,8 @@ async def test_an_outcome_that_was_never_written_does_not_block_its_ids(journal:
     assert await journal.accounting() == Accounting(intents=2, released=1, parked=0, failed=0, unknown=1, open=0)
 
 
-async def test_a_caller_that_goes_away_while_intending_leaves_nothing_open(journal: Journal, path: Path) -> None:
-    with Locked(path):
+async def test_a_caller_that_goes_away_while_intending_leaves_nothing_open(journal: Journal, store: Store) -> None:
+    with store.locked():
         waiting = asyncio.create_task(journal.intend([intent(key())]))
         await asyncio.sleep(0.01)
         waiting.cancel()
@@ -288,10 +273,10 @@ async def test_a_caller_that_goes_away_while_intending_leaves_nothing_open(journ
     assert (counts.released, counts.open, counts.balanced) == (2, 0, True)
 
 
-async def test_serials_ascend_without_gap_or_repetition_across_callers_and_restarts(path: Path) -> None:
+async def test_serials_ascend_without_gap_or_repetition_across_callers_and_restarts(store: Store) -> None:
     taken: list[int] = []
     for _ in range(3):
-        journal = Journal(f"sqlite:///{path}")
+        journal = Journal(store.url)
         await journal.start()
         for serials in await asyncio.gather(*(journal.reserve_serials(count) for count in (1, 10, 100))):
             taken.extend(serials)
@@ -305,10 +290,10 @@ async def test_a_senseless_number_of_serials_is_refused(journal: Journal, count:
         await journal.reserve_serials(count)
 
 
-async def test_forgotten_material_leaves_its_hash_and_parked_material_is_kept(path: Path) -> None:
+async def test_forgotten_material_leaves_its_hash_and_parked_material_is_kept(store: Store) -> None:
     now = datetime(2026, 5, 29, 22, 0, tzinfo=UTC)
     times = [now]
-    journal = Journal(f"sqlite:///{path}", clock=lambda: times[-1])
+    journal = Journal(store.url, clock=lambda: times[-1])
     await journal.start()
     keys = [key("old"), key("parked"), key("new")]
     await journal.intend([intent(each) for each in keys])
@@ -323,33 +308,33 @@ async def test_forgotten_material_leaves_its_hash_and_parked_material_is_kept(pa
     with pytest.raises(SignatureSettled):
         await journal.intend([intent(keys[0])])
     await journal.stop()
-    last = entries(path)[-1]
+    last = entries(store)[-1]
     assert (last["note"], last["detail"]) == ("material-forgotten", {"before": "2026-05-30T22:00:00.000000Z", "count": 1})
 
 
-async def test_spoiled_material_is_never_returned_and_its_neighbours_are(journal: Journal, path: Path) -> None:
+async def test_spoiled_material_is_never_returned_and_its_neighbours_are(journal: Journal, store: Store) -> None:
     await journal.intend([intent(key("spoiled")), intent(key("sound"))])
     await journal.settle([outcome(key("spoiled")), outcome(key("sound"))])
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE material SET content = zeroblob(length(content)) WHERE outcome = 2")
+    with open_engine(store.url).connect() as connection, connection.begin():
+        connection.execute(update(material).where(material.c.outcome == 2).values(content=b"spoiled"))
     results = await asyncio.gather(journal.look_up([key("spoiled")]), journal.look_up([key("sound")]), return_exceptions=True)
     assert isinstance(results[0], JournalDamaged)
     assert not isinstance(results[1], BaseException)
     assert results[1][key("sound")].material == MATERIAL
 
 
-async def test_notes_are_entries_with_their_details(journal: Journal, path: Path) -> None:
+async def test_notes_are_entries_with_their_details(journal: Journal, store: Store) -> None:
     await journal.note(NoteKind.PIN_HELD, "token hieu-truong", {"tries_left": 2, "label": "Hiệu trưởng"})
     with pytest.raises(InvalidArgument):
         await journal.note(NoteKind.STARTED, "signer", {"too large": 2**60})
-    (entry,) = entries(path)
+    (entry,) = entries(store)
     assert (entry["index"], entry["note"], entry["subject"]) == (0, "pin-held", "token hieu-truong")
     assert entry["detail"] == {"label": "Hiệu trưởng", "tries_left": 2}
 
 
-async def test_an_intent_entry_says_who_for_whom_with_what(journal: Journal, path: Path) -> None:
+async def test_an_intent_entry_says_who_for_whom_with_what(journal: Journal, store: Store) -> None:
     await journal.intend([intent(key())])
-    (entry,) = entries(path)
+    (entry,) = entries(store)
     at = entry.pop("at")
     assert isinstance(at, str)
     assert datetime.fromisoformat(at) <= datetime.now(UTC)
@@ -370,27 +355,27 @@ async def test_an_intent_entry_says_who_for_whom_with_what(journal: Journal, pat
     }
 
 
-async def test_calls_that_wait_together_share_a_commit(path: Path) -> None:
+async def test_calls_that_wait_together_share_a_commit(store: Store) -> None:
     commits: list[int] = []
-    journal = Journal(f"sqlite:///{path}", on_commit=lambda count, _seconds: commits.append(count), commit_interval_s=0.05)
+    journal = Journal(store.url, on_commit=lambda count, _seconds: commits.append(count), commit_interval_s=0.05)
     await journal.start()
     await asyncio.gather(*(journal.intend([intent(key(f"pupil-{number}"))]) for number in range(35)))
     await journal.stop()
     assert commits == [35]
 
 
-async def test_an_observer_that_fails_harms_nobody(path: Path) -> None:
+async def test_an_observer_that_fails_harms_nobody(store: Store) -> None:
     def failing(_entries: int, _seconds: float, /) -> None:
         raise RuntimeError("metrics are broken")
 
-    journal = Journal(f"sqlite:///{path}", on_commit=failing)
+    journal = Journal(store.url, on_commit=failing)
     await journal.start()
     assert await journal.intend([intent(key())]) == [1]
     await journal.settle([outcome(key())])
     await journal.stop()
 
 
-async def test_an_empty_journal_verifies(journal: Journal, path: Path) -> None:
+async def test_an_empty_journal_verifies(journal: Journal, store: Store) -> None:
     assert await journal.accounting() == Accounting(intents=0, released=0, parked=0, failed=0, unknown=0, open=0)
-    with open_engine(f"sqlite:///{path}", must_exist=True).connect() as connection:
+    with open_engine(store.url, must_exist=True).connect() as connection:
         assert verify_chain(connection) == ChainReport(0, sha256().digest(), EMPTY_ROOT)

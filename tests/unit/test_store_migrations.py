@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,10 @@ from signer.errors import ConfigError, JournalUnavailable
 from signer.store import SCHEMA_VERSION, open_engine, prepare_schema
 from signer.store.migrations.schema_6.old import old
 from signer.store.tables import metadata, schema_version, signature
-from tests.support.postgres import Cluster, cluster
+from tests.support.postgres import Cluster
 
 FIRST = ("schema_version", "journal_entry", "signature", "material", "counter")
 """The tables of schema 1."""
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Cluster]:
-    with cluster() as made:
-        yield made
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +15,9 @@ from signer.store.access import READER, WRITER
 from signer.store.people_tables import person
 from signer.store.statements import inserting
 from signer.store.tables import counter
-from tests.support.postgres import Cluster, Database, cluster
+from tests.support.postgres import Cluster, Database
 
 SESSION = ("synchronous_commit", "lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "tcp_keepalives_idle")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Cluster]:
-    with cluster() as made:
-        yield made
 
 
 @pytest.fixture

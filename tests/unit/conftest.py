@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgres import Cluster, cluster
+from tests.support.stores import PostgresStore, SqliteStore, Store
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """This process' own cluster. Whoever kills it makes another one."""
+    with cluster() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def postgres_store(postgres: Cluster) -> PostgresStore:
+    """To be had through `store`."""
+    return PostgresStore(postgres)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return SqliteStore(tmp_path / "journal.db")
+    made: PostgresStore = request.getfixturevalue("postgres_store")
+    made.empty()
+    return made
