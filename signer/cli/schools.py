@@ -15,6 +15,7 @@ from signer.cli.exits import epilog
 from signer.cli.key_report import common_options
 from signer.cli.language import Text, say
 from signer.cli.output import cell, is_json, note, print_json, print_table
+from signer.people.client import SchoolTier
 
 if TYPE_CHECKING:
     from signer.client.clients import SchoolInfo
@@ -24,12 +25,21 @@ _HEADINGS = (
     Text("MA_TRUONG", "MA_TRUONG"),
     Text("Name", "Tên"),
     Text("Weight", "Trọng số"),
+    Text("Tier", "Cấp học"),
     Text("State", "Trạng thái"),
 )
 _NONE = Text("no school", "chưa có trường nào")
 _ON, _OFF = Text("enabled", "đang dùng"), Text("disabled", "đã khóa")
 _CONFIGURED = Text("in the configuration", "trong tệp cấu hình")
 _WEIGHT = click.IntRange(1, 100)
+_TIER = click.Choice([tier.value for tier in SchoolTier])
+_TIERS = {
+    SchoolTier.UNKNOWN: Text("–", "–"),
+    SchoolTier.PRIMARY: Text("primary", "tiểu học"),
+    SchoolTier.LOWER_SECONDARY: Text("lower secondary", "THCS"),
+    SchoolTier.UPPER_SECONDARY: Text("upper secondary", "THPT"),
+    SchoolTier.OTHER: Text("other", "khác"),
+}
 
 
 @click.group()
@@ -59,14 +69,15 @@ def list_(**options: Any) -> None:
 @click.option("--code", default="", metavar="CODE", help="MA_TRUONG, as its records name it. Default: the id.")
 @click.option("--name", "display_name", default="", metavar="TEXT", help="Its name.")
 @click.option("--weight", type=_WEIGHT, default=1, show_default=True, help="Its share of a token when schools wait for it.")
+@click.option("--tier", type=_TIER, default=SchoolTier.UNKNOWN.value, help="What it teaches, for figures by tier.")
 @common_options
-def create(school_id: str, code: str, display_name: str, weight: int, **options: Any) -> None:
+def create(school_id: str, code: str, display_name: str, weight: int, tier: str, **options: Any) -> None:
     """Add a school. The same again changes nothing."""
     from signer.client.clients import SchoolInfo
 
     timeout_s, config = options.pop("connect_timeout_s"), options.pop("client_config")
     with given(config, **options).connect(connect_timeout_s=timeout_s) as signer:
-        _print([signer.schools.create(SchoolInfo(school_id, code or school_id, display_name, weight))])
+        _print([signer.schools.create(SchoolInfo(school_id, code or school_id, display_name, weight, tier=tier))])
 
 
 @schools.command(name="set", epilog=epilog(*CODES))
@@ -74,12 +85,13 @@ def create(school_id: str, code: str, display_name: str, weight: int, **options:
 @click.option("--code", metavar="CODE", help="MA_TRUONG, as its records name it.")
 @click.option("--name", "display_name", metavar="TEXT", help="Its name.")
 @click.option("--weight", type=_WEIGHT, help="Its share of a token when schools wait for it.")
+@click.option("--tier", type=_TIER, help="What it teaches, for figures by tier.")
 @click.option("--disable/--enable", "disabled", default=None, help="Refuse it everything, or serve it again.")
 @common_options
-def set_(school_id: str, code: str | None, display_name: str | None, weight: int | None, disabled: bool | None, **options: Any) -> None:
+def set_(school_id: str, **options: Any) -> None:
     """Change a school: what is not given stays as it is."""
     timeout_s, config = options.pop("connect_timeout_s"), options.pop("client_config")
-    given_ones = {"code": code, "display_name": display_name, "weight": weight, "disabled": disabled}
+    given_ones = {name: options.pop(name) for name in ("code", "display_name", "weight", "tier", "disabled")}
     changes: dict[str, Any] = {name: value for name, value in given_ones.items() if value is not None}
     with given(config, **options).connect(connect_timeout_s=timeout_s) as signer:
         _print([signer.schools.update(replace(signer.schools.get(school_id), **changes))])
@@ -96,7 +108,14 @@ def _print(found: Sequence[SchoolInfo]) -> None:
 
 def _row(school: SchoolInfo) -> list[Any]:
     state = say(_OFF) if school.disabled else say(_ON) if school.etag else say(_CONFIGURED)
-    return [school.id, school.code, school.display_name, str(school.weight), cell(state, "red" if school.disabled else "")]
+    return [
+        school.id,
+        school.code,
+        school.display_name,
+        str(school.weight),
+        say(_TIERS[SchoolTier(school.tier)]),
+        cell(state, "red" if school.disabled else ""),
+    ]
 
 
 def _members(school: SchoolInfo) -> dict[str, Any]:
@@ -105,6 +124,7 @@ def _members(school: SchoolInfo) -> dict[str, Any]:
         "code": school.code,
         "display_name": school.display_name,
         "weight": school.weight,
+        "tier": school.tier,
         "disabled": school.disabled,
         "configured": not school.etag,
     }

@@ -20,11 +20,15 @@ from signer.client.convert import moment, name_of
 from signer.client.retries import RetryPolicy
 from signer.client.unary import call_patiently
 from signer.errors import ClientNotFound, SchoolNotFound
-from signer.people.client import ClientKind
+from signer.people.client import ClientKind, SchoolTier
 from signer.v1 import admin_clients_pb2 as messages
 from signer.v1 import admin_pb2_grpc
 
 TIMEOUT_S: Final = 30.0
+_TIER_NUMBERS: Final[dict[SchoolTier, Any]] = {
+    tier: messages.SchoolTier.Value(f"SCHOOL_TIER_{tier.name}") for tier in SchoolTier if tier is not SchoolTier.UNKNOWN
+} | {SchoolTier.UNKNOWN: messages.SCHOOL_TIER_UNSPECIFIED}
+_TIERS: Final = {number: tier for tier, number in _TIER_NUMBERS.items()}
 _PREFIX: Final = "CLIENT_KIND_"
 
 
@@ -55,7 +59,10 @@ class ClientInfo:
 
 @dataclass(frozen=True, slots=True)
 class SchoolInfo:
-    """A school. code: MA_TRUONG; empty: its id. weight: its share of a token. etag: empty for one that the configuration merely names."""
+    """A school. code: MA_TRUONG; empty: its id. weight: its share of a token. tier: a `SchoolTier`'s value.
+
+    etag: empty for one that the configuration merely names.
+    """
 
     id: str
     code: str = ""
@@ -63,6 +70,7 @@ class SchoolInfo:
     weight: int = 1
     disabled: bool = False
     etag: str = ""
+    tier: str = SchoolTier.UNKNOWN.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +225,13 @@ def _school(school: SchoolInfo) -> messages.School:
         weight=school.weight,
         disabled=school.disabled,
         etag=school.etag,
+        tier=_TIER_NUMBERS[SchoolTier(school.tier)],
     )
 
 
 def _school_info(message: messages.School) -> SchoolInfo:
-    return SchoolInfo(message.school_id, message.school_code, message.display_name, message.weight, message.disabled, message.etag)
+    tier = _TIERS.get(message.tier, SchoolTier.OTHER).value
+    return SchoolInfo(message.school_id, message.school_code, message.display_name, message.weight, message.disabled, message.etag, tier)
 
 
 def _quota_info(message: messages.Quota) -> QuotaInfo:

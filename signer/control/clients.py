@@ -22,11 +22,14 @@ from signer.access.settings import ClientSettings
 from signer.errors import ClientNotFound, IdTaken, InvalidArgument, JournalUnavailable, SchoolNotFound
 from signer.journal.clients import ClientStore
 from signer.journal.schools import SchoolStore
-from signer.people.client import Client, ClientCertificate, School
+from signer.people.client import Client, ClientCertificate, School, SchoolTier
 
 
 class Clients:
-    """Owned by the event loop. configured_schools: MA_TRUONG of the schools that the configuration names."""
+    """Owned by the event loop.
+
+    configured_schools: MA_TRUONG of the schools that the configuration names. tiers: what those teach of which it says so.
+    """
 
     def __init__(
         self,
@@ -34,11 +37,13 @@ class Clients:
         schools: SchoolStore,
         callers: CallerTable,
         configured_schools: Callable[[], Mapping[str, str]],
+        tiers: Mapping[str, SchoolTier],
     ) -> None:
         self.callers = callers
         self._clients = clients
         self._store = schools
         self._configured_schools = configured_schools
+        self._tiers = tiers
         self._schools: dict[str, School] = {}
         self._on_change: list[Callable[[], None]] = []
         self._saved_calls: dict[str, datetime] = {}
@@ -74,7 +79,7 @@ class Clients:
 
     def schools(self) -> list[School]:
         """All, by id: those kept, and those that only the configuration names, which have no etag."""
-        named = {school_id: School(school_id, code) for school_id, code in self._configured_schools().items()}
+        named = {school_id: School(school_id, code, tier=self.tier(school_id)) for school_id, code in self._configured_schools().items()}
         return sorted((named | self._schools).values(), key=lambda school: school.id)
 
     def is_client(self, client_id: str) -> bool:
@@ -94,6 +99,13 @@ class Clients:
         """Its share of a token."""
         kept = self._schools.get(school_id)
         return 1 if kept is None else kept.weight
+
+    def tier(self, school_id: str) -> SchoolTier:
+        """What it teaches, as an operator said, else the configuration."""
+        kept = self._schools.get(school_id)
+        if kept is not None and kept.tier is not SchoolTier.UNKNOWN:
+            return kept.tier
+        return self._tiers.get(school_id, SchoolTier.UNKNOWN)
 
     def last_call(self, client_id: str) -> datetime | None:
         """When the client last called, as far as is known."""

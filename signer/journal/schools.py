@@ -12,7 +12,7 @@ from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
 from signer.journal.ledger import Ledger
 from signer.journal.model import NoteKind
-from signer.people.client import School
+from signer.people.client import School, SchoolTier
 from signer.store.client_tables import school as table
 
 
@@ -65,6 +65,7 @@ class _Keep(Change):
             "display_name": school.display_name,
             "weight": school.weight,
             "disabled": school.disabled,
+            "tier": school.tier.value,
             "version": version,
         }
         if before is None:
@@ -72,7 +73,7 @@ class _Keep(Change):
         else:
             connection.execute(update(table).where(table.c.school_id == school.id).values(**values))
         told: dict[str, str | int] = {"by": self.by, "code": school.code, "weight": school.weight, "disabled": int(school.disabled)}
-        ledger.note(NoteKind.SCHOOL_SET, school.id, told)
+        ledger.note(NoteKind.SCHOOL_SET, school.id, told | {"tier": school.tier.value})
         return replace(school, etag=str(version))
 
 
@@ -80,6 +81,6 @@ def _schools(connection: Connection, school_id: str = "") -> list[School]:
     """All, or the one of this id."""
     query = select(table).where(table.c.school_id == school_id) if school_id else select(table)
     return [
-        School(row.school_id, row.code, row.display_name, row.weight, row.disabled, str(row.version))
+        School(row.school_id, row.code, row.display_name, row.weight, row.disabled, SchoolTier(row.tier), str(row.version))
         for row in connection.execute(query.order_by(table.c.school_id))
     ]

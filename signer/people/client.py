@@ -55,15 +55,26 @@ class Client:
     etag: str = ""
 
 
+class SchoolTier(Enum):
+    """What a school teaches; the value is its name in configuration, database and metrics, and on the command line."""
+
+    UNKNOWN = "unknown"
+    PRIMARY = "primary"
+    LOWER_SECONDARY = "lower-secondary"
+    UPPER_SECONDARY = "upper-secondary"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class School:
-    """A school. code: MA_TRUONG, as records name it. weight: its share of a token when schools wait for it."""
+    """A school. code: MA_TRUONG, as records name it. weight: its share of a token when schools wait for it. tier: only for figures."""
 
     id: str
     code: str
     display_name: str = ""
     weight: int = 1
     disabled: bool = False
+    tier: SchoolTier = SchoolTier.UNKNOWN
     etag: str = ""
 
 

@@ -130,7 +130,7 @@ class SigningWork:
         self.request = request
         self.plan = plan
         self._engine = engine
-        self._observer = Observer(engine.metrics, plan)
+        self._observer = Observer(engine, plan)
         self._door = engine.keys[plan.credential.token_name]
 
     @property

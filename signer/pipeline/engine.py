@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from signer.documents.appearances import Appearances
 from signer.errors import InternalError, TimestampUnavailable, TokenUnavailable
 from signer.model import Credential, SignatureKey
+from signer.people.client import SchoolTier
 from signer.people.doors import Activation, FourEyes, Rights
 from signer.pipeline.doors import ArchiveDoors, KeyDoor, Ledger, Preparer, Timestamper, XmlExaminer
 from signer.pipeline.forms.templates import Templates
@@ -24,13 +25,17 @@ from signer.tokens.credentials import CredentialTable
 _T = TypeVar("_T")
 
 
+def _unknown_tier(_school_id: str) -> SchoolTier:
+    return SchoolTier.UNKNOWN
+
+
 @dataclass(slots=True)
 class Engine:
     """Everything the path needs. utc_now: the injected wall clock, aware. Owned by the event loop.
 
     patience_s: how long a signature goes on asking for its timestamp, when its caller does not want it parked. signers: None looks at no
     signer's certificate beyond its dates. rights: None looks at nobody's role. activation: who believes SADs;
-    multisign_max: most signatures that one may allow. four_eyes: None asks nobody else.
+    multisign_max: most signatures that one may allow. four_eyes: None asks nobody else. tier_of: what a school teaches, for figures.
     """
 
     ledger: Ledger
@@ -51,6 +56,7 @@ class Engine:
     multisign_max: int = 0
     four_eyes: FourEyes | None = None
     rights: Rights | None = None
+    tier_of: Callable[[str], SchoolTier] = _unknown_tier
     templates: Templates = field(default_factory=Templates)
     _running: dict[SignatureKey, asyncio.Event] = field(default_factory=dict)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from signer.errors import SignerError, TimestampPending
+from signer.model import Credential, KeyStorage
 from signer.pipeline.digests import SignedDigest
+from signer.pipeline.engine import Engine
 from signer.pipeline.item import SignedDocument
 from signer.pipeline.plan import ReadyPlan
-from signer.telemetry.metrics import Metrics, Outcome, Stage
+from signer.telemetry.metrics import KeyClass, Outcome, Stage
+
+_KEPT: Final = {
+    (True, KeyStorage.TOKEN): KeyClass.PERSON_TOKEN,
+    (True, KeyStorage.WRAPPED): KeyClass.PERSON_WRAPPED,
+    (False, KeyStorage.TOKEN): KeyClass.ORGANISATION_TOKEN,
+    (False, KeyStorage.WRAPPED): KeyClass.ORGANISATION_WRAPPED,
+}
+
+
+def key_class(credential: Credential) -> KeyClass:
+    """How a school's key is held, and by whom."""
+    if credential.kept is None:
+        return KeyClass.CONFIGURED
+    key = credential.kept.key
+    return _KEPT[bool(key.person_id), key.storage]
 
 
 class Observer:
     """Counts the items of one request. Labels are resolved once, not for each item."""
 
-    def __init__(self, metrics: Metrics, plan: ReadyPlan) -> None:
+    def __init__(self, engine: Engine, plan: ReadyPlan) -> None:
+        metrics, credential = engine.metrics, plan.credential
         kind = {"profile": plan.profile.value, "level": plan.level.value}
         self._failures = metrics.item_failures
         self._failed = metrics.signatures.labels(**kind, outcome=Outcome.FAILED.value)
         self._parked = metrics.signatures.labels(**kind, outcome=Outcome.PARKED.value)
         self._repeated = metrics.signatures.labels(**kind, outcome=Outcome.REPEATED.value)
         self._signed = metrics.signatures.labels(**kind, outcome=Outcome.SIGNED.value)
+        tier = engine.tier_of(credential.school_id)
+        self._made = metrics.class_signatures.labels(**{"class": key_class(credential).value}, tier=tier.value)
         stages = (Stage.QUEUE, Stage.TOKEN, Stage.DOCUMENT, Stage.TIMESTAMP, Stage.JOURNAL)
         self._stages = [metrics.stage_duration_seconds.labels(stage=stage.value) for stage in stages]
 
@@ -33,6 +55,7 @@ class Observer:
             self._repeated.inc()
         else:
             self._signed.inc()
+            self._made.inc()
             times = result.times
             spent_s = (times.queue_s, times.token_s, times.document_s, times.timestamp_s, times.journal_s)
             for stage, seconds in zip(self._stages, spent_s, strict=True):

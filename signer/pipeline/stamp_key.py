@@ -9,9 +9,11 @@ from signer.algorithms import SignatureAlgorithm
 from signer.errors import SignerError
 from signer.journal.model import Intent, Outcome, OutcomeKind
 from signer.model import Credential, SignatureKey
+from signer.people.client import SchoolTier
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_use import KeyUse, use_key
 from signer.pipeline.request import Request
+from signer.telemetry.metrics import KeyClass
 
 APPLIANCE = "signer"
 """Who asks for the timestamps of the appliance's own signatures."""
@@ -51,6 +53,8 @@ class StampKey:
         self._certificate_serial = certificate_serial
         self._algorithm = algorithm
         self._waiting: list[_Wanted] = []
+        labels = {"class": KeyClass.TIMESTAMP_AUTHORITY.value, "tier": SchoolTier.UNKNOWN.value}
+        self._made = engine.metrics.class_signatures.labels(**labels)
 
     async def sign(self, digest: bytes, serial: int, *, client_id: str, deadline_s: float) -> bytes:
         """The signature of a digest, for the timestamp of this serial number. Raises what keeps the key from being used."""
@@ -101,6 +105,7 @@ class StampKey:
         ]
         if outcomes:
             await engine.ledger.settle(outcomes)
+            self._made.inc(len(outcomes))
         return [used.signature.signature if isinstance(used, KeyUse) else used for used in uses]
 
     def _intent(self, wanted: _Wanted) -> Intent:

@@ -8,18 +8,25 @@ from typing import Annotated
 
 from pydantic import Field
 
+from signer.people.client import SchoolTier
 from signer.settings import Identifier
 
 
 @dataclass(frozen=True, slots=True)
-class SchoolCodeSettings:
-    """`[[records.schools]]`: a school whose records name it otherwise than clients do."""
+class SchoolSettings:
+    """`[[records.schools]]`: what a school's id does not tell of it."""
 
     id: Annotated[Identifier, Field(description="The school, as `clients.schools` and `credentials.school` name it.")]
     code: Annotated[
         str,
-        Field(min_length=1, max_length=64, description="MA_TRUONG in its records; one that differs is reported, and nothing is signed."),
-    ]
+        Field(
+            max_length=64,
+            description="MA_TRUONG in its records, when it is not the id; one that differs is reported, and nothing is signed.",
+        ),
+    ] = ""
+    tier: Annotated[
+        SchoolTier, Field(description="What it teaches, for signer_signatures_by_class_total; `signer schools set --tier` has precedence.")
+    ] = SchoolTier.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class RecordSettings:
         ),
     ] = None
     schools: Annotated[
-        tuple[SchoolCodeSettings, ...], Field(description="Schools whose MA_TRUONG is not their id; for all others it is.")
+        tuple[SchoolSettings, ...], Field(description="Schools whose MA_TRUONG is not their id, or whose tier is to be known.")
     ] = ()
     seal_in_person: Annotated[
         bool,

@@ -61,8 +61,13 @@ def furnish_calling(config: Config, journal: Journal, metrics: Metrics, utc_now:
 
     callers = CallerTable(config.clients)
     others = [credential.school for credential in config.credentials]
-    codes = {school.id: school.code for school in config.records.schools}
-    clients = Clients(ClientStore(journal), SchoolStore(journal), callers, lambda: configured_schools(callers.configured, others, codes))
+    codes = {school.id: school.code or school.id for school in config.records.schools}
+    tiers = {school.id: school.tier for school in config.records.schools}
+
+    def schools() -> dict[str, str]:
+        return configured_schools(callers.configured, others, codes)
+
+    clients = Clients(ClientStore(journal), SchoolStore(journal), callers, schools, tiers)
     rations = RationStore(journal) if config.journal.is_shared else None
     quotas = Quotas(utc_now, clock_s, count_refusal, None if rations is None else Rations(rations, clock_s))
     return CallingRooms(callers, clients, quotas, QuotaKeeping(QuotaStore(journal), quotas, rations))

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from signer.access.quotas import Meter
 from signer.errors import InvalidArgument
-from signer.people.client import ALWAYS, Client, ClientCertificate, ClientKind, Quota, QuotaSubject, School, Window
+from signer.people.client import ALWAYS, Client, ClientCertificate, ClientKind, Quota, QuotaSubject, School, SchoolTier, Window
 from signer.server import convert
 from signer.server.convert_keys import moment, text
 from signer.v1 import admin_clients_pb2, common_pb2
@@ -22,6 +22,10 @@ _CODE_MAX: Final = 64
 _PER_SECOND_MIN: Final = 0.1
 _PER_DAY_MAX: Final = 2**53
 _SHA256: Final = re.compile("[0-9a-f]{64}")
+_TIER_NUMBERS: Final[dict[SchoolTier, Any]] = {
+    tier: admin_clients_pb2.SchoolTier.Value(f"SCHOOL_TIER_{tier.name}") for tier in SchoolTier if tier is not SchoolTier.UNKNOWN
+} | {SchoolTier.UNKNOWN: admin_clients_pb2.SCHOOL_TIER_UNSPECIFIED}
+_TIERS: Final = {number: tier for tier, number in _TIER_NUMBERS.items()}
 _KINDS: Final[dict[int, ClientKind]] = {admin_clients_pb2.ClientKind.Value(f"CLIENT_KIND_{kind.name}"): kind for kind in ClientKind}
 _KIND_NUMBERS: Final[dict[ClientKind, Any]] = {kind: number for number, kind in _KINDS.items()}
 _T = TypeVar("_T")
@@ -73,7 +77,10 @@ def school(message: admin_clients_pb2.School) -> School:
         raise InvalidArgument(f"school.school_code is longer than {_CODE_MAX} characters", field="school.school_code")
     if message.weight > _WEIGHT_MAX:
         raise InvalidArgument(f"school.weight must be at most {_WEIGHT_MAX}", field="school.weight")
-    return School(school_id, code, text(message.display_name, "school.display_name"), message.weight or 1, message.disabled, message.etag)
+    if message.tier not in _TIERS:
+        raise InvalidArgument("school.tier is not of this contract", field="school.tier")
+    name, weight = text(message.display_name, "school.display_name"), message.weight or 1
+    return School(school_id, code, name, weight, message.disabled, _TIERS[message.tier], message.etag)
 
 
 def school_message(school: School) -> admin_clients_pb2.School:
@@ -85,6 +92,7 @@ def school_message(school: School) -> admin_clients_pb2.School:
         weight=school.weight,
         disabled=school.disabled,
         etag=school.etag,
+        tier=_TIER_NUMBERS[school.tier],
     )
 
 

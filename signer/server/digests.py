@@ -56,7 +56,7 @@ async def answer_digests(
     signed = await _SIGN[profile](engine, budget, plan, list(unique.values()))
     by_id = dict(zip(unique, signed, strict=True))
     response = signing_pb2.SignDigestsResponse(certificate_chain=[plan.credential.certificate, *plan.credential.chain])
-    observer = Observer(engine.metrics, plan)
+    observer = Observer(engine, plan)
     for item in items:
         result = by_id[item.document_id] if unique[item.document_id] is item else duplicate(item.document_id)
         observer.observe(result)

@@ -69,7 +69,7 @@ class SigningService(QueueMethods):
         document_id = convert.identifier(request.document_id, "document_id")
         document = IncomingDocument(document_id, request.document, plan.placement, request.file_name)
         (signed,) = await self._run(sign_documents(self._engine, budget, plan, [document]))
-        Observer(self._engine.metrics, plan).observe(signed)
+        Observer(self._engine, plan).observe(signed)
         if isinstance(signed, SignerError):
             raise signed
         content = signed.additions.merge(request.document) if full else signed.additions.appended

@@ -3,7 +3,7 @@
 - `client`, `client_school`, `client_certificate`: callers that operators keep beside those of the configuration. A certificate is one
   client's.
 - `client_call`: when a client last called, to the minute; lost with a crash, and never read but to be shown.
-- `school`: schools that operators keep: their MA_TRUONG, weight, and whether they are disabled.
+- `school`: schools that operators keep: their MA_TRUONG, weight, tier, and whether they are disabled.
 - `quota`: what a client or school may use; `usage`: how many signatures it made on a day of Vietnam (days since 1970), added to in batches.
 - `quota_grant`: signatures that daemons on one PostgreSQL took to be made, by second since 1970, of the last minute. `open_rpc`: how many
   RPCs each of them has open.
@@ -64,6 +64,7 @@ school = Table(
     Column("weight", Integer, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("tier", text(24), nullable=False, server_default="unknown"),
     sqlite_with_rowid=False,
 )
 

@@ -18,7 +18,7 @@ from signer.store.append_only import install
 from signer.store.engine import told, unhurried
 from signer.store.tables import metadata, schema_version
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 _OLDEST = 1
 
 

@@ -55,6 +55,17 @@ class CertificateVerdict(Enum):
     UNFIT = "unfit"
 
 
+class KeyClass(Enum):
+    """How a key that signed is held: named by the configuration, or kept for a person or an organisation, in the token or wrapped."""
+
+    CONFIGURED = "configured"
+    PERSON_TOKEN = "person-token"
+    PERSON_WRAPPED = "person-wrapped"
+    ORGANISATION_TOKEN = "organisation-token"
+    ORGANISATION_WRAPPED = "organisation-wrapped"
+    TIMESTAMP_AUTHORITY = "timestamp-authority"
+
+
 class PinState(IntEnum):
     """Value of `signer_token_pin_state`."""
 
@@ -106,6 +117,17 @@ class Metrics:
                 ("profile", "pades, cades, xades, ministry-xml, digest, cades-digest"),
                 ("level", "b-b, b-t, b-lt, b-lta"),
                 ("outcome", "signed, repeated, parked, failed"),
+            ),
+        ),
+    ]
+    class_signatures: Annotated[
+        Counter,
+        Spec(
+            "signer_signatures_by_class_total",
+            "Signatures made, by how the key is held and what the school teaches; those of the built-in timestamp authority as well.",
+            (
+                ("class", ", ".join(each.value for each in KeyClass)),
+                ("tier", "primary, lower-secondary, upper-secondary, other; unknown where nobody said, and of timestamps"),
             ),
         ),
     ]

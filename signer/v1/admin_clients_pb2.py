@@ -26,15 +26,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from signer.v1 import common_pb2 as signer_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsigner/v1/admin_clients.proto\x12\tsigner.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16signer/v1/common.proto\"\x8c\x02\n\x06\x43lient\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12#\n\x04kind\x18\x03 \x01(\x0e\x32\x15.signer.v1.ClientKind\x12\x12\n\nschool_ids\x18\x04 \x03(\t\x12\x32\n\x0c\x63\x65rtificates\x18\x05 \x03(\x0b\x32\x1c.signer.v1.ClientCertificate\x12\x18\n\x10may_sign_digests\x18\x06 \x01(\x08\x12\x10\n\x08\x64isabled\x18\x07 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12\x32\n\x0elast_call_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"]\n\x11\x43lientCertificate\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\'\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x0b\x32\x15.signer.v1.TimeWindow\x12\x0f\n\x07revoked\x18\x03 \x01(\x08\"N\n\x12ListClientsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"R\n\x13ListClientsResponse\x12\"\n\x07\x63lients\x18\x01 \x03(\x0b\x32\x11.signer.v1.Client\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x13\x43reateClientRequest\x12!\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x11.signer.v1.Client\"9\n\x14\x43reateClientResponse\x12!\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x11.signer.v1.Client\"8\n\x13UpdateClientRequest\x12!\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x11.signer.v1.Client\"9\n\x14UpdateClientResponse\x12!\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x11.signer.v1.Client\"v\n\x06School\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x13\n\x0bschool_code\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x0e\n\x06weight\x18\x04 \x01(\r\x12\x10\n\x08\x64isabled\x18\x05 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\";\n\x12ListSchoolsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x13ListSchoolsResponse\x12\"\n\x07schools\x18\x01 \x03(\x0b\x32\x11.signer.v1.School\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x13\x43reateSchoolRequest\x12!\n\x06school\x18\x01 \x01(\x0b\x32\x11.signer.v1.School\"9\n\x14\x43reateSchoolResponse\x12!\n\x06school\x18\x01 \x01(\x0b\x32\x11.signer.v1.School\"8\n\x13UpdateSchoolRequest\x12!\n\x06school\x18\x01 \x01(\x0b\x32\x11.signer.v1.School\"9\n\x14UpdateSchoolResponse\x12!\n\x06school\x18\x01 \x01(\x0b\x32\x11.signer.v1.School\"\xb6\x01\n\x05Quota\x12\x13\n\tclient_id\x18\x01 \x01(\tH\x00\x12\x13\n\tschool_id\x18\x02 \x01(\tH\x00\x12!\n\x19signatures_per_second_max\x18\x03 \x01(\x01\x12\x1e\n\x16signatures_per_day_max\x18\x04 \x01(\x04\x12\x1b\n\x13\x63oncurrent_rpcs_max\x18\x05 \x01(\r\x12\x18\n\x10signatures_today\x18\x06 \x01(\x04\x42\t\n\x07subject\":\n\x11ListQuotasRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"O\n\x12ListQuotasResponse\x12 \n\x06quotas\x18\x01 \x03(\x0b\x32\x10.signer.v1.Quota\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"2\n\x0fSetQuotaRequest\x12\x1f\n\x05quota\x18\x01 \x01(\x0b\x32\x10.signer.v1.Quota\"3\n\x10SetQuotaResponse\x12\x1f\n\x05quota\x18\x01 \x01(\x0b\x32\x10.signer.v1.Quota*\x93\x01\n\nClientKind\x12\x1b\n\x17\x43LIENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43LIENT_KIND_SCHOOL_SOFTWARE\x10\x01\x12\x14\n\x10\x43LIENT_KIND_EDGE\x10\x02\x12\x18\n\x14\x43LIENT_KIND_OPERATOR\x10\x03\x12\x17\n\x13\x43LIENT_KIND_AUDITOR\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsigner/v1/admin_clients.proto\x12\tsigner.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16signer/v1/common.proto\"\x8c\x02\n\x06\x43lient\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12#\n\x04kind\x18\x03 \x01(\x0e\x32\x15.signer.v1.ClientKind\x12\x12\n\nschool_ids\x18\x04 \x03(\t\x12\x32\n\x0c\x63\x65rtificates\x18\x05 \x03(\x0b\x32\x1c.signer.v1.ClientCertificate\x12\x18\n\x10may_sign_digests\x18\x06 \x01(\x08\x12\x10\n\x08\x64isabled\x18\x07 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12\x32\n\x0elast_call_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"]\n\x11\x43lientCertificate\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\'\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x0b\x32\x15.signer.v1.TimeWindow\x12\x0f\n\x07revoked\x18\x03 \x01(\x08\"N\n\x12ListClientsRequest\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"R\n\x13ListClientsResponse\x12\"\n\x07\x63lients\x18\x01 \x03(\x0b\x32\x11.signer.v1.Client\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x13\x43reateClientRequest\x12!\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x11.signer.v1.Client\"9\n\x14\x43reateClientResponse\x12!\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x11.signer.v1.Client\"8\n\x13UpdateClientRequest\x12!\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x11.signer.v1.Client\"9\n\x14UpdateClientResponse\x12!\n\x06\x63lient\x18\x01 \x01(\x0b\x32\x11.signer.v1.Client\"\x9b\x01\n\x06School\x12\x11\n\tschool_id\x18\x01 \x01(\t\x12\x13\n\x0bschool_code\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x0e\n\x06weight\x18\x04 \x01(\r\x12\x10\n\x08\x64isabled\x18\x05 \x01(\x08\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\x12#\n\x04tier\x18\x07 \x01(\x0e\x32\x15.signer.v1.SchoolTier\";\n\x12ListSchoolsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x13ListSchoolsResponse\x12\"\n\x07schools\x18\x01 \x03(\x0b\x32\x11.signer.v1.School\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x13\x43reateSchoolRequest\x12!\n\x06school\x18\x01 \x01(\x0b\x32\x11.signer.v1.School\"9\n\x14\x43reateSchoolResponse\x12!\n\x06school\x18\x01 \x01(\x0b\x32\x11.signer.v1.School\"8\n\x13UpdateSchoolRequest\x12!\n\x06school\x18\x01 \x01(\x0b\x32\x11.signer.v1.School\"9\n\x14UpdateSchoolResponse\x12!\n\x06school\x18\x01 \x01(\x0b\x32\x11.signer.v1.School\"\xb6\x01\n\x05Quota\x12\x13\n\tclient_id\x18\x01 \x01(\tH\x00\x12\x13\n\tschool_id\x18\x02 \x01(\tH\x00\x12!\n\x19signatures_per_second_max\x18\x03 \x01(\x01\x12\x1e\n\x16signatures_per_day_max\x18\x04 \x01(\x04\x12\x1b\n\x13\x63oncurrent_rpcs_max\x18\x05 \x01(\r\x12\x18\n\x10signatures_today\x18\x06 \x01(\x04\x42\t\n\x07subject\":\n\x11ListQuotasRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"O\n\x12ListQuotasResponse\x12 \n\x06quotas\x18\x01 \x03(\x0b\x32\x10.signer.v1.Quota\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"2\n\x0fSetQuotaRequest\x12\x1f\n\x05quota\x18\x01 \x01(\x0b\x32\x10.signer.v1.Quota\"3\n\x10SetQuotaResponse\x12\x1f\n\x05quota\x18\x01 \x01(\x0b\x32\x10.signer.v1.Quota*\x93\x01\n\nClientKind\x12\x1b\n\x17\x43LIENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43LIENT_KIND_SCHOOL_SOFTWARE\x10\x01\x12\x14\n\x10\x43LIENT_KIND_EDGE\x10\x02\x12\x18\n\x14\x43LIENT_KIND_OPERATOR\x10\x03\x12\x17\n\x13\x43LIENT_KIND_AUDITOR\x10\x04*\x9b\x01\n\nSchoolTier\x12\x1b\n\x17SCHOOL_TIER_UNSPECIFIED\x10\x00\x12\x17\n\x13SCHOOL_TIER_PRIMARY\x10\x01\x12\x1f\n\x1bSCHOOL_TIER_LOWER_SECONDARY\x10\x02\x12\x1f\n\x1bSCHOOL_TIER_UPPER_SECONDARY\x10\x03\x12\x15\n\x11SCHOOL_TIER_OTHER\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'signer.v1.admin_clients_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CLIENTKIND']._serialized_start=1796
-  _globals['_CLIENTKIND']._serialized_end=1943
+  _globals['_CLIENTKIND']._serialized_start=1834
+  _globals['_CLIENTKIND']._serialized_end=1981
+  _globals['_SCHOOLTIER']._serialized_start=1984
+  _globals['_SCHOOLTIER']._serialized_end=2139
   _globals['_CLIENT']._serialized_start=102
   _globals['_CLIENT']._serialized_end=370
   _globals['_CLIENTCERTIFICATE']._serialized_start=372
@@ -51,28 +53,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATECLIENTREQUEST']._serialized_end=804
   _globals['_UPDATECLIENTRESPONSE']._serialized_start=806
   _globals['_UPDATECLIENTRESPONSE']._serialized_end=863
-  _globals['_SCHOOL']._serialized_start=865
-  _globals['_SCHOOL']._serialized_end=983
-  _globals['_LISTSCHOOLSREQUEST']._serialized_start=985
-  _globals['_LISTSCHOOLSREQUEST']._serialized_end=1044
-  _globals['_LISTSCHOOLSRESPONSE']._serialized_start=1046
-  _globals['_LISTSCHOOLSRESPONSE']._serialized_end=1128
-  _globals['_CREATESCHOOLREQUEST']._serialized_start=1130
-  _globals['_CREATESCHOOLREQUEST']._serialized_end=1186
-  _globals['_CREATESCHOOLRESPONSE']._serialized_start=1188
-  _globals['_CREATESCHOOLRESPONSE']._serialized_end=1245
-  _globals['_UPDATESCHOOLREQUEST']._serialized_start=1247
-  _globals['_UPDATESCHOOLREQUEST']._serialized_end=1303
-  _globals['_UPDATESCHOOLRESPONSE']._serialized_start=1305
-  _globals['_UPDATESCHOOLRESPONSE']._serialized_end=1362
-  _globals['_QUOTA']._serialized_start=1365
-  _globals['_QUOTA']._serialized_end=1547
-  _globals['_LISTQUOTASREQUEST']._serialized_start=1549
-  _globals['_LISTQUOTASREQUEST']._serialized_end=1607
-  _globals['_LISTQUOTASRESPONSE']._serialized_start=1609
-  _globals['_LISTQUOTASRESPONSE']._serialized_end=1688
-  _globals['_SETQUOTAREQUEST']._serialized_start=1690
-  _globals['_SETQUOTAREQUEST']._serialized_end=1740
-  _globals['_SETQUOTARESPONSE']._serialized_start=1742
-  _globals['_SETQUOTARESPONSE']._serialized_end=1793
+  _globals['_SCHOOL']._serialized_start=866
+  _globals['_SCHOOL']._serialized_end=1021
+  _globals['_LISTSCHOOLSREQUEST']._serialized_start=1023
+  _globals['_LISTSCHOOLSREQUEST']._serialized_end=1082
+  _globals['_LISTSCHOOLSRESPONSE']._serialized_start=1084
+  _globals['_LISTSCHOOLSRESPONSE']._serialized_end=1166
+  _globals['_CREATESCHOOLREQUEST']._serialized_start=1168
+  _globals['_CREATESCHOOLREQUEST']._serialized_end=1224
+  _globals['_CREATESCHOOLRESPONSE']._serialized_start=1226
+  _globals['_CREATESCHOOLRESPONSE']._serialized_end=1283
+  _globals['_UPDATESCHOOLREQUEST']._serialized_start=1285
+  _globals['_UPDATESCHOOLREQUEST']._serialized_end=1341
+  _globals['_UPDATESCHOOLRESPONSE']._serialized_start=1343
+  _globals['_UPDATESCHOOLRESPONSE']._serialized_end=1400
+  _globals['_QUOTA']._serialized_start=1403
+  _globals['_QUOTA']._serialized_end=1585
+  _globals['_LISTQUOTASREQUEST']._serialized_start=1587
+  _globals['_LISTQUOTASREQUEST']._serialized_end=1645
+  _globals['_LISTQUOTASRESPONSE']._serialized_start=1647
+  _globals['_LISTQUOTASRESPONSE']._serialized_end=1726
+  _globals['_SETQUOTAREQUEST']._serialized_start=1728
+  _globals['_SETQUOTAREQUEST']._serialized_end=1778
+  _globals['_SETQUOTARESPONSE']._serialized_start=1780
+  _globals['_SETQUOTARESPONSE']._serialized_end=1831
 # @@protoc_insertion_point(module_scope)

@@ -53,6 +53,38 @@ CLIENT_KIND_AUDITOR: ClientKind.ValueType  # 4
 """An auditor's command line, or a witness: reads the journal and what is the schools', and changes and signs nothing."""
 Global___ClientKind: _TypeAlias = ClientKind  # noqa: Y015
 
+class _SchoolTier:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SchoolTierEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SchoolTier.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCHOOL_TIER_UNSPECIFIED: _SchoolTier.ValueType  # 0
+    """Not known."""
+    SCHOOL_TIER_PRIMARY: _SchoolTier.ValueType  # 1
+    """Primary (tiểu học)."""
+    SCHOOL_TIER_LOWER_SECONDARY: _SchoolTier.ValueType  # 2
+    """Lower secondary (trung học cơ sở)."""
+    SCHOOL_TIER_UPPER_SECONDARY: _SchoolTier.ValueType  # 3
+    """Upper secondary (trung học phổ thông)."""
+    SCHOOL_TIER_OTHER: _SchoolTier.ValueType  # 4
+    """Several of them, continuing education, or another."""
+
+class SchoolTier(_SchoolTier, metaclass=_SchoolTierEnumTypeWrapper):
+    """What a school teaches."""
+
+SCHOOL_TIER_UNSPECIFIED: SchoolTier.ValueType  # 0
+"""Not known."""
+SCHOOL_TIER_PRIMARY: SchoolTier.ValueType  # 1
+"""Primary (tiểu học)."""
+SCHOOL_TIER_LOWER_SECONDARY: SchoolTier.ValueType  # 2
+"""Lower secondary (trung học cơ sở)."""
+SCHOOL_TIER_UPPER_SECONDARY: SchoolTier.ValueType  # 3
+"""Upper secondary (trung học phổ thông)."""
+SCHOOL_TIER_OTHER: SchoolTier.ValueType  # 4
+"""Several of them, continuing education, or another."""
+Global___SchoolTier: _TypeAlias = SchoolTier  # noqa: Y015
+
 @_typing.final
 class Client(_message.Message):
     """A caller, known by its TLS client certificates."""
@@ -311,6 +343,7 @@ class School(_message.Message):
     WEIGHT_FIELD_NUMBER: _builtins.int
     DISABLED_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
     school_id: _builtins.str
     """Chosen by the operator; never changes."""
     school_code: _builtins.str
@@ -323,6 +356,8 @@ class School(_message.Message):
     """Refused everything."""
     etag: _builtins.str
     """Version of this resource."""
+    tier: Global___SchoolTier.ValueType
+    """What it teaches; only for figures by tier. UNSPECIFIED: nobody said."""
     def __init__(
         self,
         *,
@@ -332,10 +367,11 @@ class School(_message.Message):
         weight: _builtins.int = ...,
         disabled: _builtins.bool = ...,
         etag: _builtins.str = ...,
+        tier: Global___SchoolTier.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disabled", b"disabled", "display_name", b"display_name", "etag", b"etag", "school_code", b"school_code", "school_id", b"school_id", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disabled", b"disabled", "display_name", b"display_name", "etag", b"etag", "school_code", b"school_code", "school_id", b"school_id", "tier", b"tier", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

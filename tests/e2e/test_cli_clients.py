@@ -39,7 +39,8 @@ def certificate(folder: Path, name: str) -> tuple[Path, str]:
 
 def test_a_school_joins_its_software_renews_and_is_shut_out(typed: Any, tmp_path: Path) -> None:
     (old_file, old), (new_file, new) = certificate(tmp_path, "old"), certificate(tmp_path, "new")
-    [school] = typed("schools", "create", "79000077", "--name", "TH Lê Văn Tám", "--weight", "2")["schools"]
+    [school] = typed("schools", "create", "79000077", "--name", "TH Lê Văn Tám", "--weight", "2", "--tier", "primary")["schools"]
+    assert school["tier"] == "primary"
     assert (school["code"], school["weight"], school["configured"]) == ("79000077", 2, False)
     order = ("clients", "create", "cli", "--kind", "school-software", "--for-school", "79000077", "--certificate", str(old_file))
     [made] = typed(*order)["clients"]
@@ -62,6 +63,7 @@ def test_a_school_joins_its_software_renews_and_is_shut_out(typed: Any, tmp_path
     assert listed["school"]["configured"]
     assert "cli" not in {each["id"] for each in typed("clients", "list", "--for-school", "79000077")["clients"]}
     [closed] = typed("schools", "set", "79000077", "--disable", "--code", "T77")["schools"]
+    assert closed["tier"] == "primary", "what is not given stays"
     assert (closed["disabled"], closed["code"], closed["weight"], closed["display_name"]) == (True, "T77", 2, "TH Lê Văn Tám")
 
 

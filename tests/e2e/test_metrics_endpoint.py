@@ -23,6 +23,8 @@ def test_a_signed_class_is_seen_in_every_metric_of_its_path(school: grpc.Channel
             "rpcs": metric(port, "signer_rpcs_total", method="SigningService/BatchSignDocuments", code="OK"),
             "signed": metric(port, "signer_signatures_total", profile="pades", level="b-t", outcome="signed"),
             "failed": metric(port, "signer_signatures_total", profile="pades", level="b-t", outcome="failed"),
+            "by class": metric(port, "signer_signatures_by_class_total", **{"class": "configured", "tier": "unknown"}),
+            "stamps": metric(port, "signer_signatures_by_class_total", **{"class": "timestamp-authority", "tier": "unknown"}),
             "prepared": metric(port, "signer_documents_prepared_total"),
             "entries": metric(port, "signer_journal_entries_total"),
             **{
@@ -41,6 +43,8 @@ def test_a_signed_class_is_seen_in_every_metric_of_its_path(school: grpc.Channel
         "rpcs": 1,
         "signed": 3,
         "failed": 1,
+        "by class": 3,
+        "stamps": 3,
         "prepared": 3,
         "entries": 12,  # an intent and an outcome for each signature, and for each timestamp
         **dict.fromkeys(("queue", "token", "document", "timestamp", "journal"), 3),

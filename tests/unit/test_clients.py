@@ -16,7 +16,7 @@ from signer.control.clients import Clients, configured_schools
 from signer.errors import ChangedMeanwhile, IdTaken, JournalUnavailable
 from signer.journal import ClientStore, Journal, QuotaStore, SchoolStore
 from signer.journal.entries import decode
-from signer.people.client import Client, ClientCertificate, ClientKind, Quota, QuotaSubject, School, Window
+from signer.people.client import Client, ClientCertificate, ClientKind, Quota, QuotaSubject, School, SchoolTier, Window
 from signer.store import open_engine
 
 NOW = datetime(2026, 5, 29, tzinfo=UTC)
@@ -30,7 +30,11 @@ class Desk:
         self.journal = journal
         self.callers = CallerTable([CONFIGURED])
         self.clients = Clients(
-            ClientStore(journal), SchoolStore(journal), self.callers, lambda: configured_schools([CONFIGURED], ["2", ""], {"1": "MA1"})
+            ClientStore(journal),
+            SchoolStore(journal),
+            self.callers,
+            lambda: configured_schools([CONFIGURED], ["2", ""], {"1": "MA1"}),
+            {"1": SchoolTier.PRIMARY},
         )
         self.changes = 0
         self.clients.call_on_change(self.count)
@@ -153,6 +157,11 @@ async def test_what_operators_say_of_a_school_counts_before_the_configuration(de
     assert [(school.id, school.code, school.etag) for school in desk.clients.schools()] == [("1", "MA1", ""), ("2", "2", "")]
     school = await desk.clients.create_school("operator", School("1", "NEW", weight=3))
     assert (desk.clients.code_of("1"), desk.clients.weight("1"), desk.clients.weight("2")) == ("NEW", 3, 1)
+    assert desk.clients.tier("1") is SchoolTier.PRIMARY, "as the configuration says, as long as nobody says otherwise"
+    school = await desk.clients.update_school("operator", replace(school, tier=SchoolTier.OTHER))
+    assert [desk.clients.tier(each) for each in ("1", "2")] == [SchoolTier.OTHER, SchoolTier.UNKNOWN]
+    await desk.clients.refresh()
+    assert desk.clients.tier("1") is SchoolTier.OTHER, "and it is kept"
     await desk.clients.update_school("operator", replace(school, code="NEWER"))
     assert desk.clients.code_of("1") == "NEWER"
 

@@ -14,9 +14,9 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from signer.store.migrations import schema_6, schema_7, schema_8
+from signer.store.migrations import schema_6, schema_7, schema_8, schema_9
 
-_STEPS = ((6, schema_6.upgrade), (7, schema_7.upgrade), (8, schema_8.upgrade))
+_STEPS = ((6, schema_6.upgrade), (7, schema_7.upgrade), (8, schema_8.upgrade), (9, schema_9.upgrade))
 
 
 def migrate(connection: Connection, found: int) -> None:
