@@ -72,6 +72,7 @@ class Committer:
         with connection.begin():
             complete_nodes(connection, count_entries(connection))
         self._settle_left()
+        self._next_look_s = time.monotonic() + (self._sharing.look_s or 0.0)
 
     def commit(self, changes: Sequence[Change]) -> int:
         """Applies and commits; how many entries it added. SQLAlchemyError, or a bug's exception: then `strand` them."""

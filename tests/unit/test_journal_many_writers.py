@@ -20,7 +20,10 @@ from signer.store.tables import journal_entry
 from tests.support.stores import PostgresStore
 from tests.unit.test_journal import intent, key, outcome
 
-PRESENCES = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1"
+CUT = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks "
+    "WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1"
+)
 
 
 class Unfit(Change):
@@ -56,7 +59,7 @@ def entries(store: PostgresStore) -> list[dict[str, object]]:
 
 def cut_presence(store: PostgresStore) -> None:
     """Ends the sessions that say which daemons are there, as a server does whose machine was parted from theirs."""
-    store.tamper(f"SELECT pg_terminate_backend(pid, 5000) FROM ({PRESENCES}) AS found")
+    store.tamper(CUT)
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -140,9 +143,10 @@ async def test_one_that_lost_its_presence_takes_along_what_it_has_under_way(stor
 
 async def test_what_was_given_up_while_it_was_parted_is_not_released(store: PostgresStore) -> None:
     async with daemons(store, 1) as (parted,):
+        assert parted._writer is not None
+        assert parted._writer._committer is not None
+        parted._writer._committer._next_look_s = math.inf  # else it may notice before the other one does
         await parted.intend([intent(key())])
-        assert parted._writer is not None and parted._writer._committer is not None
-        parted._writer._committer._next_look_s = math.inf  # else it may have noticed before the other one
         cut_presence(store)
         async with daemons(store, 1) as (other,):
             assert await other.intend([intent(key())]) == [2]
