@@ -22,6 +22,7 @@ from signer import __version__
 VERBS = {
     "serve": "Run the daemon until SIGTERM or SIGINT.",
     "sign": "Sign a file, or a folder such as a class: PDF, XML records, or any file.",
+    "batches": "Look after batches that are signed later: list, watch, pause, resume, cancel, fetch.",
     "extend": "Raise signed PDFs to B-T, B-LT or B-LTA, so that they can be verified when certificates have expired.",
     "verify": "Verify every signature of PDF, XML and CMS files, without a daemon.",
     "records": "Check, list, correct and recall records, and set when they lock; list the layouts that the daemon knows.",

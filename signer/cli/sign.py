@@ -16,6 +16,7 @@ from signer.cli.output import json_option
 from signer.cli.run_options import RUN_CODES, run_options
 from signer.cli.sign_authorizing import Asking, authorizing_options
 from signer.cli.sign_forms import Form, form_options
+from signer.cli.sign_queued import Queueing, queue_options
 from signer.cli.sign_restricting import Restrictions, restricting_options
 from signer.cli.sign_visible import Asked, appearance, as_text, visible_options
 
@@ -57,6 +58,7 @@ _PLAN = ("school", "credential", "profile", "level", "algorithm", "field", "name
 @visible_options
 @restricting_options
 @authorizing_options
+@queue_options
 @click.option(
     "--shortage",
     envvar="SIGNER_SHORTAGE",
@@ -110,14 +112,18 @@ def sign(  # noqa: PLR0917  # click passes by name
       signer sign class-1A/ --credential homeroom --visible-style person --visible-rectangle -1,320,90,180,70 \\
           --visible-line "Nguyễn Thị Lan" --visible-line "Giáo viên chủ nhiệm"
     """  # noqa: D301  # click reads \b
+    from signer.cli.exits import ExitCode
     from signer.cli.sign_evidence import Evidence
     from signer.cli.sign_files import Layout
+    from signer.cli.sign_queued import sign_queued
     from signer.cli.sign_report import Deed
     from signer.cli.sign_run import Run, tell
     from signer.cli.sign_state import RequestState
 
     look, restrictions = appearance(Asked.taken_from(options)), Restrictions.taken_from(options)
-    asking = Asking.taken_from(options)
+    asking, queueing = Asking.taken_from(options), Queueing.taken_from(options)
+    if queueing.is_wanted and evidence:
+        raise click.UsageError("--evidence is not for --queue")
     asked = given(client_config, profile=options.pop("profile"))
     form = Form.taken_from(options, asked.get("profile"), source)
     values = given(client_config, **options)
@@ -134,6 +140,12 @@ def sign(  # noqa: PLR0917  # click passes by name
             with values.connect(connect_timeout_s=connect_timeout_s) as client:
                 sendable = [job for job in jobs if not job.unreadable]
                 sad = asking.sad(client, plan_of(plan, form, look, restrictions), state.request_id, sendable, source.name)
+                if queueing.is_wanted:
+                    wanted = plan_of(plan, form, look, restrictions)
+                    has_all = sign_queued(client, run, wanted, sad, queueing, named=form.names_files)
+                    sys.exit(
+                        tell(run.outcome, interrupted=False) if has_all else max(tell(run.outcome, interrupted=False), ExitCode.INCOMPLETE)
+                    )
                 is_whole = _sign(
                     client,
                     plan,

@@ -58,7 +58,7 @@ class Run:
         try:
             with batch:
                 for result in batch:
-                    self._keep(by_id[result.document_id], result)
+                    self.keep(by_id[result.document_id], result)
         except SignerError as error:
             self.outcome.error = error
         except KeyboardInterrupt:
@@ -68,7 +68,8 @@ class Run:
             self.outcome.summary = batch.summary
         return True
 
-    def _keep(self, job: Job, result: DocumentResult) -> None:
+    def keep(self, job: Job, result: DocumentResult) -> None:
+        """Puts a result in its place."""
         if result.error is not None:
             self.outcome.failures.append((job, result.error))
             return
