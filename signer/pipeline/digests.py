@@ -13,6 +13,7 @@ from signer.errors import (
     JournalUnavailable,
     QuotaExceeded,
     RequestIdReused,
+    SignatureOutcomeUnknown,
     SignatureSettled,
     SignerError,
 )
@@ -25,6 +26,7 @@ from signer.pipeline.key_use import KeyUse, use_key
 from signer.pipeline.material import Finished, encode, stored_material
 from signer.pipeline.plan import ReadyPlan, fingerprint
 from signer.pipeline.request import Request
+from signer.pipeline.settling import settle_each
 from signer.telemetry.steps import Step
 from signer.telemetry.traces import step
 
@@ -61,16 +63,21 @@ async def sign_digests(engine: Engine, request: Request, plan: ReadyPlan, items:
     keyed = [(SignatureKey(request.school_id, request.request_id, item.document_id), item) for item in items]
     keys = [key for key, _item in keyed]
     async with engine.inside(keys):
-        if not request.is_new:
-            return await _sign(engine, request, plan, keyed, await engine.ledger.look_up(keys))
-        try:
-            return await _sign(engine, request, plan, keyed, {})  # as `document` takes ids for new
-        except (SignatureSettled, RequestIdReused, QuotaExceeded, AccessError, JournalUnavailable) as error:
-            request.is_new = False
+        if request.is_new:
+            try:
+                return await _sign(engine, request, plan, keyed, {})  # as `document` takes ids for new
+            except (SignatureSettled, RequestIdReused, QuotaExceeded, AccessError, JournalUnavailable) as error:
+                request.is_new = False
+                stored = await engine.ledger.look_up(keys)
+                if isinstance(error, JournalUnavailable) and not stored:
+                    raise
+        else:
             stored = await engine.ledger.look_up(keys)
-            if isinstance(error, JournalUnavailable) and not stored:
-                raise
-        return await _sign(engine, request, plan, keyed, stored)
+        while True:
+            try:
+                return await _sign(engine, request, plan, keyed, stored)
+            except SignatureSettled:  # by another daemon, meanwhile
+                stored = await engine.ledger.look_up(keys)
 
 
 async def _sign(
@@ -173,11 +180,15 @@ async def _sign_fresh(
         outcomes.append(Outcome(key, use.attempt, OutcomeKind.RELEASED, encode(finished), digest))
         signed.append((item.document_id, use, finished))
     started_s = clock_s()
+    refusals: list[SignatureOutcomeUnknown | None] = []
     if outcomes:
         with step(Step.SETTLE, items=len(outcomes)):
-            await engine.ledger.settle(outcomes)
+            refusals = await settle_each(engine.ledger, outcomes)
     settle_s = (clock_s() - started_s) / max(1, len(outcomes))
-    for document_id, use, finished in signed:
+    for (document_id, use, finished), refusal in zip(signed, refusals, strict=True):
+        if refusal is not None:
+            results[document_id] = refusal
+            continue
         times = StageTimes(queue_s=use.signature.queue_s, token_s=use.signature.token_s, journal_s=use.journal_s + settle_s)
         results[document_id] = SignedDigest(finished, times, replayed=False)
 

@@ -70,8 +70,21 @@ async def _sign_unless_stored(lot: Lot, items: Sequence[Item]) -> list[Item]:
     """Steps 1 to 6 for ids that may have come before. Returns what is to be stamped: the signed, and parked ones of a level above B-T."""
     left = await _answer_stored(lot, items)
     lot.request.check()
-    signed = await _use_key(lot, await _make_digests(lot, [item for item in left if not item.is_parked]))
+    signed = await _use_key_or_replay(lot, await _make_digests(lot, [item for item in left if not item.is_parked]))
     return [*signed, *(item for item in left if item.is_parked)]
+
+
+async def _use_key_or_replay(lot: Lot, prepared: Sequence[Item]) -> list[Item]:
+    """Steps 5 and 6; what another daemon signs meanwhile is answered as stored."""
+    parked: list[Item] = []
+    while True:
+        try:
+            return [*await _use_key(lot, prepared), *parked]
+        except SignatureSettled:
+            left = await _answer_stored(lot, prepared)
+        lot.request.check()
+        parked += [item for item in left if item.is_parked]
+        prepared = [item for item in left if not item.is_parked]
 
 
 async def _sign_new(lot: Lot, items: Sequence[Item]) -> list[Item]:
@@ -89,7 +102,7 @@ async def _sign_new(lot: Lot, items: Sequence[Item]) -> list[Item]:
         lot.request.is_new = False
     left += await _answer_stored(lot, prepared)
     lot.request.check()
-    signed = await _use_key(lot, [item for item in left if not item.is_parked])
+    signed = await _use_key_or_replay(lot, [item for item in left if not item.is_parked])
     return [*signed, *(item for item in left if item.is_parked)]
 
 

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from signer.errors import InvalidArgument, JournalUnavailable, SignerError
+from signer.errors import InvalidArgument, JournalUnavailable, SignatureInProgress, SignatureSettled, SignerError
 from signer.formats.insertions import Additions
 from signer.journal.model import Intent, Outcome, OutcomeKind
 from signer.model import Level, SignatureKey, StageTimes
@@ -28,6 +28,8 @@ from signer.telemetry.logs import get_logger
 from signer.telemetry.metrics import Outcome as Counted
 
 _log = get_logger(__name__)
+_TURN_S = 0.1
+"""Between two looks at what another daemon works on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +93,19 @@ class _Extension:
 
     async def run(self) -> ExtendedDocument:
         """All steps."""
-        ledger = self._engine.ledger
         async with self._engine.inside([self._key]):
             self._request.check()
-            stored = (await ledger.look_up([self._key])).get(self._key)
-            material = stored_material(stored, self._key.document_id, self._fingerprint) if stored else None
-            if isinstance(material, Extended):
-                return ExtendedDocument(self._source_sha256, material, StageTimes(), replayed=True)
-            self._request.check()
-            (attempt,) = await ledger.intend([self._intent()])
+            while True:
+                stored = (await self._engine.ledger.look_up([self._key])).get(self._key)
+                material = stored_material(stored, self._key.document_id, self._fingerprint) if stored else None
+                if isinstance(material, Extended):
+                    return ExtendedDocument(self._source_sha256, material, StageTimes(), replayed=True)
+                self._request.check()
+                try:
+                    (attempt,) = await self._engine.ledger.intend([self._intent()])
+                    break
+                except (SignatureInProgress, SignatureSettled):  # another daemon's
+                    await asyncio.sleep(_TURN_S)
             try:
                 await self._raising.run()
             except Exception as error:

@@ -21,6 +21,7 @@ from signer.pipeline.material import Stamped
 from signer.pipeline.parking import assemble as assemble_cms
 from signer.pipeline.parking import outcome
 from signer.pipeline.raising import Raising
+from signer.pipeline.settling import settle_each
 from signer.pipeline.stamping import stamp_signature
 from signer.telemetry.steps import Step
 from signer.telemetry.traces import step
@@ -67,7 +68,9 @@ async def raise_lot(lot: Lot, items: Sequence[Item]) -> list[Item]:
         return list(items)
     unparked = [item for item in items if not item.is_parked]
     if unparked:
-        await lot.engine.ledger.settle([_stamped(lot, item) for item in unparked])
+        for item, refusal in zip(unparked, await settle_each(lot.engine.ledger, [_stamped(lot, item) for item in unparked]), strict=True):
+            item.result = refusal
+        items = still_going(items)
     with step(Step.RAISE, documents=len(items)):
         await asyncio.gather(*[_raise_one(lot, item) for item in items])
     return still_going(items)
@@ -100,9 +103,12 @@ async def release_lot(lot: Lot, items: Sequence[Item]) -> None:
         return
     started_s = lot.request.clock_s()
     with step(Step.SETTLE, documents=len(items)):
-        await lot.engine.ledger.settle([_released(lot, item) for item in items])
+        refusals = await settle_each(lot.engine.ledger, [_released(lot, item) for item in items])
     settle_s = (lot.request.clock_s() - started_s) / len(items)
-    for item in items:
+    for item, refusal in zip(items, refusals, strict=True):
+        if refusal is not None:
+            item.result = refusal
+            continue
         used = item.used
         times = StageTimes(
             queue_s=used.signature.queue_s if used else 0.0,

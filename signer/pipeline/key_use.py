@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from signer.errors import (
     InternalError,
     JournalUnavailable,
+    SignatureInProgress,
     SignatureOutcomeUnknown,
     SignerError,
     TokenRemoved,
@@ -34,6 +35,8 @@ _UNKNOWN_MAX = 4
 """A digest that its worker died of so often is not tried again: it may be what kills them."""
 _PAUSE_S = 0.1
 _PAUSE_S_MAX = 5.0
+_TURN_S = 0.02
+_TURN_S_MAX = 0.5
 _ANSWER_S = 2.0
 _ANSWER_SHARE = 0.2
 """Of the time left: kept back for the answer, up to so many seconds."""
@@ -65,7 +68,8 @@ async def use_key(
     """Signs each intent's digest; returns a signature or an error for each, in order.
 
     An error means that nothing was released, and is settled in the journal. A KeyUse is NOT yet settled: its outcome belongs to the
-    caller, together with the material. Raises only what refuses all of them before any key was used (JournalUnavailable, RequestIdReused).
+    caller, together with the material. Raises only what refuses all of them before any key was used (JournalUnavailable, RequestIdReused,
+    SignatureSettled; SignatureInProgress when another daemon works on one of them until shortly before the deadline).
     """
     tries = [_Try(intent) for intent in intents]
     use = _Use(ledger, door, credential, request, request.deadline_s - min(_ANSWER_S, _ANSWER_SHARE * request.remaining_s))
@@ -94,13 +98,25 @@ class _Use:
     give_up_s: float
 
     async def intend(self, tries: list[_Try]) -> None:
-        """Step 5."""
+        """Step 5. Ids that another daemon works on are waited for: its outcome is theirs too (SignatureSettled)."""
         started_s = self.request.clock_s()
         with step(Step.INTEND, items=len(tries)):
-            attempts = await self.ledger.intend([one.intent for one in tries])
+            attempts = await self._intended([one.intent for one in tries])
         journal_s = (self.request.clock_s() - started_s) / len(tries)
         for one, attempt in zip(tries, attempts, strict=True):
             one.attempt, one.journal_s = attempt, journal_s
+
+    async def _intended(self, intents: Sequence[Intent]) -> list[int]:
+        pause_s = _TURN_S
+        while True:
+            try:
+                return await self.ledger.intend(intents)
+            except SignatureInProgress:
+                if self.request.clock_s() + pause_s >= self.give_up_s:
+                    raise
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _TURN_S_MAX)
+            self.request.check()
 
     async def attempt(self, tries: list[_Try]) -> list[_Try]:
         """Step 6, once: signs all, settles the failed; returns those worth another round."""

@@ -94,9 +94,10 @@ class Tsa:
 
 def let_the_next_outcome_fail(journal: Journal, when: str) -> None:
     """Its commit fails before it took effect, or after."""
-    writer = journal._writer
-    assert writer is not None
-    commit, armed = writer._commit, [True]
+    assert journal._writer is not None
+    committer = journal._writer._committer
+    assert committer is not None
+    commit, armed = committer.commit, [True]
 
     def failing(changes: Sequence[Change]) -> int:
         if not armed or not any(isinstance(change, Settle) for change in changes):
@@ -106,7 +107,7 @@ def let_the_next_outcome_fail(journal: Journal, when: str) -> None:
             commit(changes)
         raise OperationalError("COMMIT", None, OSError("the disk is full"))
 
-    writer._commit = failing  # type: ignore[method-assign]
+    committer.commit = failing  # type: ignore[method-assign]
 
 
 @dataclass

@@ -17,6 +17,7 @@ from signer.errors import (
     QueueFull,
     SignatureInProgress,
     SignatureOutcomeUnknown,
+    SignatureSettled,
     SignerError,
     TokenRefused,
     TokenRemoved,
@@ -227,9 +228,22 @@ async def test_a_journal_that_fails_between_attempts_does_not_strand_what_was_si
     assert (await states(journal, "a")) == [SignatureState.RELEASED]
 
 
-async def test_the_same_ids_are_refused_while_an_attempt_is_under_way(journal: Journal, request_: Request) -> None:
+async def test_ids_that_another_daemon_works_on_are_refused_when_the_time_is_up(journal: Journal, request_: Request) -> None:
     await use_key(journal, ScriptedDoor(), CREDENTIAL, request_, [intent("a")])
     door = ScriptedDoor()
+    request_.deadline_s = request_.clock_s() + 0.1
     with pytest.raises(SignatureInProgress):
         await use_key(journal, door, CREDENTIAL, request_, [intent("a")])
+    assert door.seen == []
+
+
+async def test_ids_that_another_daemon_works_on_are_waited_for(journal: Journal, request_: Request) -> None:
+    (first,) = await use_key(journal, ScriptedDoor(), CREDENTIAL, request_, [intent("a")])
+    door = ScriptedDoor()
+    waiting = asyncio.create_task(use_key(journal, door, CREDENTIAL, request_, [intent("a"), intent("b")]))
+    await asyncio.sleep(0.05)
+    assert isinstance(first, KeyUse)
+    await journal.settle([Outcome(intent("a").key, first.attempt, OutcomeKind.RELEASED, b"m", b"s" * 32)])
+    with pytest.raises(SignatureSettled):
+        await waiting
     assert door.seen == []
