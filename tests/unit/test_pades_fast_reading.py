@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 
 import pytest
@@ -18,6 +20,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from signer.formats.pades.fast.ending import read_startxref
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
 from signer.formats.pades.fast.history import read_history
+from signer.formats.pades.fast.objects import Objects
 from signer.formats.pades.fast.predictor import unpack_rows
 from signer.formats.pades.fast.strings import read_text, write_date, write_text
 from signer.formats.pades.fast.syntax import Dictionary, many, read_dictionary
@@ -95,6 +98,24 @@ def test_dictionaries_are_read_as_pyhanko_reads_them_or_handed_over(tokens: list
         assert text[slice(*found.span(key))] == value
 
 
+@given(st.lists(TOKENS, max_size=14), st.sampled_from([b" ", b"", b"\n"]), st.booleans())
+def test_a_dictionary_that_is_remembered_is_the_one_that_stands_there(tokens: list[bytes], gap: bytes, is_cut: bool) -> None:
+    """Whatever follows it, and wherever it stands: "endobj" may be a part of it, or not its end."""
+    value = b"<<" + gap.join(tokens) + (b"" if is_cut else b">>")
+    for before in (b"", b"% moved\n"):
+        document = before + b"1 0 obj " + value + b" endobj\n(>> endobj\n"
+        wanted = _or_reason(partial(read_dictionary, document, document.index(b"<<"), 1))
+        found = _or_reason(partial(Objects(document, {1: len(before)}).dictionary, 1))
+        assert found in (wanted, FallbackReason.OBJECT if isinstance(wanted, Dictionary) else wanted)
+
+
+def _or_reason(read: Callable[[], Dictionary]) -> Dictionary | FallbackReason:
+    try:
+        return read()
+    except HandOver as handed_over:
+        return handed_over.reason
+
+
 def test_dictionaries_of_every_ordinary_value_are_read() -> None:
     text = (
         b"<</Ref 1 0 R/Num -1.5 /Name/X#20Y /Text (a\\(b) /Nest(a(b)c)\n/Hex<00ff>"
@@ -123,7 +144,7 @@ def test_a_key_is_found_in_place_though_other_values_look_like_it() -> None:
     assert text[slice(*found.span(b"Annots"))] == b"[1 0 R]"
 
 
-@pytest.mark.parametrize("digits", [0, 1, 2, 63, 64, 128, 129, 130, 16_384, 1 << 19])
+@pytest.mark.parametrize("digits", [0, 1, 2, 14, 15, 16, 17, 63, 64, 111, 112, 126, 127, 128, 129, 130, 16_384, 1 << 19])
 def test_hex_strings_of_every_length_are_read_whole(digits: int) -> None:
     text = b"<</Contents<" + b"a" * digits + b">/Next 1>>"
     if digits % 2:

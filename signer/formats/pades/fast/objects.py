@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from signer.formats.pades.fast.fallback import FallbackReason, HandOver
@@ -17,6 +18,8 @@ _blank: Final = re.compile(SPACE + rb"*+").fullmatch
 _stream_index: Final = re.compile(rb"[\d \n\r\t]*+").fullmatch
 _STREAM_BYTES_MAX: Final = 4 << 20
 _READ_BYTES_MAX: Final = 16 << 20
+_ALIKE_BYTES_MAX: Final = 1024
+_ALIKE_KEPT: Final = 1024
 
 
 class Objects:
@@ -31,7 +34,7 @@ class Objects:
     def dictionary(self, number: int) -> Dictionary:
         """The dictionary that is object `number`; HandOver when it is none, is missing or is not where it should be."""
         text, at, until = self._find(number)
-        found = read_dictionary(text, at, number)
+        found = _read_alike(text, at, until, number)
         self._finish(found, until)
         return found
 
@@ -109,6 +112,29 @@ class _ObjectStream:
             return self._first + int(self._offsets[index]), following
         except ValueError as error:
             raise HandOver(FallbackReason.OBJECT) from error
+
+
+def _read_alike(text: bytes, at: int, until: int | None, owner: int) -> Dictionary:
+    """`read_dictionary`, once for dictionaries that are alike to the byte: a class's report cards differ little in their pages and forms.
+
+    What is remembered is complete in its bytes, so that what follows them can't change what they mean; what is not, because it holds
+    "endobj" itself, is read where it stands.
+    """
+    end = text.find(b"endobj", at, at + _ALIKE_BYTES_MAX) if until is None else until
+    if at < end <= at + _ALIKE_BYTES_MAX:
+        try:
+            length, values = _read_once(text[at:end])
+        except HandOver:
+            pass  # nothing is refused for where it was cut
+        else:
+            return Dictionary(owner, text, at, at + length, values)
+    return read_dictionary(text, at, owner)
+
+
+@lru_cache(maxsize=_ALIKE_KEPT)
+def _read_once(value: bytes) -> tuple[int, dict[bytes, bytes]]:
+    found = read_dictionary(value, 0, 0)
+    return found.end, found.values
 
 
 def _value_start(document: bytes, at: int, number: int) -> int:

@@ -37,9 +37,9 @@ SPACE: Final = rb"[\x00\t\n\f\r ]"
 _REGULAR: Final = rb"[!\"$&'*-.0-;=?-Z\\^-z|~]"  # visible ASCII but the delimiters and '#'
 _REFERENCE: Final = rb"[1-9]\d{0,8}[\t\n\r ]\d{1,5}[\t\n\r ]R\b"
 _NUMBER: Final = rb"[+-]?(?:\d{1,15}+(?:\.\d{0,15}+)?|\.\d{1,15}+)(?![^\x00\t\n\f\r ()<>\[\]{}/%])"
-_NAME: Final = rb"/" + many(_REGULAR + rb"|\#[0-9A-Fa-f]{2}", rb"+")
+_NAME: Final = rb"/" + many(_REGULAR + rb"++|\#[0-9A-Fa-f]{2}", rb"+")
 _LITERAL: Final = rb"\([^()\\]*+" + many(rb"\\(?:[nrtbf()\\]|[0-3][0-7]{2})[^()\\]*+") + rb"\)"
-_HEX_SHORT: Final = rb"<" + many(rb"[0-9A-Fa-f]{2}", rb"{0,64}") + rb">"
+_HEX_SHORT: Final = rb"<" + many(rb"[0-9A-Fa-f]{16}", rb"{0,7}") + many(rb"[0-9A-Fa-f]{2}", rb"{0,7}") + rb">"
 _SCALAR: Final = rb"|".join((_REFERENCE, _NAME, _NUMBER, _LITERAL, _HEX_SHORT, rb"(?:true|false|null)\b"))
 _ARRAY: Final = rb"\[" + many(SPACE + rb"*+(?:" + _SCALAR + rb")") + SPACE + rb"*+\]"
 _SIMPLE: Final = rb"(?>" + _SCALAR + rb"|" + _ARRAY + rb")"
