@@ -2,7 +2,7 @@
 
 The TLS layer has verified the chain to `server.tls_client_ca` by then; here the certificate becomes somebody: of the clients that operators
 keep, by its SHA-256 alone; else of those of the configuration. One that a kept client has revoked is nobody's, whatever the configuration
-says. A certificate of that CA that matches nobody is refused.
+says. A certificate of that CA that matches nobody is refused, and so is any that its CA has revoked (`client_crls`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
+from signer.access.client_crls import ClientCrls
 from signer.access.methods import MethodRight, refusal, right_of, rights_of
 from signer.access.settings import ClientSettings
 from signer.errors import CallerUnknown, SchoolNotFound
@@ -64,9 +65,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a certificate came to. refused: why its client may not call; None when it may, within `accepted`."""
+    """What a certificate came to. refused: why its client may not call; None when it may, within `accepted`, unless its CA revoked it."""
 
     caller: Caller | None
+    certificate: x509.Certificate
     accepted: Window = ALWAYS
     refused: str = ""
     sha256: str = field(default="", repr=False)
@@ -85,6 +87,7 @@ class CallerTable:
         self._by_sha256: dict[str, tuple[str, Window, bool]] = {}
         self._closed: frozenset[str] = frozenset()
         self._known: dict[bytes, _Known] = {}
+        self._crls = ClientCrls()
 
     @property
     def configured(self) -> tuple[ClientSettings, ...]:
@@ -96,9 +99,9 @@ class CallerTable:
         """Those that operators keep, by id; to be read only."""
         return self._kept
 
-    def configure(self, configured: Iterable[ClientSettings]) -> None:
-        """From the next call on, these are the configuration's."""
-        self._configured = tuple(configured)
+    def configure(self, configured: Iterable[ClientSettings], crls: ClientCrls) -> None:
+        """From the next call on, these are the configuration's, and this is what CAs revoked."""
+        self._configured, self._crls = tuple(configured), crls
         self._known.clear()
 
     def put(self, client: Client) -> None:
@@ -117,7 +120,7 @@ class CallerTable:
         self._known.clear()
 
     def identify(self, certificate_pem: bytes, now: datetime) -> Caller:
-        """The client that a certificate belongs to; CallerUnknown when none matches, or when it may not call now."""
+        """The client that a certificate belongs to; CallerUnknown when none matches, it may not call now, or its CA revoked it."""
         known = self._known.get(certificate_pem)
         if known is None:
             known = self._match(certificate_pem)
@@ -126,6 +129,8 @@ class CallerTable:
             self._known[certificate_pem] = known
         if known.caller is None:
             raise CallerUnknown(known.refused, certificateSha256=known.sha256)
+        if refusal := self._crls.refusal(known.certificate, now):
+            raise CallerUnknown(refusal, certificateSha256=known.sha256)
         if known.accepted is not ALWAYS and not known.accepted.holds_at(now):
             raise CallerUnknown(
                 f"this TLS certificate of client {known.caller.client_id} is not accepted at this time; use its newer one",
@@ -150,26 +155,34 @@ class CallerTable:
             raise CallerUnknown("the TLS client certificate can't be parsed") from error
         sha256 = certificate.fingerprint(hashes.SHA256()).hex()
         if sha256 in self._by_sha256:
-            return self._match_kept(sha256)
+            return self._match_kept(certificate, sha256)
         names = {str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
         for client in self._configured:
             if _is_of(client, names, sha256):
-                return _Known(self._caller(client.id, client.client_kind, frozenset(client.schools), client.may_sign_digests))
+                caller = self._caller(client.id, client.client_kind, frozenset(client.schools), client.may_sign_digests)
+                return _Known(caller, certificate, sha256=sha256)
         return _Known(
             None,
+            certificate,
             refused="this TLS client certificate is of no client; an operator adds it: signer clients create, or [[clients]] in the "
             "configuration",
             sha256=sha256,
         )
 
-    def _match_kept(self, sha256: str) -> _Known:
+    def _match_kept(self, certificate: x509.Certificate, sha256: str) -> _Known:
         client_id, accepted, is_revoked = self._by_sha256[sha256]
         client = self._kept[client_id]
         if is_revoked:
-            return _Known(None, refused=f"this TLS certificate of client {client_id} was revoked by an operator", sha256=sha256)
+            return _Known(
+                None, certificate, refused=f"this TLS certificate of client {client_id} was revoked by an operator", sha256=sha256
+            )
         if client.disabled:
-            return _Known(None, refused=f"client {client_id} is disabled; an operator enables it: signer clients set", sha256=sha256)
-        return _Known(self._caller(client.id, client.kind, client.school_ids, client.may_sign_digests), accepted, sha256=sha256)
+            return _Known(
+                None, certificate, refused=f"client {client_id} is disabled; an operator enables it: signer clients set", sha256=sha256
+            )
+        return _Known(
+            self._caller(client.id, client.kind, client.school_ids, client.may_sign_digests), certificate, accepted, sha256=sha256
+        )
 
     def _caller(self, client_id: str, kind: ClientKind, schools: frozenset[str], may_sign_digests: bool) -> Caller:
         rights = rights_of(kind, names_schools=bool(schools), may_sign_digests=may_sign_digests)

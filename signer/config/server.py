@@ -59,6 +59,13 @@ class TlsVersion(Enum):
     TLS_1_3 = "1.3"
 
 
+class ExpiredCrl(Enum):
+    """What becomes of certificates whose CA's revocation list has run out."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
     """`[server.connections]`: what a connection may cost before anything is asked over it, and how long it may stay."""
@@ -103,6 +110,20 @@ class ServerSettings:
     tls_client_ca: Annotated[
         Path, Field(description="PEM: the CAs whose client certificates are let in; `[[clients]]` then says who each of them is.")
     ]
+    tls_client_crls: Annotated[
+        tuple[Path, ...],
+        Field(
+            description="PEM or DER: revocation lists of CAs of tls_client_ca. A certificate that stands in its CA's list is nobody's "
+            "from the next call on; fetch lists by timer and `systemctl reload signer`. CAs without one are believed as they are."
+        ),
+    ] = ()
+    tls_client_crl_expired: Annotated[
+        ExpiredCrl,
+        Field(
+            description='What an expired list means for its CA\'s certificates: "refuse" takes none of them until a new one was read, '
+            '"accept" all that it does not name.'
+        ),
+    ] = ExpiredCrl.REFUSE
     tls_version_min: Annotated[
         TlsVersion,
         Field(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from signer.access.callers import CallerTable
+from signer.access.client_crls import ClientCrls
 from signer.access.settings import ClientSettings
 from signer.config import Config
 from signer.control.clients import Clients, configured_schools
@@ -44,9 +45,9 @@ class CallingRooms:
         """Runs until it is cancelled."""
         await keep_used(self.keeping, self.clients.save_calls)
 
-    def configure(self, door: Door, clients: Sequence[ClientSettings]) -> None:
-        """The configuration's clients are these from now on."""
-        self.callers.configure(clients)
+    def configure(self, door: Door, clients: Sequence[ClientSettings], crls: ClientCrls) -> None:
+        """The configuration's clients, and what their CAs revoked, are these from now on."""
+        self.callers.configure(clients, crls)
         door.stop_strangers()
 
 

@@ -1,8 +1,8 @@
 """Reading the configuration anew, on SIGHUP or ReloadConfiguration: all of what can change while streams are open, or nothing.
 
 1. The file and every file it names are read and checked. One fault, and the old configuration stays as it was.
-2. What can change at once is changed: the doors' TLS certificates, keys and client CAs, `[[clients]]`. Open connections go on. The
-   timestamps' HTTP door goes on with TLS or without it, as it was opened.
+2. What can change at once is changed: the doors' TLS certificates, keys, client CAs and their revocation lists, `[[clients]]`. Open
+   connections go on. The timestamps' HTTP door goes on with TLS or without it, as it was opened.
 3. A token that is held only because its PIN's source could not be read reads it again; that spends no try.
 4. What else differs needs a restart, and is named. CA files of `[trust]` are looked after by `believing`, without being told.
 """
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from signer.access.client_crls import ClientCrls
 from signer.access.settings import ClientSettings
 from signer.config import Config, load
 from signer.config.changes import changed_keys
@@ -29,7 +30,7 @@ from signer.timestamp.settings import TimestampHttpSettings
 
 _log = get_logger(__name__)
 _Door = TypeVar("_Door", ServerSettings, TimestampHttpSettings, PagesSettings)
-_TLS_KEYS = frozenset({"tls_certificate", "tls_private_key", "tls_client_ca"})
+_TLS_KEYS = frozenset({"tls_certificate", "tls_private_key", "tls_client_ca", "tls_client_crls", "tls_client_crl_expired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class ReloadableDoor(Protocol):
 class GrpcTls:
     """The gRPC door's files, and `[[clients]]`."""
 
-    def __init__(self, put: Callable[[TlsIdentity], None], put_clients: Callable[[Sequence[ClientSettings]], None]) -> None:
+    def __init__(self, put: Callable[[TlsIdentity], None], put_clients: Callable[[Sequence[ClientSettings], ClientCrls], None]) -> None:
         self._put = put
         self._put_clients = put_clients
 
@@ -60,7 +61,7 @@ class GrpcTls:
 
         def put() -> None:
             self._put(identity)
-            self._put_clients(config.clients)
+            self._put_clients(config.clients, identity.client_crls)
 
         return put
 

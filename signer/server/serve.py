@@ -180,6 +180,7 @@ class Daemon:
         calling.attend(door)
         operations = Operations(self._rooms, door, OpenBatches(self._rooms.metrics), self._readiness, self._reloading)
         tls = TlsIdentity.read(self._config.server)
+        calling.configure(door, self._config.clients, tls.client_crls)
         operations.listener = listener = GrpcListener(self._config.server, self._rooms, tls, operations)
         self._reloading.add(GrpcTls(listener.take, partial(calling.configure, door)))
         self._reloading.call_afterwards(self._read_pins_anew)

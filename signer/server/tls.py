@@ -14,23 +14,25 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from signer.config.server import ServerSettings
+from signer.access.client_crls import ClientCrls, read_client_crls
+from signer.config.server import ExpiredCrl, ServerSettings
 from signer.errors import ConfigError
 from signer.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
 class TlsIdentity:
-    """PEM as gRPC wants it, and when the server's certificate ends."""
+    """PEM as gRPC wants it, when the server's certificate ends, and what gRPC does not look at: which client certificates were revoked."""
 
     private_key: bytes
     certificate: bytes
     client_ca: bytes
     not_after: datetime
+    client_crls: ClientCrls
 
     @classmethod
     def read(cls, settings: ServerSettings) -> TlsIdentity:
-        """ConfigError, naming the key, when a file can't be read or parsed, or certificate and private key are no pair."""
+        """ConfigError, naming the key, when a file can't be read or parsed, or files do not belong together."""
         certificate = _read(settings, "tls_certificate")
         private_key = _read(settings, "tls_private_key")
         client_ca = _read(settings, "tls_client_ca")
@@ -46,10 +48,12 @@ class TlsIdentity:
         if public_key.public_bytes(*encoding) != leaf.public_key().public_bytes(*encoding):
             raise ConfigError("server.tls_private_key: is not the key of server.tls_certificate; give the two that were made together")
         try:
-            x509.load_pem_x509_certificates(client_ca)
+            authorities = x509.load_pem_x509_certificates(client_ca)
         except ValueError as error:
             raise ConfigError(f"server.tls_client_ca: {settings.tls_client_ca} holds no PEM certificate") from error
-        return cls(private_key, certificate, client_ca, leaf.not_valid_after_utc)
+        accepts_expired = settings.tls_client_crl_expired is ExpiredCrl.ACCEPT
+        crls = read_client_crls(settings.tls_client_crls, authorities, accepts_expired=accepts_expired)
+        return cls(private_key, certificate, client_ca, leaf.not_valid_after_utc, crls)
 
 
 class TlsDoor:
@@ -57,6 +61,7 @@ class TlsDoor:
 
     def __init__(self, identity: TlsIdentity, metrics: Metrics) -> None:
         self._ends = metrics.tls_certificate_not_after_seconds.labels(door="grpc")
+        self._crl_ends = metrics.client_crl_next_update_seconds
         self._given: grpc.ServerCertificateConfiguration | None = None
         self.take(identity)
 
@@ -64,6 +69,8 @@ class TlsDoor:
         """New connections are answered with this identity from now on."""
         self._configuration = _configuration(identity)
         self._ends.set(identity.not_after.timestamp())
+        next_update = identity.client_crls.next_update
+        self._crl_ends.set(next_update.timestamp() if next_update else 0.0)
 
     def credentials(self) -> grpc.ServerCredentials:
         """For the port: client certificates are required and verified."""

@@ -501,6 +501,13 @@ class Metrics:
             (("door", "grpc, timestamp, pages"),),
         ),
     ]
+    client_crl_next_update_seconds: Annotated[
+        Gauge,
+        Spec(
+            "signer_client_crl_next_update_timestamp_seconds",
+            "When the first revocation list of `server.tls_client_crls` runs out, seconds since 1970; 0 without any.",
+        ),
+    ]
     config_reload_successful: Annotated[
         Gauge,
         Spec("signer_config_last_reload_successful", "1 when the configuration in force is the file's as last read; 0: it was refused."),

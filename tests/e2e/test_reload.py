@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from signer.demo.tls_pki import TlsPki
 from tests.support import pdfs
 from tests.support.calls import Answers, Request, header, metric, operations_call, reason_of_call, sign_batch, start, stream
 from tests.support.daemon import Running, World, running_daemon
+from tests.support.openssl_ca import OpensslCa
 from tests.support.waiting import until
 
 
@@ -99,6 +101,35 @@ def test_clients_change_at_once_and_the_rest_is_named_for_the_next_start(place: 
         operations_call(operator, "ReloadConfiguration")
         with pytest.raises(grpc.RpcError):
             operations_call(unlisted, "ListTokens")
+
+
+def test_a_clients_certificate_that_its_ca_revokes_is_refused_on_its_open_connection(place: tuple[World, Path, Running]) -> None:
+    """The CA and its lists are `openssl ca`'s; until its list is fetched anew its certificate is the client's."""
+    world, config, running = place
+    ca, text = OpensslCa(world.pki / "openssl"), config.read_text(encoding="utf-8")
+    for file in ("lost", "good"):
+        ca.client(file, "operator")
+    ca.crl()
+    with (world.pki / "tls-ca.crt").open("ab") as believed:
+        believed.write((ca.folder / "ca.crt").read_bytes())
+    edit(config, 'tls_client_ca = "pki/tls-ca.crt"', 'tls_client_ca = "pki/tls-ca.crt"\ntls_client_crls = ["pki/openssl/clients.crl"]')
+    hang_up(running, "configuration reloaded")
+    assert metric(running.metrics_port(), "signer_client_crl_next_update_timestamp_seconds") > time.time()
+    with world.channel(running.port, "openssl/lost") as lost, world.channel(running.port, "openssl/good") as good:
+        assert operations_call(lost, "ListTokens").tokens
+        ca.revoke("lost")
+        ca.crl()
+        hang_up(running, "configuration reloaded")
+        with pytest.raises(grpc.RpcError) as refused:
+            operations_call(lost, "ListTokens")
+        assert reason_of_call(refused.value) == "CALLER_UNKNOWN"
+        assert "revoked by its CA" in str(refused.value.details())
+        assert operations_call(good, "ListTokens").tokens
+        (ca.folder / "clients.crl").write_bytes(b"half a li")
+        hang_up(running, "configuration refused")
+        assert operations_call(good, "ListTokens").tokens, "the lists that were read stay in force"
+    config.write_text(text, encoding="utf-8")
+    hang_up(running, "configuration reloaded")
 
 
 def test_a_batch_goes_on_while_the_certificate_is_renewed_under_it(new_world: Callable[[], World]) -> None:

@@ -47,6 +47,13 @@ def _tls(config: Config, now: datetime) -> Iterator[Finding]:
         yield fail("tls", error.message, "put the file right, then `systemctl reload signer`")
         return
     yield _ending("tls", "the server's certificate", identity.not_after, now, "SignerTlsCertificateEnds")
+    next_update = identity.client_crls.next_update
+    if next_update is not None and next_update <= now:
+        yield fail(
+            "tls",
+            f"a revocation list of server.tls_client_crls ended on {next_update:%Y-%m-%d}",
+            "fetch the new one, then `systemctl reload signer`",
+        )
     for authority in x509.load_pem_x509_certificates(identity.client_ca):
         if authority.not_valid_after_utc - now < _SOON:
             name = f"the client CA {authority.subject.rfc4514_string()}"
