@@ -52,6 +52,7 @@ class Feed:
         self._interval_s = interval_s
         self._followers: list[tuple[frozenset[NoteKind], Follower]] = []
         self._next_index = 0
+        self._turn = asyncio.Lock()
 
     def follow(self, kinds: Collection[NoteKind], follower: Follower) -> None:
         """From the next look on."""
@@ -65,26 +66,35 @@ class Feed:
         """A look at each interval, until cancelled."""
         while True:
             await asyncio.sleep(self._interval_s)
-            try:
-                await self.look()
-            except SignerError as error:
-                _log.warning("changes of other daemons not seen", reason=error.reason.value, message=error.message)
+            await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """A look now; one that fails is logged."""
+        try:
+            await self.look()
+        except SignerError as error:
+            _log.warning("changes of other daemons not seen", reason=error.reason.value, message=error.message)
 
     async def look(self) -> None:
         """Tells what was appended since the last look.
 
         Raises JournalUnavailable, or what a follower raised: the next look tells it all again.
         """
-        while True:
-            before = self._next_index
-            end, heard = await self._journal.run(Read(asyncio.get_running_loop(), self._read))
-            for kinds, follower in self._followers:
-                wanted = [note for note in heard if note.kind in kinds]
-                if wanted:
-                    await follower(wanted)
-            self._next_index = end
-            if end - before < _ENTRIES_AT_ONCE:
-                return
+        async with self._turn:
+            while await self._look_once():
+                pass
+
+    async def _look_once(self) -> bool:
+        """Whether there may be more."""
+        before = self._next_index
+        found: tuple[int, list[Heard]] = await self._journal.run(Read(asyncio.get_running_loop(), self._read))
+        end, heard = found
+        for kinds, follower in self._followers:
+            wanted = [note for note in heard if note.kind in kinds]
+            if wanted:
+                await follower(wanted)
+        self._next_index = end
+        return end - before >= _ENTRIES_AT_ONCE
 
     def _read(self, connection: Connection) -> tuple[int, list[Heard]]:
         """Where the look ends, and what it found. On the journal's thread."""

@@ -28,13 +28,15 @@ _LOOKED_AT_S: Final = AVERAGED_S + 2
 """Seconds in which the rate's window may lie, and a slice that began before it."""
 _KEPT_S: Final = 60
 _UNLIMITED: Final = 2**62
+_AHEAD_PART: Final = 16
+"""Of what is left, so much is given ahead at most: towards the end nobody holds what another one waits for."""
 _SILENT_US: Final = 10_000_000
 """A daemon that has said nothing for so long has no RPCs open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """needed: signatures that wait. spare: further ones that may come soon; at most half of what is left then is given ahead."""
+    """needed: signatures that wait. spare: further ones that may come soon; a part of what is left then is given ahead."""
 
     needed: int
     spare: int = 0
@@ -134,7 +136,7 @@ def _take(connection: Connection, subject: Subject, wanted: Wanted, now: datetim
     second, day = int(now.timestamp()), day_of(now)
     left, limit, retry_s = _left(connection, subject, now)
     granted = min(wanted.needed, left)
-    granted += min(wanted.spare, (left - granted) // 2)
+    granted += min(wanted.spare, (left - granted) // _AHEAD_PART)
     if granted:
         _add(connection, quota_grant, granted, subject, second=second)
         _add(connection, usage, granted, subject, day=day)

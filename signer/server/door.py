@@ -50,6 +50,7 @@ _log = get_logger(__name__)
 _OPEN_SERVICES = ("/grpc.health.v1.", "/grpc.reflection.")
 _NEVER_DRAINED = frozenset({"/signer.v1.AdminService/SetDraining", "/signer.v1.AdminService/GetStatus", "/signer.v1.AdminService/Diagnose"})
 """What an operator needs of a daemon that takes nothing new."""
+_ADMIN = "/signer.v1.AdminService/"
 _OK = "OK"
 _NO_REASON = ""
 
@@ -115,7 +116,11 @@ def current_operator(task: str) -> str:
 
 
 class Door(aio.ServerInterceptor):
-    """The interceptor. One instance a server; owned by the event loop."""
+    """The interceptor. One instance a server; owned by the event loop.
+
+    catch_up: takes in what was done with other daemons; awaited before an operator's call, so that one command sees what the last one did,
+    whichever daemon each came to. None where this daemon is alone.
+    """
 
     def __init__(
         self, settings: ServerSettings, callers: CallerTable, quotas: Quotas, metrics: Metrics, tracer: Tracer | None = None
@@ -128,6 +133,7 @@ class Door(aio.ServerInterceptor):
         self._open: dict[str, Visit] = {}
         self._is_draining = False
         self._emptied = asyncio.Event()
+        self.catch_up: Callable[[], Awaitable[None]] | None = None
 
     def stop_strangers(self) -> None:
         """Lets open RPCs begin nothing more whose caller may no longer call, or no longer for its school."""
@@ -194,6 +200,8 @@ class Door(aio.ServerInterceptor):
             call = _Call(self, method, context)
             try:
                 async with call:
+                    if self.catch_up is not None and method.startswith(_ADMIN):
+                        await self.catch_up()
                     return await inner(parse(received), context)
             except SignerError as error:
                 refusal = abort_arguments(error)

@@ -178,6 +178,8 @@ class Daemon:
             stack.push_async_callback(asyncio.to_thread, tracer.close)
         door = Door(self._config.server, calling.callers, calling.quotas, self._rooms.metrics, tracer)
         calling.attend(door)
+        if self._rooms.feed is not None:
+            door.catch_up = self._rooms.feed.catch_up
         operations = Operations(self._rooms, door, OpenBatches(self._rooms.metrics), self._readiness, self._reloading)
         tls = TlsIdentity.read(self._config.server)
         calling.configure(door, self._config.clients, tls.client_crls)
