@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from signer.algorithms import DigestAlgorithm, Padding, SignatureAlgorithm
 from signer.formats.xml.signature_value import coordinate_bytes, read
@@ -28,7 +30,7 @@ def find_signer(certificates: tuple[bytes, ...], octets: bytes, value: bytes, al
 
 def _made(certificate: bytes, octets: bytes, value: bytes, algorithm: SignatureAlgorithm) -> bool:
     try:
-        key = x509.load_der_x509_certificate(certificate).public_key()
+        key = _key_of(certificate)
         if isinstance(key, rsa.RSAPublicKey):
             return _made_with_rsa(key, octets, value, algorithm)
         return isinstance(key, ec.EllipticCurvePublicKey) and _made_with_ec(
@@ -36,6 +38,12 @@ def _made(certificate: bytes, octets: bytes, value: bytes, algorithm: SignatureA
         )
     except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
         return False
+
+
+@lru_cache(maxsize=64)
+def _key_of(certificate: bytes) -> CertificatePublicKeyTypes:
+    """A class is signed by few people."""
+    return x509.load_der_x509_certificate(certificate).public_key()
 
 
 def _made_with_rsa(key: rsa.RSAPublicKey, octets: bytes, value: bytes, algorithm: SignatureAlgorithm) -> bool:

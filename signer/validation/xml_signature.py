@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
@@ -74,7 +75,7 @@ def take_apart(signature: Element) -> SignatureParts:
     algorithm = SIGNATURES.get(_algorithm(_only(signed_info, "SignatureMethod")))
     if algorithm is None:
         raise Unsupported("its signature algorithm is not known here, or no longer accepted", is_weak=True)
-    references = signed_info.findall(f"{_DS}Reference")
+    references = _children(signed_info, "Reference")
     if not 0 < len(references) <= REFERENCES_MAX:
         raise Malformed(f"it has no reference, or more than {REFERENCES_MAX}")
     return SignatureParts(
@@ -89,7 +90,7 @@ def take_apart(signature: Element) -> SignatureParts:
         value_element=value_element,
         certificates=_certificates(signature),
         subject_name=(signature.findtext(f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509SubjectName") or "").strip(),
-        objects=tuple(signature.findall(f"{_DS}Object")),
+        objects=tuple(_children(signature, "Object")),
     )
 
 
@@ -112,7 +113,7 @@ def _reference(element: Element) -> ReferenceParts:
     digest_algorithm = DIGESTS.get(_algorithm(_only(element, "DigestMethod")))
     if digest_algorithm is None:
         raise Unsupported("a reference's digest algorithm is not known here, or no longer accepted", is_weak=True)
-    is_enveloped, method = _transforms(element.find(f"{_DS}Transforms"))
+    is_enveloped, method = _transforms(next(iter(_children(element, "Transforms")), None))
     digest = unbase64(_only(element, "DigestValue"))
     return ReferenceParts(uri, element.get("Type", ""), is_enveloped, method, digest_algorithm, digest)
 
@@ -147,8 +148,13 @@ def _algorithm(element: Element) -> str:
     return uri
 
 
+def _children(parent: Element, name: str) -> list[Element]:
+    """Of that name in the XMLDSig namespace. Not `findall`, which takes three times as long to the same end."""
+    return list(parent.iterchildren(_DS + name))
+
+
 def _only(parent: Element, name: str) -> Element:
-    found = parent.findall(_DS + name)
+    found = _children(parent, name)
     if len(found) != 1:
         raise Malformed(f"it has {'no' if not found else 'more than one'} {name}")
     return found[0]
@@ -156,7 +162,13 @@ def _only(parent: Element, name: str) -> Element:
 
 def _require_order(parent: Element, names: tuple[str, ...]) -> None:
     """Of its children, in the XMLDSig namespace: these and in this order."""
-    allowed = {_DS + name: index for index, name in enumerate(names)}
+    allowed = _places(names)
     found = [allowed.get(str(each.tag)) for each in parent.iterchildren("*")]
     if None in found or found != sorted(index for index in found if index is not None):
         raise Malformed("its elements are not those of a signature, or not in their order")
+
+
+@lru_cache(maxsize=16)
+def _places(names: tuple[str, ...]) -> dict[str, int]:
+    """Where each stands among them."""
+    return {_DS + name: index for index, name in enumerate(names)}

@@ -23,6 +23,8 @@ _NAME: Final = r"[\w.\-]+"
 _STEP: Final = rf"(?:{_NAME}:)?(?:{_NAME}|\*)(?:\[(?:[0-9]+|@(?:{_NAME}:)?{_NAME}\s*=\s*(?:'[^']*'|\"[^\"]*\"))\])*"
 _PATH: Final = re.compile(rf"//?{_STEP}(?://?{_STEP})*")
 _PATH_LENGTH_MAX: Final = 1024
+_COUNTED_IN_BYTES: Final = 2
+"""So many values are looked for in the bytes; for more of them every attribute is taken once."""
 _DESCENTS_MAX: Final = 2
 _ID: Final = re.compile(rf"(?!\d){_NAME}")
 _ALL_VALUES: Final = etree.XPath("//@*", smart_strings=False)
@@ -108,10 +110,13 @@ class Finder:
         """How many attributes have that value, or rather more. value: an Id, see `is_id`."""
         found = self._counts.get(value)
         if found is None:
-            encoded = value.encode()
-            in_bytes = self._content.count(b'"%s"' % encoded) + self._content.count(b"'%s'" % encoded) if self._is_plain else None
-            found = self._counts[value] = self._values.count(value) if in_bytes is None else in_bytes
+            is_cheaper_in_bytes = self._is_plain and len(self._counts) < _COUNTED_IN_BYTES
+            found = self._counts[value] = self._count_in_bytes(value) if is_cheaper_in_bytes else self._values.count(value)
         return found
+
+    def _count_in_bytes(self, value: str) -> int:
+        encoded = value.encode()
+        return self._content.count(b'"%s"' % encoded) + self._content.count(b"'%s'" % encoded)
 
     def signatures(self) -> Iterator[Element]:
         """Every ds:Signature, in document order."""
