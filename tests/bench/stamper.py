@@ -19,7 +19,8 @@ from time import perf_counter
 from signer.algorithms import DigestAlgorithm
 from signer.config import load
 from signer.pipeline.timestamping import BuiltInTimestamper
-from signer.server.serve import Daemon, _calm_collector
+from signer.server.collecting import calm
+from signer.server.serve import Daemon
 from signer.telemetry.logs import configure_logs
 from tests.bench.measure import percentile
 
@@ -48,7 +49,7 @@ async def stamp_for(authority: BuiltInTimestamper, in_flight: int, seconds: floa
 async def serve(config: str, in_flight: int, next_line: Callable[[], str]) -> None:
     daemon = Daemon(load(config))
     await daemon.start()
-    _calm_collector()
+    calm()
 
     try:
         authority = daemon._rooms.authority
