@@ -147,17 +147,21 @@ def end_turn(
     return _batch(connection.execute(update(table).where(*mine).values(values).returning(table)).one())
 
 
-def requeue(connection: Connection, worker_id: str, under_way: Collection[str]) -> list[QueuedBatch]:
-    """What a daemon worked on and does no more, in the line again; the rows as they are now. under_way: what it still works on."""
-    lost = (table.c.state == QueueState.RUNNING.value, table.c.working == worker_id, table.c.batch_id.not_in(sorted(under_way)))
-    found = []
-    for row in connection.execute(select(table).where(*lost)).all():
-        state = _WISHED.get(Wish(row.wish), QueueState.QUEUED)
-        values = {"state": state.value, "working": "", "wish": "", "turn": row.turn + 1, "is_interrupted": True}
-        mine = (table.c.number == row.number, table.c.turn == row.turn, table.c.working == worker_id)
-        moved = connection.execute(update(table).where(*mine).values(values).returning(table)).one_or_none()
-        found += [] if moved is None else [_batch(moved)]
-    return found
+def left_behind(connection: Connection, worker_ids: Collection[str]) -> list[QueuedBatch]:
+    """What these daemons work on, as far as rows know."""
+    theirs = (table.c.state == QueueState.RUNNING.value, table.c.working.in_(sorted(worker_ids)))
+    return [_batch(row) for row in connection.execute(select(table).where(*theirs))]
+
+
+def take_up(connection: Connection, batch_id: str, turn: int) -> QueuedBatch | None:
+    """In the line again, or as its caller wished, after who worked on it has gone away; None when somebody else was faster."""
+    lost = (table.c.batch_id == batch_id, table.c.turn == turn, table.c.state == QueueState.RUNNING.value)
+    wish = connection.execute(select(table.c.wish).where(*lost).with_for_update()).scalar_one_or_none()
+    if wish is None:
+        return None
+    state = _WISHED.get(Wish(wish), QueueState.QUEUED)
+    values = {"state": state.value, "working": "", "wish": "", "turn": turn + 1, "is_interrupted": True}
+    return _batch(connection.execute(update(table).where(*lost).values(values).returning(table)).one())
 
 
 def ask(connection: Connection, batch_id: str, wish: Wish) -> QueuedBatch | None:

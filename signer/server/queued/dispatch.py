@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import itertools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from signer.errors import Cancelled, JournalUnavailable, ServiceUnreachable, Sig
 from signer.queue import documents, keeping, rows
 from signer.queue.keeping import Vitals
 from signer.queue.line import Line, Place, open_line
-from signer.queue.model import UNENDED, EndedDocument, QueuedBatch, QueueState, Wish
+from signer.queue.model import EndedDocument, QueuedBatch, QueueState, Wish
 from signer.queue.settings import QueueSettings
 from signer.queue.store import QueueStore
 from signer.rpc_status import to_rpc_status
@@ -33,6 +34,8 @@ from signer.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 _LOOK_S: Final = 5.0
+_LINE_LOOKS: Final = 12
+"""Looks until the line is compared with the rows."""
 _PAUSE_S: Final = (1.0, 5.0, 15.0, 30.0, 60.0)
 """Until the next turn of a batch that can't go on, by how many ended nothing."""
 _PATIENCE_S: Final = 15.0
@@ -71,11 +74,10 @@ class Dispatch:
         if self._where.is_alone:
             now = self._utc_now()
             await self._store.run(keeping.forget_cut_off, now, is_start=True)
-        await self._look_after_workers()
         self._line = open_line(self._where.line_url, self._worker_id, self._settings.batches_at_once, self._work)
         await asyncio.to_thread(self._line.start)
-        for batch in await self._store.run(rows.in_line):
-            await self._put(batch)
+        await self._look_after_workers()
+        await self._look_after_line()
 
     async def stop(self) -> None:
         """No turn goes on, and none begins; whatever stands in the line stays there."""
@@ -92,9 +94,11 @@ class Dispatch:
 
     async def run(self, on_vitals: Callable[[Vitals], None]) -> None:
         """Looks after everything, until it is cancelled."""
-        while True:
+        for count in itertools.count(1):
             try:
                 await self._look()
+                if count % _LINE_LOOKS == 0:
+                    await self._look_after_line()
                 on_vitals(await self._store.run(keeping.vitals))
             except JournalUnavailable as error:
                 _log.error("queue not looked after", message=error.message)
@@ -205,22 +209,30 @@ class Dispatch:
         await self._store.run(keeping.forget_cut_off, now, is_start=False)
 
     async def _look_after_workers(self) -> None:
-        """Takes up what daemons that went away worked on, and what we did and don't know of any more."""
-        for batch in await self._store.run(self._take_up):
-            _log.warning("queued batch taken up again", batch=batch.ids.batch_id, turn=batch.turn)
-            if self._line is not None:
-                await asyncio.to_thread(self._line.take_out, batch.ids.batch_id, batch.turn - 1)
-                if batch.state in UNENDED and batch.state is not QueueState.PAUSED:
-                    await self._put(batch)
+        """Takes up what daemons that went away worked on, and what we did and don't know of any more.
 
-    def _take_up(self, connection: Connection) -> list[QueuedBatch]:
+        Out of the line first: a turn that nobody works on would hold its school's others up, and is found again as long as its row says so.
+        """
         now = self._utc_now()
-        keeping.report_worker(connection, self._worker_id, now)
-        found = rows.requeue(connection, self._worker_id, list(self._running))
-        for silent in keeping.silent_workers(connection, self._worker_id, now, is_alone=self._where.is_alone):
-            found += rows.requeue(connection, silent, ())
-            keeping.forget_worker(connection, silent)
-        return found
+        await self._store.run(keeping.report_worker, self._worker_id, now)
+        silent = await self._store.run(keeping.silent_workers, self._worker_id, now, is_alone=self._where.is_alone)
+        for lost in await self._store.run(rows.left_behind, [self._worker_id, *silent]):
+            batch_id, turn = lost.ids.batch_id, lost.turn
+            if batch_id in self._running or self._line is None:
+                continue
+            await asyncio.to_thread(self._line.take_out, batch_id, turn)
+            batch = await self._store.run(rows.take_up, batch_id, turn)
+            if batch is not None:
+                _log.warning("queued batch taken up again", batch=batch_id, turn=batch.turn)
+                if batch.state is QueueState.QUEUED:
+                    await self._put(batch)
+        for worker_id in silent:
+            await self._store.run(keeping.forget_worker, worker_id)
+
+    async def _look_after_line(self) -> None:
+        """Whatever must stand in the line stands there: putting it again changes nothing."""
+        for batch in await self._store.run(rows.in_line):
+            await self._put(batch)
 
     async def _finish(self, batch: QueuedBatch) -> None:
         """Every document that has no outcome gets it, and the batch its end. Repeated by `_look` where it was cut off."""
