@@ -42,6 +42,9 @@ _OF_METHOD: Final[Mapping[str, MethodRight]] = MappingProxyType(
     {
         "SigningService/SignDigests": MethodRight.SIGN_DIGESTS,
         "SigningService/GetSignatureStates": MethodRight.READ,
+        "SigningService/GetBatch": MethodRight.READ,
+        "SigningService/ListBatches": MethodRight.READ,
+        "SigningService/WatchBatch": MethodRight.READ,
         "RecordService/RequestCorrection": MethodRight.AUTHORIZE,
         "RecordService/RequestRecall": MethodRight.AUTHORIZE,
         "RecordService/SetCalendar": MethodRight.ADMINISTER,
