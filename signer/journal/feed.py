@@ -45,13 +45,14 @@ Follower = Callable[[Sequence[Heard]], Awaitable[None]]
 
 
 class Feed:
-    """One a daemon, owned by the event loop. interval_s: between two looks."""
+    """One a daemon, owned by the event loop. interval_s: between two looks. problem: why the last one failed, in words; else empty."""
 
     def __init__(self, journal: Journal, interval_s: float = _INTERVAL_S) -> None:
         self._journal = journal
         self._interval_s = interval_s
         self._followers: list[tuple[frozenset[NoteKind], Follower]] = []
         self._next_index = 0
+        self.problem = ""
         self._turn = asyncio.Lock()
 
     def follow(self, kinds: Collection[NoteKind], follower: Follower) -> None:
@@ -72,7 +73,9 @@ class Feed:
         """A look now; one that fails is logged."""
         try:
             await self.look()
+            self.problem = ""
         except SignerError as error:
+            self.problem = f"the database that all daemons share: {error.message}"
             _log.warning("changes of other daemons not seen", reason=error.reason.value, message=error.message)
 
     async def look(self) -> None:

@@ -1,15 +1,15 @@
 """Whether the daemon lives, and whether what it is for can be done now: told by /livez, /readyz, health checks and `signer_ready`.
 
-Live: its event loop turns. Ready: it takes work, a token can sign, and the last probe signature succeeded, where a key for them is
-configured. Orchestrators restart what is not live, and send callers elsewhere from what is not ready; a token that is away is mended by no
-restart.
+Live: its event loop turns. Ready: it takes work, a token can sign, the last probe signature succeeded, where a key for them is configured,
+and the database answers, where several daemons share one. Orchestrators restart what is not live, and send callers elsewhere from what is
+not ready; a token that is away is mended by no restart.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 
 from signer.server.probe import Probe
@@ -30,10 +30,16 @@ class Doors(Enum):
 
 
 class Readiness:
-    """What is told of readiness, from one place. Owned by the event loop; `live` and `ready` may be asked from any thread."""
+    """What is told of readiness, from one place. Owned by the event loop; `live` and `ready` may be asked from any thread.
 
-    def __init__(self, pools: Mapping[str, TokenPool], probe: Probe | None, metrics: Metrics) -> None:
+    shared: what is wrong with what this daemon shares with others, which may well reach it: callers are better with them.
+    """
+
+    def __init__(
+        self, pools: Mapping[str, TokenPool], probe: Probe | None, metrics: Metrics, shared: Callable[[], str] = lambda: ""
+    ) -> None:
         self._pools = pools
+        self._shared = shared
         self._probe = probe
         self._metrics = metrics
         self._doors = Doors.CLOSED
@@ -93,4 +99,6 @@ class Readiness:
             problems = ["no token is configured"]
         if self._probe is not None and self._probe.problem:
             problems.append(self._probe.problem)
+        if shared := self._shared():
+            problems.append(shared)
         return problems

@@ -62,7 +62,7 @@ class Daemon:
         self._manager = manager or ServiceManager()
         self._rooms = rooms = furnish(config)
         self._probe = _probe(config, rooms)
-        self._readiness = Readiness(rooms.pools, self._probe, rooms.metrics)
+        self._readiness = Readiness(rooms.pools, self._probe, rooms.metrics, self._shared_problem)
         self._reloading = Reloading(config, source, rooms.metrics)
         self._stack = AsyncExitStack()
         self._stopping = asyncio.Event()
@@ -216,6 +216,9 @@ class Daemon:
         with contextlib.suppress(ConfigError):  # told in the log and by a metric
             await self._reloading.reload()
         self._manager.ready()
+
+    def _shared_problem(self) -> str:
+        return self._rooms.feed.problem if self._rooms.feed is not None else ""
 
     def _read_pins_anew(self) -> None:
         """Tokens that are held because their PIN's source could not be read try to read it again: no try of the PIN was spent on it."""

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +25,27 @@ from signer.tokens.settings import TokenSettings
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 CONTAINERFILE = DEPLOY / "container/Containerfile"
 MANIFESTS = sorted(set((DEPLOY / "kubernetes").glob("*.yaml")) - {DEPLOY / "kubernetes/kustomization.yaml"})
+OF_REPLICAS = sorted(set((DEPLOY / "kubernetes-replicas").glob("*.yaml")) - {DEPLOY / "kubernetes-replicas/kustomization.yaml"})
 USER = 10001
 STOP_S_MIN = keys_of(ServerSettings)["drain_s"].default + keys_of(TokenSettings)["login_s_max"].default
 TRIAL_METRICS = "127.0.0.1:9464"
 
 
-def resources() -> dict[str, dict[str, Any]]:
+def resources(paths: Sequence[Path] = MANIFESTS) -> dict[str, dict[str, Any]]:
     """Kubernetes' by kind and name."""
-    read = [resource for path in MANIFESTS for resource in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+    read = [resource for path in paths for resource in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
     return {f"{each['kind']}/{each['metadata']['name']}": each for each in read}
 
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
     read: dict[str, Any] = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text(encoding="utf-8"))
+    return read
+
+
+@pytest.fixture(scope="module")
+def shared_compose() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((DEPLOY / "compose/replicas.yaml").read_text(encoding="utf-8"))
     return read
 
 
@@ -59,18 +67,20 @@ def test_the_image_runs_as_the_number_that_orchestrators_name_and_not_as_root(po
     assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]) == (USER, USER)
 
 
-def test_compose_keeps_to_the_schema_of_its_specification(compose: dict[str, Any]) -> None:
+def test_compose_keeps_to_the_schema_of_its_specification(compose: dict[str, Any], shared_compose: dict[str, Any]) -> None:
     validator = Draft7Validator(get_builtin_schema("vendor.compose-spec"))
-    assert [error.message for error in validator.iter_errors(compose)] == []
+    assert [error.message for each in (compose, shared_compose) for error in validator.iter_errors(each)] == []
     assert list(validator.iter_errors(compose | {"servces": {}}))
 
 
-def test_in_compose_every_service_is_shut_in_and_every_file_it_mounts_is_there(compose: dict[str, Any]) -> None:
+@pytest.mark.parametrize("file", ["compose", "replicas"])
+def test_in_compose_every_service_is_shut_in_and_every_file_it_mounts_is_there(file: str) -> None:
+    compose = yaml.safe_load((DEPLOY / f"compose/{file}.yaml").read_text(encoding="utf-8"))
     for name, service in compose["services"].items():
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
-        assert service["image"] == "signer" or re.search(r":v?\d+\.\d+\.\d+$", service["image"]), (
+        assert service["image"] == "signer" or re.search(r":v?\d+(\.\d+){1,2}$", service["image"]), (
             f"{name}: a version, not whatever is newest"
         )
         for mount in service["volumes"]:
@@ -88,12 +98,17 @@ def test_in_compose_what_watches_finds_the_daemon_where_its_files_say(compose: d
     assert {compose["services"][name]["network_mode"] for name in watchers} == {"service:signer"}
 
 
-def test_everybody_waits_longer_for_the_daemon_than_a_drain_and_a_login_together(compose: dict[str, Any], pod: dict[str, Any]) -> None:
-    assert int(compose["services"]["signer"]["stop_grace_period"].removesuffix("s")) > STOP_S_MIN
+def test_everybody_waits_longer_for_the_daemon_than_a_drain_and_a_login_together(
+    compose: dict[str, Any], shared_compose: dict[str, Any], pod: dict[str, Any]
+) -> None:
+    for each in (compose, shared_compose):
+        assert int(each["services"]["signer"]["stop_grace_period"].removesuffix("s")) > STOP_S_MIN
     assert pod["terminationGracePeriodSeconds"] > STOP_S_MIN
 
 
-@pytest.mark.parametrize("path", [path for path in MANIFESTS if path.name != "servicemonitor.yaml"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in [*MANIFESTS, *OF_REPLICAS] if path.name != "servicemonitor.yaml"], ids=lambda path: path.stem
+)
 def test_a_manifest_keeps_to_the_schema_of_kubernetes(path: Path) -> None:
     for resource in yaml.safe_load_all(path.read_text(encoding="utf-8")):
         kubernetes_validate.validate(resource, "1.30", strict=True)
@@ -164,11 +179,52 @@ def test_the_pod_is_restricted_as_its_namespace_demands(pod: dict[str, Any]) -> 
         }
 
 
-def test_the_cluster_s_configuration_lacks_nothing_but_files_of_another_machine(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["kubernetes", "kubernetes-replicas"])
+def test_the_cluster_s_configuration_lacks_nothing_but_files_of_another_machine(folder: str, tmp_path: Path) -> None:
     config = tmp_path / "signer.toml"
-    config.write_text((DEPLOY / "kubernetes/signer.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    config.write_text((DEPLOY / folder / "signer.toml").read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(ConfigError) as refused:
         load(config)
     faults = refused.value.message.splitlines()
     assert faults
     assert [fault for fault in faults if "no such file" not in fault] == []
+
+
+def test_replicas_are_the_same_pod_without_a_volume_of_its_own(pod: dict[str, Any]) -> None:
+    found = resources(OF_REPLICAS)
+    deployment = found["Deployment/signer"]["spec"]
+    of_many = deployment["template"]["spec"]
+    assert deployment["replicas"] > 1
+    assert deployment["template"]["metadata"] == resources()["StatefulSet/signer"]["spec"]["template"]["metadata"]
+    assert of_many["containers"] == pod["containers"]
+    assert {each: value for each, value in of_many.items() if each not in {"volumes", "initContainers"}} == {
+        each: value for each, value in pod.items() if each not in {"volumes", "initContainers"}
+    }
+    named = {volume["name"]: volume for volume in of_many["volumes"]}
+    mounted = {mount["name"] for container in [*of_many["initContainers"], *of_many["containers"]] for mount in container["volumeMounts"]}
+    assert mounted == set(named)
+    assert "emptyDir" in named["data"], "a pod keeps nothing"
+
+
+def test_kustomize_puts_replicas_in_the_place_of_the_one() -> None:
+    kustomization = yaml.safe_load((DEPLOY / "kubernetes-replicas/kustomization.yaml").read_text(encoding="utf-8"))
+    assert kustomization["resources"] == ["../kubernetes", *[path.name for path in OF_REPLICAS]]
+    [gone] = kustomization["patches"]
+    assert yaml.safe_load(gone["patch"])["$patch"] == "delete"
+    assert gone["target"] == {"kind": "StatefulSet", "name": "signer"}
+    assert "StatefulSet/signer" in resources()
+
+
+def test_haproxy_takes_its_configuration_without_a_warning() -> None:
+    checked = subprocess.run(["haproxy", "-c", "-f", DEPLOY / "haproxy/haproxy.cfg"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert "WARNING" not in checked.stderr + checked.stdout
+
+
+def test_the_balancer_asks_for_readiness_where_the_daemons_tell_it(shared_compose: dict[str, Any]) -> None:
+    config = (DEPLOY / "haproxy/haproxy.cfg").read_text(encoding="utf-8")
+    metrics = TRIAL_METRICS.rpartition(":")[2]
+    assert set(re.findall(r"check port (\d+)", config)) == {metrics}
+    assert "httpchk GET /readyz" in config
+    assert {port.rpartition(":")[2] for port in shared_compose["services"]["balancer"]["ports"]} <= set(re.findall(r"bind :(\d+)", config))
+    assert set(re.findall(r"signer:(\d+)", config)) == set(re.findall(r"bind :(\d+)", config))
