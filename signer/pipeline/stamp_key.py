@@ -22,8 +22,6 @@ APPLIANCES_OWN = ""
 _REQUEST_ID = "timestamp"
 _PLAN = "rfc3161"
 _PATIENCE_S = 30.0
-_FRAMES_IN_HAND = 2
-"""As `tokens.pool` gives a worker."""
 _PORTION_MIN = 32
 """Two commits a portion: on a busy machine, where tokens seem slow, fewer to share them would cost more than the token gains."""
 
@@ -40,8 +38,9 @@ class _Wanted:
 class StampKey:
     """The authority's key behind the journal. What a client asks for in one turn of the loop is journalled together, in portions.
 
-    A portion is what a worker of the token has in its hands: while one is journalled and its timestamps are put together, the worker signs
-    the next. A large turn in one piece would come back in one turn again, and the token would stand idle in between.
+    A portion is what a worker of the token has in its hands (`lot_max`), and no more: while one is journalled and its timestamps are put
+    together, the worker signs the next. A large turn in one piece, or in a large piece and a small one, would come back so again, and the
+    token would stand idle in between.
 
     Clients take turns at the token, as schools do: nobody outside keeps the appliance's own signatures from their timestamps. A key use
     that has begun is brought to its end within our own patience, also when nobody waits any more.
@@ -71,7 +70,7 @@ class StampKey:
             if not wanted.signature.done():
                 by_client.setdefault(wanted.client_id, []).append(wanted)
         self._waiting = []
-        portion = max(_PORTION_MIN, _FRAMES_IN_HAND * self._engine.keys[self.credential.token_name].lot_max)
+        portion = max(_PORTION_MIN, self._engine.keys[self.credential.token_name].lot_max)
         for together in by_client.values():
             for at in range(0, len(together), portion):
                 self._engine.start_task(self._sign(together[at : at + portion]))
