@@ -186,6 +186,7 @@ LIES: dict[str, Examined] = {
     "no reference": msgspec.structs.replace(GOOD, references=()),
     "short digest": msgspec.structs.replace(GOOD, references=(Reference("#d", (), SHA256, b"short"),)),
     "other transform": msgspec.structs.replace(GOOD, references=(Reference("#d", ("x",), SHA256, bytes(32)),)),
+    "a transform twice over": msgspec.structs.replace(GOOD, references=(Reference("#d", (ENVELOPED_SIGNATURE,) * 3, SHA256, bytes(32)),)),
     "place before": msgspec.structs.replace(GOOD, place=Place(-1)),
     "place behind": msgspec.structs.replace(GOOD, place=Place(len(SMALL))),
     "place in text": msgspec.structs.replace(GOOD, place=Place(SMALL.index(b"1"))),

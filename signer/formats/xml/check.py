@@ -16,6 +16,8 @@ from signer.formats.xml.values import Examined, Place
 
 _TAG: Final = re.compile(rb"""[^\s<>&"'/=!?]+""")
 _TRANSFORMS: Final = frozenset({*CANONICALIZATIONS, ENVELOPED_SIGNATURE})
+_TRANSFORMS_MAX: Final = 2
+"""Enveloped-signature and one canonicalisation."""
 
 
 def check(document: bytes, examined: Examined) -> None:
@@ -23,10 +25,14 @@ def check(document: bytes, examined: Examined) -> None:
     if not is_signature_id(examined.id) or examined.canonicalization not in CANONICALIZATIONS or not examined.references:
         raise _refused("names no signature of ours")
     for reference in examined.references:
-        if len(reference.digest) != reference.digest_algorithm.size_bytes or not _TRANSFORMS.issuperset(reference.transforms):
+        if len(reference.digest) != reference.digest_algorithm.size_bytes or not _are_ours(reference.transforms):
             raise _refused("has a reference that is none of ours")
     if examined.place is not None and not _is_place(document, examined.place):
         raise _refused("names a place that is none")
+
+
+def _are_ours(transforms: tuple[str, ...]) -> bool:
+    return len(transforms) <= _TRANSFORMS_MAX and _TRANSFORMS.issuperset(transforms)
 
 
 def _is_place(document: bytes, place: Place) -> bool:

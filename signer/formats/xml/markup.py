@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -10,6 +11,7 @@ from signer.formats.xml.values import Surroundings
 
 _TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
 _VALUE: Final = str.maketrans({"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"})
+_ESCAPED_IN_VALUES: Final = re.compile(f"[{''.join(map(chr, _VALUE))}]")
 _INHERITED_BY_C14N_11: Final = frozenset({"lang", "space"})
 
 
@@ -20,7 +22,7 @@ def escape_text(text: str) -> str:
 
 def escape_value(value: str) -> str:
     """An attribute's value, between double quotes."""
-    return value.translate(_VALUE)
+    return value.translate(_VALUE) if _ESCAPED_IN_VALUES.search(value) else value
 
 
 def start_tag(
@@ -34,10 +36,14 @@ def start_tag(
     attributes: of no namespace. namespaces: URI by prefix, empty for the default one. inherited: local name and value of attributes of the
     xml namespace, which follow all others.
     """
-    declared = (f' xmlns{prefix and ":"}{prefix}="{escape_value(uri)}"' for prefix, uri in sorted(namespaces.items()))
-    own = (f' {key}="{escape_value(value)}"' for key, value in sorted(attributes))
-    above = (f' xml:{key}="{escape_value(value)}"' for key, value in sorted(inherited))
-    return f"<{name}{''.join(declared)}{''.join(own)}{''.join(above)}>"
+    text = f"<{name}"
+    for prefix, uri in sorted(namespaces.items()):
+        text += f' xmlns{prefix and ":"}{prefix}="{escape_value(uri)}"'
+    for key, value in sorted(attributes):
+        text += f' {key}="{escape_value(value)}"'
+    for key, value in sorted(inherited):
+        text += f' xml:{key}="{escape_value(value)}"'
+    return f"{text}>"
 
 
 def apex_tag(
@@ -54,7 +60,7 @@ def apex_tag(
     if canonicalization.is_exclusive:
         prefix = name.partition(":")[0] if ":" in name else ""
         return start_tag(name, attributes, {prefix: own[prefix]})
-    inherited = (each for each in surroundings.attributes if is_inherited(each[0], canonicalization))
+    inherited = [each for each in surroundings.attributes if is_inherited(each[0], canonicalization)]
     return start_tag(name, attributes, {**dict(surroundings.namespaces), **own}, inherited)
 
 

@@ -11,8 +11,9 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 
-from signer.algorithms import SignatureAlgorithm
+from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.errors import AlgorithmUnsupported, InternalError
 from signer.formats.cms.certificate import SignerCertificate
 from signer.formats.insertions import Additions, Insertion
@@ -132,10 +133,17 @@ class XmlTemplate:
 
     def _reference(self, reference: Reference, attributes: dict[str, str]) -> str:
         prefix = self._statements.prefix
-        transforms = "".join(f'<{prefix}Transform Algorithm="{escape_value(uri)}"></{prefix}Transform>' for uri in reference.transforms)
         return (
             start_tag(f"{prefix}Reference", {**attributes, "URI": reference.uri}.items(), {})
-            + (f"<{prefix}Transforms>{transforms}</{prefix}Transforms>" if transforms else "")
-            + f'<{prefix}DigestMethod Algorithm="{DIGEST_URIS[reference.digest_algorithm]}"></{prefix}DigestMethod>'
-            + f"<{prefix}DigestValue>{base64.b64encode(reference.digest).decode()}</{prefix}DigestValue></{prefix}Reference>"
+            + _method(prefix, reference.transforms, reference.digest_algorithm)
+            + f"{base64.b64encode(reference.digest).decode()}</{prefix}DigestValue></{prefix}Reference>"
         )
+
+
+@lru_cache(maxsize=256)
+def _method(prefix: str, transforms: tuple[str, ...], digest_algorithm: DigestAlgorithm) -> str:
+    """How a reference is digested, up to the digest itself. transforms: known ones (`check`), so there are few such texts."""
+    listed = "".join(f'<{prefix}Transform Algorithm="{escape_value(uri)}"></{prefix}Transform>' for uri in transforms)
+    return (
+        f"<{prefix}Transforms>{listed}</{prefix}Transforms>" if listed else ""
+    ) + f'<{prefix}DigestMethod Algorithm="{DIGEST_URIS[digest_algorithm]}"></{prefix}DigestMethod><{prefix}DigestValue>'
