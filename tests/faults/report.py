@@ -1,7 +1,7 @@
 """`make faults`: the whole fault matrix in its long forms, a table of what came of it, and var/faults/latest.jsonl.
 
-One JSON object a line: {"fault", "client_saw", "lost", "extra_key_uses", "heal_s", …, "test"}. heal_s: null where nothing had to heal.
-Exit code: pytest's.
+One JSON object a line: {"fault", "client_saw", "lost", "doubled", "extra_key_uses", "kills", "heal_s", "heal_max_s", …, "test"}. doubled,
+kills, heal_max_s: where they are counted; heal_s: null where nothing had to heal, the median of several kills. Exit code: pytest's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 LATEST = ROOT / "var" / "faults" / "latest.jsonl"
-_COLUMNS = ("fault", "client_saw", "lost", "extra_key_uses", "heal_s")
+_COLUMNS = ("fault", "client_saw", "kills", "lost", "doubled", "extra_key_uses", "heal_s", "heal_max_s")
 _PERCENTILE = 0.95
 _FILE_WIDTH = 140
 
@@ -38,15 +38,18 @@ def show(lines: list[dict[str, Any]]) -> None:
     """The table, and what must hold over all faults."""
     table = Table(*_COLUMNS, title="Faults")
     for line in lines:
-        table.add_row(*["" if line[column] is None else str(line[column]) for column in _COLUMNS])
+        table.add_row(*["" if line.get(column) is None else str(line[column]) for column in _COLUMNS])
     heals = sorted(line["heal_s"] for line in lines if line["heal_s"] is not None)
     p95 = heals[min(len(heals) - 1, int(_PERCENTILE * len(heals)))] if heals else 0.0
     console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
     console.print(table)
-    console.print(
-        f"{len(lines)} faults · lost {sum(line['lost'] for line in lines)} · extra key uses {sum(line['extra_key_uses'] for line in lines)}"
-        f" · heal p95 {p95:.2f} s · PIN tries at most {max((line.get('pin_tries', 0) for line in lines), default=0)} · {LATEST}"
-    )
+    sums = " · ".join(f"{column.replace('_', ' ')} {_sum(lines, column)}" for column in ("lost", "doubled", "unaudited", "extra_key_uses"))
+    pin_tries = max((line.get("pin_tries", 0) for line in lines), default=0)
+    console.print(f"{len(lines)} faults · {sums} · heal p95 {p95:.2f} s · PIN tries at most {pin_tries} · {LATEST}")
+
+
+def _sum(lines: list[dict[str, Any]], column: str) -> int:
+    return sum(line.get(column, 0) for line in lines)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,11 @@ class Rig:
 
     def config(self, *, token: Mapping[str, Any] | None = None, journal: Mapping[str, Any] | None = None, **changes: Any) -> Path:
         """Writes the configuration: the world's, with the shim as the token's module and a journal of the rig's own."""
+        if not self.journal_url.startswith("sqlite:"):
+            secret = self.world.folder / f"{self.name}.secret"
+            secret.touch(mode=0o600)
+            secret.write_text("0123456789abcdef" * 4, encoding="ascii")
+            changes = {"activation": {"secrets": [f"file:{secret}"]}} | changes
         shimmed = {"module": str(self.shim.module), "environment": self.shim.environment, "processes": 2} | dict(token or {})
         return self.world.config(f"{self.name}.toml", token=shimmed, journal={"url": self.journal_url} | dict(journal or {}), **changes)
 

@@ -13,6 +13,7 @@ import os
 import signal
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 
@@ -35,12 +36,12 @@ class DaemonDoor(Enum):
     RESULT = ("signer.server.document_stream", "DocumentStream", "_result")
 
 
-def die(door: DaemonDoor, side: Side, call: int) -> None:
-    """This process ends with the door's so-many-th call, counted from 1."""
+def die(door: DaemonDoor, side: Side, call: int, armed: Path) -> None:
+    """This process ends with the door's so-many-th call, counted from 1 and from when the file `armed` is there: a start has calls too."""
     module, owner, name = door.value
     holder = getattr(importlib.import_module(module), owner)
     counted = itertools.count(1)
-    setattr(holder, name, _deadly(getattr(holder, name), side, lambda: next(counted) == call))
+    setattr(holder, name, _deadly(getattr(holder, name), side, lambda: armed.exists() and next(counted) == call))
 
 
 def _deadly(method: Callable[..., Any], side: Side, is_due: Callable[[], bool]) -> Callable[..., Any]:

@@ -1,25 +1,18 @@
-"""Document workers killed, exhausted and bombed: only the document that does harm fails, and no key is used for it."""
+"""Document workers exhausted and bombed: only the document that does harm fails, and no key is used for it."""
 
 from __future__ import annotations
 
 import os
-import random
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.support.batch import Delivery, Plan, collect, open_batch, sign_batch, sign_until_done
+from tests.support.batch import Delivery, Plan, collect, open_batch, sign_batch
 from tests.support.bombs import many_objects
 from tests.support.daemon import Running
-from tests.support.rig import FULL, Record, Rig, kill, pdfsig_refusals, wait_until
+from tests.support.rig import Record, Rig, kill, pdfsig_refusals, wait_until
 
-DAEMONS = 5 if FULL else 1
-KILLS_A_DAEMON = 4 if FULL else 2
-"""The pause before a restart doubles with each loss: fresh daemons keep the batches, not the pauses, under fire."""
-PAUSE_S = (0.0, 0.15)
 SLOW_BOMB = many_objects(1_000_000)
 
 
@@ -36,53 +29,6 @@ BOMBINGS = [
     Bombing("a document that takes too long", SLOW_BOMB, {"document_s_max": 3.0, "memory_mib_max": 4096}),
     Bombing("a document that takes too much memory", many_objects(40_000_000), {"document_s_max": 60.0, "memory_mib_max": 128}),
 ]
-
-
-def kill_document_workers(daemon: Running, kills: list[int], stop: threading.Event) -> None:
-    """Kills one of two ready workers at a time, so that the other ends the suspect meanwhile and no document is suspected twice."""
-    dice = random.Random(7)  # noqa: S311 (moments to kill, not keys)
-    while len(kills) < KILLS_A_DAEMON and not stop.is_set():
-        victims = daemon.worker_pids("documents")
-        time.sleep(dice.uniform(*PAUSE_S))
-        if len(victims) == 2 and kill(victim := dice.choice(victims)):
-            kills.append(victim)
-            wait_until(lambda: victim not in daemon.worker_pids("documents"), "the killed worker is reaped")
-
-
-def test_no_document_is_lost_when_document_workers_are_killed_at_random_moments(
-    rig: Rig, cards: dict[str, bytes], record: Record, tmp_path: Path
-) -> None:
-    deliveries: list[Delivery] = []
-    kills = 0
-    for number in range(DAEMONS):
-        killed: list[int] = []
-        stop = threading.Event()
-        with rig.daemon(documents={"processes": 2}) as daemon:
-            killer = threading.Thread(target=kill_document_workers, args=(daemon, killed, stop))
-            killer.start()
-            try:
-                while killer.is_alive():
-                    deliveries.append(sign_until_done(rig.channel, cards, f"round-{number}-{len(deliveries)}", Plan()))
-            finally:
-                stop.set()
-                killer.join()
-        kills += len(killed)
-    books = rig.books()
-    record(
-        "SIGKILL of random document workers",
-        client_saw=", ".join(sorted({reason for delivery in deliveries for reason in delivery.passing_reasons})) or "signed",
-        lost=sum(delivery.lost for delivery in deliveries),
-        extra_key_uses=books.extra_key_uses(rig.shim),
-        kills=kills,
-        documents=sum(len(delivery.documents) for delivery in deliveries),
-    )
-    assert kills == DAEMONS * KILLS_A_DAEMON
-    books.check(rig.shim)
-    assert books.counts.intents == books.counts.released == 2 * len(deliveries) * len(cards)
-    for delivery in deliveries:
-        assert delivery.refused == {}
-        assert (delivery.lost, delivery.doubled) == (0, 0)
-    assert pdfsig_refusals(deliveries[0], tmp_path) == []
 
 
 @pytest.mark.parametrize("bombing", BOMBINGS, ids=lambda bombing: bombing.fault)
