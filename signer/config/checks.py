@@ -25,6 +25,7 @@ from signer.records.layout_files import load_layouts
 from signer.records.settings import RecordSettings
 from signer.secrets import PinSource
 from signer.settings import is_loopback
+from signer.store.urls import parse_url
 from signer.timestamp.clock.settings import GuardKind, split_server
 from signer.timestamp.settings import StampingSettings, TimestampSettings, TsaSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings
@@ -210,6 +211,16 @@ def _check_checkpoints(journal: JournalSettings, credentials: tuple[CredentialSe
         yield from _check_own_key("journal.checkpoints.credential", journal.checkpoints.credential, credentials)
 
 
+def _check_database(journal: JournalSettings) -> Iterator[Problem]:
+    try:
+        parse_url(journal.url)
+    except ConfigError as error:
+        yield Problem("journal.url", error.message)
+        return
+    if journal.password_file is not None and journal.sqlite_file is not None:
+        yield Problem("journal.password_file", "a file has no password: leave it out, or give a postgresql:// url")
+
+
 def _check_archive(journal: JournalSettings) -> Iterator[Problem]:
     archive = journal.archive
     if archive is not None and archive.segment_entries not in SEGMENT_ENTRIES:
@@ -298,6 +309,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("timestamp", "credentials"), _check_timestamp),
     (("health", "credentials"), _check_health),
     (("journal", "credentials"), _check_checkpoints),
+    (("journal",), _check_database),
     (("journal",), _check_archive),
     (("timestamp",), _check_timestamp_http),
     (("timestamp",), _check_clock),

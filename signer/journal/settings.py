@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from signer.settings import Identifier
+from signer.store.urls import with_password_file
 
 _SQLITE = "sqlite:///"
 SEGMENT_ENTRIES: Final = (256, 65_536)
@@ -64,10 +65,17 @@ class JournalSettings:
         str,
         Field(
             pattern=r"^[a-z][a-z0-9+]*://",
-            description="Database as SQLAlchemy writes it: sqlite:////absolute/path, sqlite:///path (from the configuration file's "
-            "folder). Its folder must exist. A password never stands here: use the driver's own password file.",
+            description="Database: sqlite:////absolute/path, sqlite:///path (from the configuration file's folder; it must exist), or "
+            "postgresql://user@host/database (15 or later), which several daemons may share, with libpq's parameters behind `?`: "
+            "sslmode, sslrootcert, host more than once, passfile. A password never stands here.",
         ),
     ] = "sqlite:////var/lib/signer/journal.db"
+    password_file: Annotated[
+        Path | None,
+        Field(
+            description="Holds the password of a postgresql:// database and nothing else; read at every connection. Without it: passfile."
+        ),
+    ] = None
     commit_interval_ms: Annotated[
         float,
         Field(
@@ -105,6 +113,12 @@ class JournalSettings:
         if marks is not None and marks.file is not None:
             marks = replace(marks, file=(folder / marks.file).absolute())
         archive = self.archive and replace(self.archive, directory=(folder / self.archive.directory).absolute())
+        secret = self.password_file and (folder / self.password_file).absolute()
+        return replace(self, checkpoints=marks, archive=archive, password_file=secret, url=self._anchored_url(folder, secret))
+
+    def _anchored_url(self, folder: Path, password_file: Path | None) -> str:
+        if password_file is not None:
+            return with_password_file(self.url, password_file)
         path = self.url.removeprefix(_SQLITE)
         stays = path in {self.url, "", ":memory:"} or path.startswith("/")
-        return replace(self, checkpoints=marks, archive=archive, url=self.url if stays else f"{_SQLITE}{(folder / path).absolute()}")
+        return self.url if stays else f"{_SQLITE}{(folder / path).absolute()}"

@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool
 from signer.errors import ConfigError
 from signer.store.access import Access, access_of
 from signer.store.statements import run_text
+from signer.store.urls import PASSWORD_FILE
 
 WRITER_LOCK: Final = 0x7369676E6572  # "signer"
 """The advisory lock of whoever writes; of its database alone."""
@@ -34,8 +35,6 @@ _STATEMENT_FACTOR: Final = 0.8
 """The server's own limits are met before the client's, and a lock's before a statement's: what is met first says most."""
 _IDLE_FACTOR: Final = 2
 """Who stands still with the lock in hand keeps it longer than others wait for it, so that a slow one is not taken for a dead one."""
-_PASSWORD_FILE: Final = "password_file"
-_SECRETS: Final = frozenset({"password", "sslpassword", "oauth_client_secret"})
 _KEEPALIVES: Final = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _DEFAULTS: Final = {"application_name": "signer", "target_session_attrs": "read-write", **_KEEPALIVES}
 _SESSION: Final = """SELECT
@@ -48,12 +47,8 @@ _SESSION: Final = """SELECT
     current_setting('fsync'), current_setting('server_encoding'), current_setting('server_version_num')::int"""
 
 
-def open_postgresql(url: URL, *, must_exist: bool, busy_timeout_s: float) -> Engine:  # noqa: ARG001 (a server's database always exists)
-    """The engine of a server's database. Nothing is connected yet. ConfigError for a password in the URL."""
-    if url.password is not None or _SECRETS & set(url.query):
-        raise ConfigError(
-            "the database URL holds a password: take it out, and name a file that holds it with password_file, or use libpq's passfile"
-        )
+def open_postgresql(url: URL, *, busy_timeout_s: float) -> Engine:
+    """The engine of a server's database. Nothing is connected yet; a connection raises ConfigError where the server can't serve us."""
     url = url.set(drivername="postgresql+psycopg")
     engine = create_engine(
         url,
@@ -98,7 +93,7 @@ class _Patient(psycopg.Connection[Any]):
 
 def _connector(url: URL, busy_timeout_s: float) -> Callable[[], psycopg.Connection[Any]]:
     query = dict(url.query)
-    password_file = query.pop(_PASSWORD_FILE, None)
+    password_file = query.pop(PASSWORD_FILE, None)
     dialect: Any = url.get_dialect()()
     given: dict[str, Any] = dialect.create_connect_args(url.set(query=query))[1]
     parameters = {**_DEFAULTS, "connect_timeout": max(_CONNECT_S_MIN, round(busy_timeout_s)), **given}

@@ -6,8 +6,13 @@ import contextlib
 import hashlib
 import shutil
 import sqlite3
+import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import DBAPIError
 
 from signer.errors import VerificationFailed
 from signer.journal import verify_chain
@@ -15,15 +20,20 @@ from signer.store import open_engine
 from tests.e2e.test_audit import JOURNAL_KEY, ORIGIN, client
 from tests.support.calls import sign_digests
 from tests.support.daemon import World, running_daemon
+from tests.support.postgres import OWNER, Cluster, Database, binary, cluster
 from tests.support.worlds import copy_of
 
 DIGESTS = {f"pupil-{number}": hashlib.sha256(b"%d" % number).digest() for number in range(20)}
 CHECKPOINTS = {"credential": "journal", "origin": ORIGIN, "interval_s": 3600}
 
 
-def configured(world: World) -> Path:
+def configured(world: World, url: str = "sqlite:///journal.db") -> Path:
+    secret = world.folder / "activation.secret"
+    secret.touch(0o600)
+    secret.write_text("shared by everybody who goes on with this journal", encoding="utf-8")
     return world.config(
-        journal={"url": "sqlite:///journal.db", "checkpoints": CHECKPOINTS},
+        activation={"secrets": [f"file:{secret}"]},
+        journal={"url": url, "checkpoints": CHECKPOINTS},
         credentials=[JOURNAL_KEY],
         clients=[{"id": "auditor", "common_name": "unlisted", "kind": "auditor"}],
     )
@@ -71,6 +81,52 @@ def test_a_copy_made_while_signing_goes_on_elsewhere_with_the_same_log(pristine_
         with contextlib.suppress(VerificationFailed):  # what was signed after the copy is told as cut off, or as another past
             auditor.audit.require_consistent(lost.note)
             raise AssertionError("a witness was not told what the restore forgot")
+
+
+def test_a_dump_made_while_signing_goes_on_elsewhere_with_the_same_log(pristine_world: World, tmp_path: Path) -> None:
+    with cluster() as server:
+        before, after = server.database(), server.database()
+        first = copy_of(pristine_world, tmp_path / "first")
+        with (
+            running_daemon(configured(first, before.url)) as running,
+            first.channel(running.port) as channel,
+            client(first, running, "unlisted") as auditor,
+        ):
+            signed = sign_digests(channel, DIGESTS, request_id="before", credential_id="cbql")
+            kept = auditor.audit.checkpoint(make=True)
+            dumped(
+                server, before, server.folder / "dump", lambda: sign_digests(channel, DIGESTS, request_id="meanwhile", credential_id="cbql")
+            )
+        restored(server, after, server.folder / "dump")
+        second = copy_of(pristine_world, tmp_path / "second")
+        with (
+            running_daemon(configured(second, after.url)) as running,
+            second.channel(running.port) as channel,
+            client(second, running, "unlisted") as auditor,
+        ):
+            again = sign_digests(channel, DIGESTS, request_id="before", credential_id="cbql")
+            assert [each.signature for each in again.results] == [each.signature for each in signed.results]
+            assert all(each.replayed for each in again.results)
+            sign_digests(channel, DIGESTS, request_id="after", credential_id="cbql")
+            auditor.audit.checkpoint(make=True)
+            assert auditor.audit.require_consistent(kept.note).checkpoint.size > kept.checkpoint.size
+        with open_engine(after.url).connect() as connection:
+            verify_chain(connection, {kept.checkpoint.size: kept.checkpoint.root})
+            with pytest.raises(DBAPIError, match="append-only"):
+                connection.exec_driver_sql("DELETE FROM journal_entry")
+
+
+def dumped(server: Cluster, database: Database, to: Path, meanwhile: Callable[[], object]) -> None:
+    """As the page has it, over the socket."""
+    where = [f"--host={server.folder}", f"--port={server.port}", f"--username={OWNER}", f"--file={to}", database.name]
+    with subprocess.Popen([binary("pg_dump"), "--format=custom", *where]) as dump:
+        meanwhile()
+        assert dump.wait() == 0
+
+
+def restored(server: Cluster, database: Database, dump: Path) -> None:
+    where = [f"--host={server.folder}", f"--port={server.port}", "--username=postgres", f"--dbname={database.name}", str(dump)]
+    subprocess.run([binary("pg_restore"), "--exit-on-error", "--no-owner", f"--role={OWNER}", *where], check=True)
 
 
 def _sign_until(channel: object, stop: threading.Event) -> None:

@@ -1,6 +1,7 @@
 import shutil
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -101,6 +102,27 @@ def test_relative_paths_do_not_depend_on_the_working_directory(folder: Path, mon
     config = load("signer.toml")
     assert config.server.tls_private_key == folder / "tls/server.key"
     assert config.journal.url == f"sqlite:///{folder}/journal.db"
+
+
+@pytest.mark.parametrize(
+    ("journal", "key"),
+    [
+        ('url = "postgresql://signer:s3cret@db/signer"', "journal.url"),
+        ('url = "postgresql://signer@db/signer?password=s3cret"', "journal.url"),
+        ('url = "mysql://db/signer"', "journal.url"),
+        ('url = "sqlite:///journal.db"\npassword_file = "s3cret"', "journal.password_file"),
+    ],
+)
+def test_a_database_that_can_not_be_used_is_told_without_its_password(folder: Path, journal: str, key: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        loaded(folder, f"{WHOLE}[journal]\n{journal}\n")
+    assert key in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_the_file_of_a_databases_password_is_found_from_the_configurations_folder(folder: Path) -> None:
+    journal = loaded(folder, f'{WHOLE}[journal]\nurl = "postgresql://signer@db/signer?sslmode=verify-full"\npassword_file = "pg"\n').journal
+    assert journal.url == f"postgresql://signer@db/signer?password_file={quote(str(folder / 'pg'), safe='')}&sslmode=verify-full"
 
 
 @pytest.mark.parametrize("url", ["sqlite:////var/lib/journal.db", "sqlite:///:memory:", "postgresql+psycopg://db.example/signer"])

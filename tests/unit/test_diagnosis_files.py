@@ -11,7 +11,9 @@ from signer.config import Config, advise, load
 from signer.demo.tls_pki import TlsPki
 from signer.model import Finding, Severity
 from signer.server.diagnosis import check_files
+from signer.store import open_engine, prepare_schema
 from tests.support import pki
+from tests.support.postgres import Cluster
 
 SERVER = """
 [server]
@@ -84,3 +86,19 @@ def test_the_certificate_of_the_page_is_looked_at(folder: Path) -> None:
     assert of_page.message.startswith("the certificate of the page for people is good until")
     (folder / "page.key").write_bytes(b"no key")
     assert [finding.severity for finding in found(config, "tls")] == [Severity.FAIL, Severity.FAIL]
+
+
+def test_a_journal_on_a_server_is_reached_as_the_daemon_reaches_it(folder: Path, postgres: Cluster) -> None:
+    database = postgres.database()
+    (folder / "password").touch(0o600)
+    (folder / "password").write_text("wrong", encoding="utf-8")
+    config = loaded(folder, f'[journal]\nurl = "{database.tcp_url}"\npassword_file = "password"\n')
+    (refused,) = found(config, "journal")
+    assert (refused.severity, "password authentication failed" in refused.message) == (Severity.FAIL, True)
+    (folder / "password").write_text(postgres.password, encoding="utf-8")
+    (empty,) = found(config, "journal")
+    assert (empty.severity, "made at the first start" in empty.message) == (Severity.OK, True)
+    prepare_schema(open_engine(config.journal.url))
+    assert "schema" in found(config, "journal")[0].message
+    (folder / "password").chmod(0o640)
+    assert any("journal.password_file" in finding.message for finding in found(config, "file-modes"))

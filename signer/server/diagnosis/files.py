@@ -16,6 +16,7 @@ from signer.config import Config, advise
 from signer.errors import ConfigError
 from signer.model import Finding
 from signer.secrets import PinSource
+from signer.server.diagnosis.database import check_database
 from signer.server.diagnosis.findings import fail, ok, warn
 from signer.server.http.tls import HttpTls
 from signer.server.tls import TlsIdentity
@@ -126,6 +127,8 @@ def _closed_files(config: Config) -> Iterator[tuple[str, Path]]:
             yield f"stamping.servers[{tsa.name}].tls_client_key", tsa.tls_client_key
     if config.journal.sqlite_file is not None:
         yield "journal.url", config.journal.sqlite_file
+    if config.journal.password_file is not None:
+        yield "journal.password_file", config.journal.password_file
 
 
 def _softhsm(config: Config, _now: datetime) -> Iterator[Finding]:
@@ -144,6 +147,7 @@ def _softhsm(config: Config, _now: datetime) -> Iterator[Finding]:
 def _journal(config: Config, _now: datetime) -> Iterator[Finding]:
     file = config.journal.sqlite_file
     if file is None:
+        yield from check_database(config.journal)
         return
     if not file.parent.is_dir():
         yield fail(
