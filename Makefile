@@ -3,7 +3,7 @@ PY := .venv/bin/python
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test lint format proto docs bench bench-compare load soak faults fuzz dashboards lock dist sbom audit deb deb-check image-check clean
+.PHONY: help demo demo-serve test lint format proto docs bench bench-compare load season scale soak faults fuzz dashboards lock dist sbom audit deb deb-check image-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -57,6 +57,14 @@ bench-compare: ## other signers from PyPI on the same token and documents (insta
 load: ## the last week of May in four minutes: docs/load.md and docs/load.png (LOAD='--short --out var')
 	@tools/setup.sh test
 	$(PY) -m tests.load $(LOAD)
+
+season: ## the last week of May in virtual time: docs/season.md (SEASON='--schools 300')
+	@tools/setup.sh test
+	$(PY) -m tests.season $(SEASON)
+
+scale: ## from measured costs to machines: docs/scale.md
+	@tools/setup.sh test
+	$(PY) -m tests.scale > docs/scale.md
 
 soak: ## 12,000 documents of every kind against one daemon, and what grew: docs/soak.md (SOAK='--rounds 60')
 	@tools/setup.sh test
