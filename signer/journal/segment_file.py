@@ -13,6 +13,8 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import secrets
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -34,6 +36,7 @@ _HEAD_BYTES_MAX = 1 << 20
 _PORTION_BYTES_MAX = 1 << 26
 _LEVEL = 6
 _RETRY_S = 60.0
+_DRAFT_S_MAX = 3600.0
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -90,8 +93,9 @@ def write_file(folder: Path, first: int, portions: Iterable[Sequence[bytes]]) ->
     head = _Head(len(leaves), first, _FORMAT, [len(member) for member in members], root.hex())
     whole = b"".join([gzip.compress(msgspec.json.encode(head) + b"\n", _LEVEL, mtime=0), *members])
     made = SegmentFile(first, len(leaves), root, sha256(whole).digest(), len(whole))
-    draft = folder / f".{first:012d}.part"
+    draft = folder / f".{first:012d}-{secrets.token_hex(4)}.part"  # several daemons may write the same segment: one name of it wins
     try:
+        _sweep(folder, first)
         _write_synced(draft, whole)
         if require_sound(draft, made) != leaves:
             raise JournalDamaged(f"archive file {draft} does not read back as it was written: nothing was removed", index=first)
@@ -196,6 +200,13 @@ def _read(path: Path, index: int) -> bytes:
         raise _away(path, index) from error
     except OSError as error:
         raise JournalUnavailable(f"archive file {path} can't be read: {error.strerror}", retry_after_s=_RETRY_S) from error
+
+
+def _sweep(folder: Path, first: int) -> None:
+    """Removes what was being written when a daemon ended."""
+    for draft in folder.glob(f".{first:012d}-*.part"):
+        if draft.stat().st_mtime < time.time() - _DRAFT_S_MAX:
+            draft.unlink(missing_ok=True)
 
 
 def _write_synced(path: Path, content: bytes) -> None:
