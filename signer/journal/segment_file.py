@@ -102,9 +102,10 @@ def write_file(folder: Path, first: int, portions: Iterable[Sequence[bytes]]) ->
         draft.rename(folder / made.name)
         _sync_folder(folder)
     except OSError as error:
+        raise JournalUnavailable(f"the archive can't be written to {folder}: {error.strerror}", retry_after_s=_RETRY_S) from error
+    finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise JournalUnavailable(f"the archive can't be written to {folder}: {error.strerror}", retry_after_s=_RETRY_S) from error
     return made
 
 
