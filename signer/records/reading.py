@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from lxml import etree
 
@@ -21,6 +22,7 @@ SIGNATURE_TAG = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 _UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 _PERSONAL_NUMBER = re.compile(r"[0-9]{12}")
 _SCHOOL_YEAR = re.compile(r"(20[0-9]{2})(?![0-9])")
+_NAMES = re.compile(r"(?:/[A-Za-z_][A-Za-z0-9_.\-]*)+")
 _IDENTIFIER_MAX = 128
 PUPIL_BYTES = 16
 
@@ -35,13 +37,23 @@ class Record:
 
     def find(self, expression: str, **variables: str) -> list[Element]:
         """The elements that a layout's XPath finds."""
-        found = None if variables else self._found.get(expression)
+        if variables:
+            return self._evaluate(expression, variables)
+        found = self._found.get(expression)
         if found is None:
-            result = xpath(expression)(self.root, **variables)
-            found = [each for each in result if isinstance(each, Element)] if isinstance(result, list) else []
-            if not variables:
-                self._found[expression] = found
+            found = self._found[expression] = self._by_names(expression) if _is_of_names(expression) else self._evaluate(expression, {})
         return found
+
+    def _evaluate(self, expression: str, variables: Mapping[str, str]) -> list[Element]:
+        result = xpath(expression)(self.root, **variables)
+        return [each for each in result if isinstance(each, Element)] if isinstance(result, list) else []
+
+    def _by_names(self, path: str) -> list[Element]:
+        """Step by step, each taken once for all the paths that share it: most of a layout's do."""
+        above, _, name = path.rpartition("/")
+        if not above:
+            return [self.root] if self.root.tag == name else []
+        return [child for parent in self.find(above) for child in parent.iterchildren(name)]
 
     def path(self, element: Element) -> str:
         """Its absolute XPath, with positions and without values.
@@ -62,6 +74,12 @@ class Record:
     def signatures(self) -> list[Element]:
         """Every XML signature, wherever it stands."""
         return list(self.root.iter(SIGNATURE_TAG))
+
+
+@lru_cache(maxsize=1024)
+def _is_of_names(expression: str) -> bool:
+    """Whether it is a path of names alone, from the root downwards."""
+    return _NAMES.fullmatch(expression) is not None
 
 
 def _position(element: Element) -> str:

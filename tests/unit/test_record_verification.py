@@ -75,3 +75,10 @@ def test_an_element_is_found_again_by_its_path_wherever_its_prefix_is_declared(w
     finder, held = Finder(document), Record(Finder(document))
     for element in document.root.iter(etree.Element):
         assert finder.one_by_path(held.path(element), "place") is element
+
+
+@given(TREES, st.lists(st.sampled_from(("A", "B")), min_size=1, max_size=4))
+def test_a_path_of_names_finds_what_its_xpath_finds(written: str, names: list[str]) -> None:
+    document = read(f"<A><B><A/>{written}</B>{written}<B/></A>".encode())
+    path = "".join(f"/{name}" for name in names)
+    assert Record(Finder(document)).find(path) == etree.XPath(path)(document.root)

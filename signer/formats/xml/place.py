@@ -44,9 +44,14 @@ def place_around_root(document: XmlDocument) -> Place:
 
 def _markup(content: bytes) -> bytes:
     """The document with everything blank in which a `<` begins no tag; offsets stay. An XML declaration may be left, being no tag."""
-    if content.find(b"<!") < 0 and content.find(b"<?", _after_declaration(content)) < 0:
-        return content
-    return _HIDING.sub(lambda found: b" " * len(found[0]), content)
+    if _has(content, b"!", b"<!", 0) or _has(content, b"?", b"<?", _after_declaration(content)):
+        return _HIDING.sub(lambda found: b" " * len(found[0]), content)
+    return content
+
+
+def _has(content: bytes, rare: bytes, whole: bytes, start: int) -> bool:
+    """Looking for `whole` alone stops at every tag."""
+    return content.find(rare, start) >= 0 and content.find(whole, start) >= 0
 
 
 def _after_declaration(content: bytes) -> int:

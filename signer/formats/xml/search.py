@@ -116,7 +116,7 @@ class Finder:
 
     def _count_in_bytes(self, value: str) -> int:
         encoded = value.encode()
-        return self._content.count(b'"%s"' % encoded) + self._content.count(b"'%s'" % encoded)
+        return self._content.count(b'"%s"' % encoded) + (self._content.count(b"'%s'" % encoded) if b"'" in self._content else 0)
 
     def signatures(self) -> Iterator[Element]:
         """Every ds:Signature, in document order."""
