@@ -10,11 +10,12 @@ A follower that fails is told again, with what came since: it must bear hearing 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from signer.errors import SignerError
 from signer.journal.entries import NOTE, decode
@@ -77,6 +78,12 @@ class Feed:
         except SignerError as error:
             self.problem = f"the database that all daemons share: {error.message}"
             _log.warning("changes of other daemons not seen", reason=error.reason.value, message=error.message)
+
+    async def clock_ahead_s(self) -> float:
+        """By how much this daemon's clock is ahead of the database's. Raises JournalUnavailable."""
+        query = select(func.extract("epoch", func.clock_timestamp()))
+        seconds: float = await self._journal.run(Read(asyncio.get_running_loop(), lambda connection: float(connection.scalar(query) or 0)))
+        return time.time() - seconds
 
     async def look(self) -> None:
         """Tells what was appended since the last look.

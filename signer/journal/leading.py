@@ -38,6 +38,10 @@ class Task(Enum):
 class Leading(Protocol):
     """Whose turn it is."""
 
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """Those that were this daemon's when it last asked."""
+
     async def leads(self, task: Task) -> bool:
         """Whether this daemon does the task now; asked before each round of it."""
 
@@ -47,6 +51,8 @@ class Leading(Protocol):
 
 class AloneLeading:
     """Nobody else is there."""
+
+    tasks = frozenset(Task)
 
     async def leads(self, task: Task) -> bool:  # noqa: ARG002
         """Always."""
@@ -65,6 +71,11 @@ class ElectedLeading:
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._held: set[Task] = set()
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """Leading."""
+        return frozenset(self._held)
 
     async def leads(self, task: Task) -> bool:
         """Leading."""

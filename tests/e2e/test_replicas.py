@@ -13,7 +13,7 @@ import pytest
 
 from signer.errors import CallerUnknown, QuotaExceeded, SignatureInProgress, SignerError
 from signer.v1 import admin_clients_pb2 as messages
-from signer.v1 import admin_pb2_grpc, admin_tokens_pb2, signing_pb2
+from signer.v1 import admin_operations_pb2, admin_pb2_grpc, admin_tokens_pb2, signing_pb2
 from tests.e2e.test_clients import asking, sha256
 from tests.support.calls import fresh_id, refused, sign_digests
 from tests.support.daemon import SCHOOL, World
@@ -105,6 +105,18 @@ def test_the_same_request_to_both_at_once_is_signed_once(channels: list[grpc.Cha
         first, second = both.map(signed, channels)
     assert [each.signature for each in first.results] == [each.signature for each in second.results]
     assert all(each.signature for each in first.results)
+
+
+def test_a_doctor_says_what_a_daemon_shares_and_one_of_them_leads_in_each_task(two: Replicas) -> None:
+    def told(number: int) -> str:
+        with two.channel(number, "operator") as channel:
+            asked = admin_operations_pb2.DiagnoseRequest(checks=["replicas"])
+            [finding] = admin_pb2_grpc.AdminServiceStub(channel).Diagnose(asked, timeout=60).findings
+        assert finding.severity == admin_operations_pb2.SEVERITY_OK
+        return str(finding.message)
+
+    said = [told(0), told(1)]
+    assert sum("housekeeping" in each for each in said) == 1, said
 
 
 def granted(channels: list[grpc.Channel], calls: int) -> int:

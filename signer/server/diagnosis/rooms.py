@@ -24,6 +24,7 @@ _PIN_PAGES = {
 }
 _SHOWN_MAX = 20
 _SOON = timedelta(days=30)
+_CLOCK_S_MAX = 1.0
 
 
 async def check_rooms(rooms: Rooms, now: datetime) -> list[Finding]:
@@ -37,8 +38,25 @@ async def check_rooms(rooms: Rooms, now: datetime) -> list[Finding]:
         *_authorities(rooms),
         *_revocation(rooms),
         await _journal(rooms),
+        *await _others(rooms),
         *check_process(),
     ]
+
+
+async def _others(rooms: Rooms) -> list[Finding]:
+    """What this daemon has in common with others on its database, where there may be any."""
+    feed = rooms.feed
+    if feed is None:
+        return []
+    try:
+        ahead_s = await feed.clock_ahead_s()
+    except JournalUnavailable as error:
+        return [fail("replicas", error.message, "see to the database, or to the way there; callers are with other daemons meanwhile")]
+    led = ", ".join(sorted(task.name.lower() for task in rooms.leading.tasks)) or "nothing"
+    said = f"follows what other daemons change; leads in {led}; its clock is {ahead_s:+.2f} s off the database's"
+    if abs(ahead_s) > _CLOCK_S_MAX:
+        return [warn("replicas", said, "let both keep time by the same servers (chrony)")]
+    return [ok("replicas", said)]
 
 
 def _token(pool: TokenPool) -> Iterator[Finding]:
