@@ -51,12 +51,10 @@ class Schedule:
 
     def opens(self, now: datetime) -> datetime | None:
         """The first moment from now on that is open; None when none comes before the deadline."""
-        starts = [each.start for each in self.intervals if each.start is not None and each.start > now]
-        for at in sorted({now, *starts}):
-            for opening in sorted({at, *self._daily_starts(at)}):
-                if self.is_open(opening):
-                    return opening if opening < self.deadline else None
-        return None
+        beginnings = {now, *(each.start for each in self.intervals if each.start is not None and each.start > now)}
+        candidates = beginnings.union(*(self._daily_starts(at) for at in beginnings))
+        opening = next((at for at in sorted(candidates) if self.is_open(at)), None)
+        return opening if opening is not None and opening < self.deadline else None
 
     def closes(self, now: datetime) -> datetime:
         """Until when an open batch may be worked on, at most."""
