@@ -21,7 +21,8 @@ def shared(text: str) -> str:
     secret = FOLDER / "appliance.secret"
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_urlsafe(48), encoding="ascii")
-    text = text.replace('url = "sqlite:///journal.db"', f'url = "{JOURNAL}"')
+    journal = f'url = "{JOURNAL}"\npassword_file = "/run/secrets/database-password"'
+    text = text.replace('url = "sqlite:///journal.db"', journal)
     return f'{text}\n[activation]\nsecrets = ["file:{secret}"]\n'
 
 
