@@ -6,14 +6,26 @@ if it is valid longer (renewal with the same key).
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signer.errors import CertificateExpired, CertificateUnusable, InvalidArgument, KeyNotFound, StateRefused, VerificationFailed
+from signer.errors import (
+    CertificateExpired,
+    CertificateUnusable,
+    ChangedMeanwhile,
+    InvalidArgument,
+    KeyNotFound,
+    SignerError,
+    StateRefused,
+    VerificationFailed,
+)
 from signer.journal import CredentialChange, NoteKind
 from signer.model import Credential, CredentialState, KeptCredential
 from signer.pipeline.key_life import KeyLife
@@ -21,6 +33,7 @@ from signer.tokens.certificates import public_key_of
 from signer.tokens.chains import Issuers
 from signer.validation.usage import unfit_for_documents
 
+_PORTION: Final = 32
 _TAKES_ONE = {CredentialState.AWAITING_CERTIFICATE, CredentialState.ACTIVE, CredentialState.SUSPENDED}
 
 
@@ -30,6 +43,28 @@ class Imported:
 
     certificate: bytes
     credential: Credential
+
+
+async def import_certificates(
+    life: KeyLife, issuers: Issuers, client_id: str, raw: Sequence[bytes], now: datetime, *, dry_run: bool
+) -> list[Imported | SignerError]:
+    """Each on its own, in their order: one that is refused harms no other. Errors as `import_certificate` raises them.
+
+    In portions that share the journal's commits; two of one key in a portion have their turns one after the other.
+    """
+
+    async def one(each: bytes) -> Imported | SignerError:
+        try:
+            return await import_certificate(life, issuers, client_id, each, now, dry_run=dry_run)
+        except SignerError as error:
+            return error
+
+    results: list[Imported | SignerError] = []
+    for at in range(0, len(raw), _PORTION):
+        portion = raw[at : at + _PORTION]
+        for each, result in zip(portion, await asyncio.gather(*map(one, portion)), strict=True):
+            results.append(await one(each) if isinstance(result, ChangedMeanwhile) else result)
+    return results
 
 
 async def import_certificate(life: KeyLife, issuers: Issuers, client_id: str, raw: bytes, now: datetime, *, dry_run: bool) -> Imported:

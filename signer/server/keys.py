@@ -9,7 +9,7 @@ from typing import Any
 from signer.errors import CredentialNotFound, InvalidArgument, SignerError
 from signer.model import Credential
 from signer.pipeline.engine import Engine
-from signer.pipeline.key_import import import_certificate
+from signer.pipeline.key_import import import_certificates
 from signer.pipeline.key_life import KeyLife, KeyMade
 from signer.pipeline.key_renewal import ending_before
 from signer.rpc_status import to_rpc_status
@@ -73,14 +73,11 @@ class KeyMethods(admin_pb2_grpc.AdminServiceServicer):
         """Each on its own: one that is refused harms no other."""
         client_id, engine = _operator(), self._engine
         response = admin_keys_pb2.ImportCertificatesResponse()
-        for raw in request.certificates:
+        issuers, now = engine.credentials.issuers, engine.utc_now()
+        for imported in await import_certificates(self._life, issuers, client_id, request.certificates, now, dry_run=request.dry_run):
             result = response.results.add()
-            try:
-                imported = await import_certificate(
-                    self._life, engine.credentials.issuers, client_id, raw, engine.utc_now(), dry_run=request.dry_run
-                )
-            except SignerError as error:
-                result.status.CopyFrom(to_rpc_status(error))
+            if isinstance(imported, SignerError):
+                result.status.CopyFrom(to_rpc_status(imported))
             else:
                 result.certificate.CopyFrom(convert.certificate_info(imported.certificate))
                 result.credential.CopyFrom(convert_keys.credential_message(engine, self._pools, imported.credential))

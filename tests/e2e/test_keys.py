@@ -23,7 +23,7 @@ from signer.errors import CertificateUnusable, CredentialNotFound, InvalidArgume
 from signer.v1 import admin_keys_pb2, admin_pb2_grpc, common_pb2, credential_pb2
 from tests.support import pki
 from tests.support.bureau import EC_P256, IN_TOKEN, RSA_2048, TEACHER, WRAPPED, Office, answer, office, problems, spec, subject
-from tests.support.calls import our_errors, reason_of, refused, sign_digests
+from tests.support.calls import metric, our_errors, reason_of, refused, sign_digests
 from tests.support.daemon import OTHER_SCHOOL, World, running_daemon
 from tests.support.worlds import copy_of
 
@@ -168,6 +168,20 @@ def test_a_dry_run_changes_nothing_and_a_second_import_neither(desk: Office) -> 
     assert not desk.credential("dry").usable
     assert [result.status.code for result in desk.bring(certificate, certificate)] == [0, 0]
     assert desk.credential("dry").usable
+
+
+def test_certificates_of_one_call_share_commits_and_those_of_one_key_have_their_turns(desk: Office) -> None:
+    names = [f"many-{number}" for number in range(12)]
+    made = desk.generate(*(spec(name, key_kind=EC_P256) for name in names))
+    port, requests = desk.running.metrics_port(), [result.certificate_request for result in made]
+    early, late = (datetime.now(UTC) + timedelta(days=days) for days in (100, 200))
+    offered = [answer(requests[0], until=late), *(answer(request, until=early) for request in requests), answer(requests[1], until=late)]
+    before = metric(port, "signer_journal_commits_total")
+    reasons = [reason_of(result.status) if result.status.code else "" for result in desk.bring(*offered)]
+    assert reasons == ["", "CERTIFICATE_UNUSABLE", *[""] * 12]
+    assert metric(port, "signer_journal_commits_total") - before < len(names)
+    ends = [desk.credential(name).certificate.not_after.ToDatetime().date() for name in names[:3]]
+    assert ends == [late.date(), late.date(), early.date()]
 
 
 def test_a_certificate_may_come_as_pem_with_its_chain(desk: Office) -> None:
