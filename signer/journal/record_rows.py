@@ -14,7 +14,7 @@ from signer.records.history import HistoryKind, RecordEvent
 from signer.records.register import KeptRecord
 from signer.records.states import RecordState
 from signer.store.record_tables import record, record_event
-from signer.store.statements import UPSERTS, ManyRows, Row, blank_rows, inserting
+from signer.store.statements import ManyRows, Row, inserting, whole_rows
 
 _AS_SIGNED = ("class_id", "school_year", "layout_id", "supplementary")
 """What the latest signature says of its record."""
@@ -163,7 +163,7 @@ def event_of(row: Any) -> RecordEvent:
 
 def _upsert(dialect: str, count: int) -> ClauseElement:
     """A state moves on from SIGNING only: corrections and recalls change it elsewhere. A UUID stays the first pupil's."""
-    statement = UPSERTS[dialect](record).values(blank_rows(record, count))
+    statement = whole_rows(dialect, record, count)
     signing: ColumnElement[str] = literal_column(f"'{RecordState.SIGNING.value}'")
     changed = {name: statement.excluded[name] for name in _AS_SIGNED}
     nobody = func.length(record.c.pupil) == literal_column("0")
@@ -180,6 +180,6 @@ def _of_wanted(_dialect: str, count: int) -> Select[Any]:
     return select(record).join_from(record, wanted, and_(*(part == wanted.c[part.name] for part in record.primary_key)))
 
 
-_UPSERT_RECORDS = ManyRows(_upsert)
+_UPSERT_RECORDS = ManyRows(_upsert, is_whole=True)
 _INSERT_EVENTS = inserting(record_event)
 _FETCH_RECORDS = ManyRows(_of_wanted)
