@@ -35,16 +35,7 @@ FILES: tuple[Any, ...] = (
     validation_pb2,
 )
 SERVICES = [service for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
-LATER = {
-    *(
-        f"signer.v1.SigningService.{name}"
-        for name in (
-            *("SubmitBatch", "WatchBatch", "GetBatch", "ListBatches", "CancelBatch", "PauseBatch", "ResumeBatch"),
-            *("FetchBatchResults", "AcknowledgeBatchResults"),
-        )
-    ),
-    "signer.v1.AdminService.ReleaseTimestampAuthority",
-}
+LATER = {"signer.v1.AdminService.ReleaseTimestampAuthority"}
 UNSERVED = [method for service in SERVICES for method in service.methods if method.full_name in LATER]
 
 
