@@ -118,9 +118,9 @@ class Ground:
         return self._world
 
     @contextlib.contextmanager
-    def daemon(self, config: Path) -> Iterator[Deployment]:
-        """A daemon with this configuration and a client of SCHOOL, ended in order."""
-        with running_daemon(config) as running, LoadClient(self.world, running.port, "school") as client:
+    def daemon(self, config: Path, **options: Any) -> Iterator[Deployment]:
+        """A daemon with this configuration and a client of SCHOOL, ended in order. options: of its start."""
+        with running_daemon(config, **options) as running, LoadClient(self.world, running.port, "school") as client:
             yield Deployment(self.world, running, client)
 
     def config(self, name: str, *, processes: int = 1, **changes: Any) -> Path:
