@@ -11,7 +11,7 @@ import logging
 from typing import Any, Final
 
 from dbos import DBOS, DBOSConfig, Serializer
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from signer.errors import ConfigError
@@ -67,11 +67,12 @@ class DbosLine:
             "log_level": "WARNING",
             "max_executor_threads": self._at_once + _THREADS_SPARE,
         }
-        if make_url(self._url).get_backend_name() == "sqlite":
+        if engine.dialect.name == "sqlite":
             with engine.connect():
                 pass  # made with the mode that our files have
         else:
-            config["system_database_engine"] = engine
+            config["system_database_engine"] = _named_parameters(engine)
+            config["use_listen_notify"] = False  # nobody listens: turns are polled for
         DBOS(config=config)
         _log_as_others()
         work = self._work
@@ -117,6 +118,18 @@ class DbosLine:
 
 def _name(batch_id: str, turn: int) -> str:
     return f"{batch_id}.{turn}"
+
+
+def _named_parameters(engine: Engine) -> Engine:
+    """Another engine over the same connections, passwords and time limits: DBOS names its statements' parameters, we number ours."""
+
+    def connect() -> Any:
+        pooled = engine.raw_connection()
+        connection = pooled.driver_connection
+        pooled.detach()
+        return connection
+
+    return create_engine(engine.url, creator=connect)
 
 
 def _log_as_others() -> None:
