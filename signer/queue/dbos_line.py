@@ -23,7 +23,7 @@ _WORKFLOW: Final = "signer-turn"
 _VERSION: Final = "1"
 """Of what stands in the line: releases that share it take each other's turns."""
 _SCHEMA: Final = "signer_queue"
-_POLL_S: Final = 0.5
+_POLL_S: Final = 1.0
 _THREADS_SPARE: Final = 2
 _END_S_MAX: Final = 5
 
