@@ -53,11 +53,14 @@ class Challenges:
         self._keys = keys
         self._utc_now = utc_now
         self._clock_s = clock_s
-        self._budgets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._budgets: OrderedDict[tuple[str, bool], tuple[float, float]] = OrderedDict()
 
-    def mint(self, person_id: str, purpose: bytes) -> Minted:
-        """A new one, for whatever person id. QuotaExceeded when too many were asked for under it lately."""
-        self._spend_budget(person_id)
+    def mint(self, person_id: str, purpose: bytes, *, is_known: bool) -> Minted:
+        """A new one, for whatever person id. QuotaExceeded when too many were asked for under it lately.
+
+        is_known: the person asks, who is signed in. Theirs is a budget of its own: strangers who ask under that name use up the other.
+        """
+        self._spend_budget((person_id, is_known))
         expires = self._utc_now() + _LIFE
         head = _HEAD.pack(int(expires.timestamp())) + secrets.token_bytes(_NONCE_BYTES)
         mac = self._keys.mac(Purpose.CHALLENGE, _bound(head, person_id, purpose))
@@ -80,11 +83,11 @@ class Challenges:
         """An authenticator's id for people who have none: always the same one."""
         return hmac.digest(self._keys.mac(Purpose.CHALLENGE, b"nobody"), person_id.encode(), "sha256")
 
-    def _spend_budget(self, person_id: str) -> None:
+    def _spend_budget(self, asker: tuple[str, bool]) -> None:
         now_s = self._clock_s()
-        left, at_s = self._budgets.pop(person_id, (float(_BURST), now_s))
+        left, at_s = self._budgets.pop(asker, (float(_BURST), now_s))
         left = min(float(_BURST), left + (now_s - at_s) * _PER_S)
-        self._budgets[person_id] = (max(0.0, left - 1.0), now_s)
+        self._budgets[asker] = (max(0.0, left - 1.0), now_s)
         if len(self._budgets) > _PEOPLE_REMEMBERED:
             self._budgets.popitem(last=False)
         if left < 1.0:

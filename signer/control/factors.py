@@ -114,10 +114,13 @@ class Factors:
         self._rules.policy.require_enough(kinds, role)
         return kinds
 
-    async def challenge(self, person_id: str, purpose: bytes) -> Challenge:
-        """For a WebAuthn assertion bound to the purpose; also for unknown people. QuotaExceeded when there were too many."""
+    async def challenge(self, person_id: str, purpose: bytes, *, is_known: bool = False) -> Challenge:
+        """For a WebAuthn assertion bound to the purpose; also for unknown people. QuotaExceeded when there were too many.
+
+        is_known: it is the person who asks.
+        """
         self._authenticators.require_served()
-        minted = self._challenges.mint(person_id, purpose)
+        minted = self._challenges.mint(person_id, purpose, is_known=is_known)
         known = [passkey.id for passkey in await self.store.passkeys_of(person_id)] or [self._challenges.pretend_id(person_id)]
         return Challenge(minted.id, self._authenticators.assertion_options(minted.challenge, known), minted.expires)
 
@@ -147,7 +150,7 @@ class Factors:
     async def begin_passkey(self, person_id: str) -> Challenge:
         """For a new passkey of a person who is known by now."""
         self._authenticators.require_served()
-        minted = self._challenges.mint(person_id, _NEW_PASSKEY)
+        minted = self._challenges.mint(person_id, _NEW_PASSKEY, is_known=True)
         person = await self._people.find(person_id)
         known = [passkey.id for passkey in await self.store.passkeys_of(person_id)]
         name = person.display_name if person else ""

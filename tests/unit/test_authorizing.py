@@ -406,6 +406,15 @@ async def test_challenges_for_nobody_look_like_anybodys_and_are_bounded(tmp_path
             await at.authorizing.challenge("nobody", TARGET)
 
 
+async def test_strangers_use_up_no_challenge_of_who_is_signed_in(tmp_path: Path) -> None:
+    async with room(tmp_path) as at:
+        for is_known in (False, True):
+            for _ in range(10):
+                await at.factors.challenge("lan", b"any purpose", is_known=is_known)
+            with pytest.raises(QuotaExceeded):
+                await at.factors.challenge("lan", b"any purpose", is_known=is_known)
+
+
 async def test_the_page_grants_several_by_one_word_bound_to_just_these(tmp_path: Path) -> None:
     async with room(tmp_path) as at:
         phone = Authenticator()

@@ -71,7 +71,9 @@ class ApprovalPages:
             return self._gone(visit)
         challenge = None
         if decision is not None and await self.factors.passkeys(person.id):
-            challenge = await challenge_or_none(self.factors.challenge(person.id, self.approving.purpose(approval, decision)))
+            challenge = await challenge_or_none(
+                self.factors.challenge(person.id, self.approving.purpose(approval, decision), is_known=True)
+            )
         people = {name: await self.names.person(name) for name in _people_of(approval)}
         return self.views.page(
             visit,

@@ -47,10 +47,10 @@ class Factors(Protocol):
     async def require(self, person_id: str, factors: Sequence[Factor], *, purpose: bytes) -> frozenset[FactorKind]:
         """As people.doors.FactorCheck, for being let in: in no role. InvalidArgument when they could not be enough."""
 
-    async def challenge(self, person_id: str, purpose: bytes) -> Challenge:
+    async def challenge(self, person_id: str, purpose: bytes, *, is_known: bool = False) -> Challenge:
         """For a WebAuthn assertion bound to the purpose; also for unknown people. QuotaExceeded when there were too many.
 
-        NotServedYet where there are no passkeys.
+        is_known: the person is signed in. NotServedYet where there are no passkeys.
         """
 
     async def change_pin(self, person_id: str, factors: Sequence[Factor], pin: Secret) -> None:

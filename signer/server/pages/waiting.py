@@ -89,7 +89,7 @@ class WaitingPages:
             return redirect("/")
         challenge = None
         if await self.factors.passkeys(person.id):
-            challenge = await challenge_or_none(self.factors.challenge(person.id, self.deciding.purpose(chosen)))
+            challenge = await challenge_or_none(self.factors.challenge(person.id, self.deciding.purpose(chosen), is_known=True))
         asked = await self._asked(chosen)
         return self.views.page(visit, "review", status, error=error, wait_s=wait_s, chosen=asked, challenge=challenge)
 
