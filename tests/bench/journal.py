@@ -33,15 +33,15 @@ def _row(ground: Ground, name: str, target: Target, **changes: Any) -> Row:
             deployed.client.do(shorter(order))
         meter, bare = kept.meter(), without.meter()
         pairs = take_pairs(bare.metered(without.client.doing(order)), meter.metered(kept.client.doing(order)), ground.pace.pairs)
-    return row_of_pairs(
-        f"journal-{name}",
-        pairs,
-        target=target,
-        reference="a daemon that keeps nothing",
-        rss_mb=meter.rss_mb(),
-        cpu_us_per_item=meter.cpu_us_per_item(),
-        details={"processes": 1, "batch": order.batch, "cpu_us_per_item_without": bare.cpu_us_per_item()},
-    )
+        return row_of_pairs(
+            f"journal-{name}",
+            pairs,
+            target=target,
+            reference="a daemon that keeps nothing",
+            rss_mb=meter.rss_mb(),
+            cpu_us_per_item=meter.cpu_us_per_item(),
+            details={"processes": 1, "batch": order.batch, "cpu_us_per_item_without": bare.cpu_us_per_item()},
+        )
 
 
 def keep_nothing() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from signer.journal import ClientStore, Journal, QuotaStore, SchoolStore
 from signer.journal.entries import decode
 from signer.people.client import Client, ClientCertificate, ClientKind, Quota, QuotaSubject, School, SchoolTier, Window
 from signer.store import open_engine
+from tests.support.stores import Store
 
 NOW = datetime(2026, 5, 29, tzinfo=UTC)
 CONFIGURED = ClientSettings("configured", common_name="x", schools=("1",))
@@ -44,8 +44,8 @@ class Desk:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/journal.db"
+def url(store: Store) -> str:
+    return store.url
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from signer.control.enrolment import OneTimeCodes
 from signer.control.people import People
@@ -21,6 +19,9 @@ from signer.journal.enrolment_codes import EnrolmentCodeStore
 from signer.journal.ledger import Ledger
 from signer.people.person import Person
 from signer.secrets import Secret
+from signer.store import open_engine
+from signer.store.tables import metadata
+from tests.support.stores import Store
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -39,8 +40,8 @@ def wall() -> Wall:
 
 
 @pytest.fixture
-async def people(tmp_path: Path) -> AsyncIterator[People]:
-    journal = Journal(f"sqlite:///{tmp_path}/journal.db")
+async def people(store: Store) -> AsyncIterator[People]:
+    journal = Journal(store.url)
     await journal.start()
     made = People(PeopleStore(journal), asyncio.get_running_loop().time)
     await made.add("operator", Person("lan", "Lan"))
@@ -116,12 +117,12 @@ async def test_another_person_a_later_code_and_the_end_of_its_time_make_it_worth
         await codes.create("operator", "nobody")
 
 
-async def test_no_code_stands_in_the_database_or_in_a_text(codes: OneTimeCodes, tmp_path: Path) -> None:
+async def test_no_code_stands_in_the_database_or_in_a_text(codes: OneTimeCodes, store: Store) -> None:
     made = await codes.create("operator", "lan")
     bare = made.code.reveal().replace("-", "")
     assert bare not in repr(made)
-    with sqlite3.connect(f"{tmp_path}/journal.db") as connection:
-        dump = "\n".join(connection.iterdump())
-    assert "enrolment_code" in dump
+    with open_engine(store.url).connect() as connection:
+        dump = "\n".join(str(connection.execute(select(table)).all()) for table in metadata.sorted_tables)
+    assert "lan" in dump
     assert bare not in dump
     assert made.code.reveal() not in dump

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
@@ -15,6 +14,7 @@ from signer.journal.factors import Ended, FactorStore, set_factors
 from signer.journal.jobs import Change
 from signer.journal.ledger import Ledger
 from signer.people.factor import FactorsState, KeptFactors, TryLimits
+from tests.support.stores import Store
 
 START = datetime(2026, 5, 28, 8, tzinfo=UTC)
 LIMITS = TryLimits(tries_max=5)
@@ -28,9 +28,9 @@ class _Set(Change):
 
 
 class Desk:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, url: str) -> None:
         self.now = START
-        self.journal = Journal(f"sqlite:///{path}", clock=lambda: self.now)
+        self.journal = Journal(url, clock=lambda: self.now)
         self.store = FactorStore(self.journal, LIMITS)
 
     async def wrong_try(self) -> bool:
@@ -45,8 +45,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    made = Desk(tmp_path / "journal.db")
+async def desk(store: Store) -> AsyncIterator[Desk]:
+    made = Desk(store.url)
     await made.journal.start()
     await made.journal.run(_Set(asyncio.get_running_loop()))
     yield made

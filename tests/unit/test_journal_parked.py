@@ -13,6 +13,7 @@ from signer.journal import Intent, Journal, Outcome, OutcomeKind
 from signer.journal.rows import count_parked, read_parked
 from signer.model import SignatureKey
 from signer.store import open_engine
+from tests.support.stores import Store
 
 SIGNATURE = sha256(b"signature").digest()
 
@@ -22,13 +23,8 @@ def key(number: int) -> SignatureKey:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.db"
-
-
-@pytest.fixture
-async def journal(path: Path) -> AsyncIterator[Journal]:
-    journal = Journal(f"sqlite:///{path}")
+async def journal(store: Store) -> AsyncIterator[Journal]:
+    journal = Journal(store.url)
     await journal.start()
     yield journal
     await journal.stop()
@@ -58,10 +54,13 @@ async def test_only_what_waits_for_its_timestamp_is_parked(journal: Journal) -> 
     assert await journal.parked_count() == 1
 
 
-async def test_looking_for_parked_ones_reads_no_other_signature(journal: Journal, path: Path) -> None:
+async def test_looking_for_parked_ones_reads_no_other_signature(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/journal.db"
+    journal = Journal(url)
+    await journal.start()
     await end(journal, 1, OutcomeKind.PARKED)
     asked: list[tuple[str, Any]] = []
-    engine = open_engine(f"sqlite:///{path}")
+    engine = open_engine(url)
     event.listen(engine, "before_cursor_execute", lambda _c, _k, statement, parameters, *_: asked.append((statement, parameters)))
     with engine.connect() as connection:
         assert len(read_parked(connection, -1, 10)) == count_parked(connection) == 1
@@ -69,4 +68,4 @@ async def test_looking_for_parked_ones_reads_no_other_signature(journal: Journal
     assert len(plans) == 2
     for plan in plans:
         assert "INDEX signature_parked" in str(plan)
-    engine.dispose()
+    await journal.stop()

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +16,7 @@ from signer.errors import ClockUntrusted, JournalUnavailable
 from signer.journal import Journal
 from signer.pipeline.serials import Serials
 from signer.timestamp.ordering import OrderedClock
+from tests.support.stores import Store
 
 START = datetime(2026, 5, 30, 10, tzinfo=UTC)
 LEAD_MAX = timedelta(milliseconds=100)
@@ -34,8 +34,8 @@ class Clock:
 
 
 @asynccontextmanager
-async def journal_in(folder: Path) -> AsyncIterator[Journal]:
-    journal = Journal(f"sqlite:///{folder}/journal.db")
+async def journal_in(store: Store) -> AsyncIterator[Journal]:
+    journal = Journal(store.url)
     await journal.start()
     try:
         yield journal
@@ -132,18 +132,18 @@ async def test_no_time_is_given_that_was_not_durably_reserved() -> None:
         ordered()
 
 
-async def test_the_journal_remembers_up_to_when_time_was_reserved(tmp_path: Path) -> None:
+async def test_the_journal_remembers_up_to_when_time_was_reserved(store: Store) -> None:
     later = START + timedelta(seconds=2, microseconds=1)
-    async with journal_in(tmp_path) as journal:
+    async with journal_in(store) as journal:
         assert (await journal.reserve_time(START)).year == 1970
         assert await journal.reserve_time(later) == START
         assert await journal.reserve_time(START) == later, "what was reserved is never taken back"
-    async with journal_in(tmp_path) as journal:
+    async with journal_in(store) as journal:
         assert await journal.reserve_time(later) == later
 
 
-async def test_numbers_and_times_have_one_order_whoever_asks_at_once(tmp_path: Path) -> None:
-    async with journal_in(tmp_path) as journal:
+async def test_numbers_and_times_have_one_order_whoever_asks_at_once(store: Store) -> None:
+    async with journal_in(store) as journal:
         ordered = OrderedClock(lambda: datetime.now(UTC), journal.reserve_time, LEAD_MAX)
         serials = Serials(journal.reserve_serials, ready=ordered.ready)
 
@@ -157,16 +157,16 @@ async def test_numbers_and_times_have_one_order_whoever_asks_at_once(tmp_path: P
     assert times == sorted(set(times))
 
 
-async def test_serial_numbers_are_never_given_twice_over_restarts_and_by_callers_at_once(tmp_path: Path) -> None:
+async def test_serial_numbers_are_never_given_twice_over_restarts_and_by_callers_at_once(store: Store) -> None:
     given: list[int] = []
     for _ in range(3):
-        async with journal_in(tmp_path) as journal:
+        async with journal_in(store) as journal:
             two = [Serials(journal.reserve_serials), Serials(journal.reserve_serials)]
             given += await asyncio.gather(*(two[number % 2].take() for number in range(30)))
     assert len(set(given)) == 90
     assert max(given[:30]) < min(given[30:60]) <= max(given[30:60]) < min(given[60:])
 
 
-async def test_a_prefix_tells_daemons_with_journals_of_their_own_apart(tmp_path: Path) -> None:
-    async with journal_in(tmp_path) as journal:
+async def test_a_prefix_tells_daemons_with_journals_of_their_own_apart(store: Store) -> None:
+    async with journal_in(store) as journal:
         assert await Serials(journal.reserve_serials, prefix=5).take() == (5 << 64) + 1

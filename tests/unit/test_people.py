@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -27,6 +25,8 @@ from signer.model import Role
 from signer.people.client import ALWAYS, Window
 from signer.people.person import Assignment, Delegation, Person, Scope
 from signer.people.revision import PeopleRevision, Revised
+from signer.store import open_engine
+from tests.support.stores import Store
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -35,8 +35,8 @@ CLASS_1A = Scope("s1", 2025, "1A")
 
 
 @pytest.fixture
-async def people(tmp_path: Path) -> AsyncIterator[People]:
-    journal = Journal(f"sqlite:///{tmp_path}/journal.db")
+async def people(store: Store) -> AsyncIterator[People]:
+    journal = Journal(store.url)
     await journal.start()
     yield People(PeopleStore(journal), asyncio.get_running_loop().time)
     await journal.stop()
@@ -195,13 +195,15 @@ async def test_pages_hold_each_of_a_school_once_whatever_is_asked_for(people: Pe
     assert len(await store.assignments(RoleFilter(valid_at=NOW), 99)) == len(roles)
 
 
-async def test_the_journal_says_who_may_what_and_names_nobody(people: People, tmp_path: Path) -> None:
+async def test_the_journal_says_who_may_what_and_names_nobody(people: People, store: Store) -> None:
     await two_people(people)
     given = await people.assign("operator", "r1", role("lan"))
     await people.delegate("operator", "d1", lending(), NOW)
     await people.end_assignment("operator", given.id, NOW)
-    with sqlite3.connect(f"{tmp_path}/journal.db") as connection:
-        bodies = [row[0].decode() for row in connection.execute("SELECT body FROM journal_entry WHERE kind='note' ORDER BY entry_index")]
+    with open_engine(store.url).connect() as connection:
+        bodies = [
+            row[0].decode() for row in connection.exec_driver_sql("SELECT body FROM journal_entry WHERE kind='note' ORDER BY entry_index")
+        ]
     kinds = [body.split('"note":"')[1].split('"')[0] for body in bodies]
     assert kinds[-5:] == ["person-added", "person-added", "role-given", "delegation-made", "role-changed"]
     assert not any(secret in body for body in bodies for secret in ("Lan", "Hoa", "@"))
