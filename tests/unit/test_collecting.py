@@ -32,12 +32,13 @@ def left_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("left_alone")
 async def test_what_many_calls_left_is_collected_without_a_call_more() -> None:
-    knots = [weakref.ref(Knot()) for _ in range(1_000)]
+    gone = asyncio.Event()
+    knots = [weakref.ref(Knot(), lambda _knot: gone.set()) for _ in range(1_000)]
     assert all(knot() is not None for knot in knots)
     collector = asyncio.create_task(collecting.keep_collected())
     async with asyncio.timeout(10.0):
-        while any(knot() is not None for knot in knots):
-            await asyncio.sleep(0.01)
+        await gone.wait()
+    assert all(knot() is None for knot in knots)
     collector.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await collector
