@@ -11,12 +11,14 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from signer.errors import Reason
-from signer.v1 import common_pb2, plan_pb2, queue_pb2
+from signer.rpc_status import from_rpc_status
+from signer.v1 import admin_pb2_grpc, admin_tokens_pb2, common_pb2, plan_pb2, queue_pb2
 from tests.support import pdfs
 from tests.support.batch import Plan, sign_batch
 from tests.support.calls import fresh_id, metric
 from tests.support.daemon import Running, World, running_daemon
 from tests.support.queued import Queue, refusal, submission
+from tests.support.waiting import until
 
 CLASS = {f"pupil-{number:02}": pdfs.report_card(number, pages=1) for number in range(40)}
 FEW = dict(list(CLASS.items())[:3])
@@ -147,6 +149,19 @@ def test_a_batch_waits_for_its_window_pauses_resumes_and_is_cancelled_without_a_
     assert queue.fetch(accepted.batch_id).reasons == dict.fromkeys(FEW, Reason.CANCELLED.value)
     assert refusal(lambda: queue.pause(accepted.batch_id)).reason is Reason.BATCH_ENDED
     assert refusal(lambda: queue.resume(accepted.batch_id)).reason is Reason.BATCH_ENDED
+
+
+def test_a_batch_waits_for_a_token_that_is_out_of_use_and_goes_on_by_itself(queue: Queue, world: World, queue_daemon: Running) -> None:
+    with world.channel(queue_daemon.port, "operator") as channel:
+        operator = admin_pb2_grpc.AdminServiceStub(channel)
+        operator.PauseToken(admin_tokens_pb2.PauseTokenRequest(token_name="school-token", reason="night"))
+        accepted = queue.submit(FEW, fresh_id())
+        until(lambda: queue.get(accepted.batch_id).state == queue_pb2.BATCH_STATE_WAITING_FOR_TOKEN, "the batch to wait")
+        waits = queue.get(accepted.batch_id)
+        assert from_rpc_status(waits.waiting_status).reason is Reason.TOKEN_UNAVAILABLE
+        assert waits.progress.signed == 0
+        operator.ResumeToken(admin_tokens_pb2.ResumeTokenRequest(token_name="school-token"))
+    assert queue.ended(accepted.batch_id).summary.signed == 3
 
 
 def test_a_completed_batch_can_not_be_cancelled(queue: Queue) -> None:

@@ -38,6 +38,8 @@ _LINE_LOOKS: Final = 12
 """Looks until the line is compared with the rows."""
 _PAUSE_S: Final = (1.0, 5.0, 15.0, 30.0, 60.0)
 """Until the next turn of a batch that can't go on, by how many ended nothing."""
+_PAUSE_S_MAX: Final = 600.0
+"""Whatever a cause asks for: an operator may raise a quota, or mend a token, long before."""
 _PATIENCE_S: Final = 15.0
 _POLL_S: Final = 0.25
 
@@ -185,7 +187,7 @@ class Dispatch:
             return min(to_deadline_s, max(0.0, (end.opens - self._utc_now()).total_seconds()))
         if end.kept and end.state is QueueState.QUEUED:
             return 0.0
-        asked_s = (end.waiting.retry_after_s if end.waiting else None) or 0.0
+        asked_s = min(_PAUSE_S_MAX, (end.waiting.retry_after_s if end.waiting else None) or 0.0)
         return min(to_deadline_s, max(asked_s, _PAUSE_S[min(batch.idle_turns, len(_PAUSE_S)) - 1]))
 
     async def _put(self, batch: QueuedBatch, delay_s: float = 0.0) -> None:
