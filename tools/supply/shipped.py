@@ -101,7 +101,7 @@ def _read(name: str, requirement: Requirement, hashes: tuple[str, ...], extras: 
         licence=spdx_of(name, told),
         summary=_member(told, "Summary"),
         home=_home(told),
-        needs=_needed(metadata.requires(name) or (), requirement.extras | extras[name], extras),
+        needs=_needed(metadata.requires(name) or (), frozenset(requirement.extras) | extras[name], extras),
     )
 
 
