@@ -418,7 +418,10 @@ ADVICE: dict[Reason, Advice] = {
     _R.RESULT_EXPIRED: _advice(
         "the signed file was fetched and acknowledged, or kept too long",
         "tệp đã ký đã được lấy về hoặc quá hạn lưu",
-        Text("sign the same files again under the same request: no key is used twice", "ký lại đúng các tệp với cùng mã yêu cầu: không ký trùng"),
+        Text(
+            "sign the same files again under the same request: no key is used twice",
+            "ký lại đúng các tệp với cùng mã yêu cầu: không ký trùng",
+        ),
     ),
     _R.TOO_MANY_REQUESTS: _advice("the daemon is busy with other requests", "dịch vụ ký đang bận", _AGAIN),
     _R.DEADLINE_EXCEEDED: _advice(
