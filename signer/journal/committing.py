@@ -97,7 +97,7 @@ class Committer:
             self._settle_left()
         except _NotThere:
             self._sharing.join()
-        except SQLAlchemyError:
+        except Exception:
             self._disconnect()
             raise
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from signer.errors import InternalError, InvalidArgument, JournalUnavailable, SignerError
+from signer.errors import ConfigError, InternalError, InvalidArgument, JournalUnavailable, SignerError
 from signer.journal.committing import Committer
 from signer.journal.jobs import Change, Job, LookUp, Read, Stop
 from signer.journal.rows import read_stored
@@ -114,8 +114,8 @@ class Writer:
     def _look(self, committer: Committer) -> None:
         try:
             committer.look()
-        except SQLAlchemyError as error:
-            _log.warning("journal_not_looked_through: %s", told(error))
+        except Exception as error:  # noqa: BLE001 (the thread goes on, and looks again)
+            _log.warning("journal_not_looked_through: %s", _failure(error).message)
 
     def _gather(self, look_s: float | None) -> tuple[list[Change], list[Stop]]:
         """The changes of the next commit. Reads are answered as they come. look_s: return with nothing after so long; None for never.
@@ -223,11 +223,13 @@ def _failure(error: Exception) -> SignerError:
         unfit = InvalidArgument("the database can't keep a value of this call: a text with a NUL, or one or a number that is too long")
         unfit.__cause__ = error
         return unfit
-    return _unavailable(error) if isinstance(error, SQLAlchemyError) else _bug(error)
+    return _unavailable(error) if isinstance(error, SQLAlchemyError | ConfigError) else _bug(error)
 
 
-def _unavailable(error: SQLAlchemyError) -> JournalUnavailable:
-    unavailable = JournalUnavailable(f"the journal can't be used, so nothing is signed: {told(error)}", retry_after_s=_RETRY_AFTER_S)
+def _unavailable(error: SQLAlchemyError | ConfigError) -> JournalUnavailable:
+    """A ConfigError once it runs: a password's file that went, a server that was changed."""
+    why = error.message if isinstance(error, ConfigError) else told(error)
+    unavailable = JournalUnavailable(f"the journal can't be used, so nothing is signed: {why}", retry_after_s=_RETRY_AFTER_S)
     unavailable.__cause__ = error
     return unavailable
 

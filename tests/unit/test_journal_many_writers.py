@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
@@ -17,6 +18,7 @@ from signer.journal.jobs import Change
 from signer.journal.ledger import Ledger
 from signer.store import open_engine
 from signer.store.tables import journal_entry
+from tests.support.postgres import Cluster
 from tests.support.stores import PostgresStore
 from tests.unit.test_journal import intent, key, outcome
 
@@ -186,3 +188,22 @@ async def test_one_callers_unfit_text_fails_that_call_alone(store: PostgresStore
         unfit = journal.run(Unfit(asyncio.get_running_loop()))
         results = await asyncio.gather(*calls, unfit, journal.intend([intent(key("after"))]), return_exceptions=True)
         assert [type(result).__name__ for result in results] == ["list"] * 5 + ["InvalidArgument", "list"]
+
+
+async def test_a_password_file_that_went_is_told_and_heals_when_it_is_back(postgres: Cluster, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text(postgres.password, encoding="utf-8")
+    database = postgres.database()
+    journal = Journal(f"{database.tcp_url}?password_file={file}")
+    await journal.start()
+    file.unlink()
+    postgres.sql(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'signer' AND datname = current_database()",
+        database.name,
+    )
+    for _ in range(2):  # the first finds its connection gone, the second can make no other
+        with pytest.raises(JournalUnavailable):
+            await journal.note(NoteKind.CLOCK_CHANGED, "clock")
+    file.write_text(postgres.password, encoding="utf-8")
+    await journal.note(NoteKind.CLOCK_CHANGED, "clock")
+    await journal.stop()
