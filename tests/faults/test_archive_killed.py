@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from signer.algorithms import SignatureAlgorithm
 from signer.journal import ChainReport, Intent, Journal, Outcome, OutcomeKind
 from signer.journal.archiving import Archiver
@@ -58,6 +60,7 @@ def started(place: Path) -> subprocess.Popen[bytes]:
     return process
 
 
+@pytest.mark.timeout(60 * _KILLS)
 def test_an_archive_that_is_killed_at_any_moment_loses_nothing_and_the_next_goes_on(tmp_path: Path) -> None:
     (tmp_path / "archive").mkdir()
     asyncio.run(fill(tmp_path))
