@@ -17,7 +17,8 @@ Written by `make docs` from what is installed; a test keeps it so. signer itself
 The Python packages of `requirements.lock`, unchanged in the Debian package and the image, each with its licence's text in its `.dist-info`
 folder. Several bring C libraries along (cryptography, grpcio, lxml, Pillow, pikepdf, pypdfium2, …), whose licences lie there too. None is
 shipped whose licence is unknown or asks for more than that its text goes along; MPL-2.0 also wants its source to be had: at the address
-beside it. LGPL-3.0 (the PostgreSQL driver) wants that it can be replaced: it is a package of its own, and signer runs with another build of it.
+beside it. LGPL-3.0 (the PostgreSQL driver) wants that it can be replaced: it is a package of its own, and signer runs with another build
+of it.
 
 | package | version | licence | from |
 |---|---|---|---|
