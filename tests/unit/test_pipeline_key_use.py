@@ -177,7 +177,7 @@ async def test_a_token_that_goes_on_failing_is_waited_for_until_there_is_just_ti
     door = ScriptedDoor(a=[TokenRemoved("pulled") for _ in range(1000)])
     (result,) = await use_key(journal, door, CREDENTIAL, request, [intent("a")])
     assert isinstance(result, TokenRemoved)
-    assert request.deadline_s - 0.2 == pytest.approx(door.give_up_s, abs=0.05)
+    assert request.deadline_s - 0.2 == pytest.approx(door.give_up_s, abs=0.15)
     found = await counts(journal)
     assert 2 < found.intents == found.failed == len(door.seen) < 10, "attempts come with growing pauses"
 
