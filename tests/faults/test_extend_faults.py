@@ -7,9 +7,8 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -21,9 +20,9 @@ from tests.support.calls import Answers, fresh_id, intents, plan, sign_batch
 from tests.support.daemon import Running, start_daemon
 from tests.support.rig import Books, Record, kill, wait_until, workers
 from tests.support.tsa import TsaProcess, write_identity
+from tests.support.waiting import WITHIN_S
 
-COUNT = 12
-PACE_S = 0.03
+COUNT, MIDWAY = 12, 3
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +72,24 @@ class Rig:
         )
         self.running: Running = start_daemon(self.config)
 
-    def extend(self, documents: dict[str, bytes], request_id: str, **how: Any) -> Extended:
+    def extend(self, documents: dict[str, bytes], request_id: str, midway: Callable[[], object] | None = None) -> Extended:
+        """midway: done at the third result, when half of the documents are sent and no more."""
+        struck = threading.Event()
+
         def messages() -> Iterator[archive.Request]:
             yield header(request_id=request_id)
-            for name, content in documents.items():
-                time.sleep(PACE_S)
+            for count, (name, content) in enumerate(documents.items()):
+                if midway is not None and count == COUNT // 2:
+                    struck.wait(WITHIN_S)
                 yield start(name, content)
 
+        def on_result(count: int) -> None:
+            if midway is not None and count == MIDWAY:
+                midway()
+                struck.set()
+
         with self.place.world.channel(self.running.port) as channel:
-            return stream(channel, messages(), **how)
+            return stream(channel, messages(), on_result)
 
 
 @pytest.fixture
@@ -108,10 +116,10 @@ def test_the_authority_dies_midway_and_a_repeat_completes_the_rest(
     rig: Rig, tsa: TsaProcess, documents: dict[str, bytes], record: Record
 ) -> None:
     request_id = fresh_id()
-    first = rig.extend(documents, request_id, on_result=lambda count: tsa.kill() if count == 3 else None)
+    first = rig.extend(documents, request_id, tsa.kill)
     failed = first.reasons()
     assert set(failed.values()) == {"TIMESTAMP_UNAVAILABLE"}
-    assert 3 <= first.summary.signed == COUNT - len(failed)
+    assert MIDWAY <= first.summary.signed == COUNT - len(failed)
     assert all(not first.contents[name] for name in failed), "no half of a level is handed out"
     tsa.start()
     time.sleep(1.0)  # the authority's pause after its failures
@@ -127,17 +135,13 @@ def test_the_authority_dies_midway_and_a_repeat_completes_the_rest(
 def test_the_daemon_dies_midway_and_a_repeat_completes_the_rest(rig: Rig, documents: dict[str, bytes], record: Record) -> None:
     request_id = fresh_id()
 
-    def killed(count: int) -> None:
-        if count == 3:
-            rig.running.process.send_signal(signal.SIGKILL)
-
     with pytest.raises(SignerError) as seen:
-        rig.extend(documents, request_id, on_result=killed)
+        rig.extend(documents, request_id, rig.running.process.kill)
     assert isinstance(seen.value, RemoteError), seen.value
     rig.running.process.wait()
     rig.running = start_daemon(rig.config)
     done = rig.extend(documents, request_id)
-    assert done.summary.replayed >= 3
+    assert done.summary.replayed >= MIDWAY
     record("the daemon dies while a class is archived", client_saw=seen.value.reason.value, lost=0, extra_key_uses=0)
     check(rig, documents, done)
 
@@ -180,11 +184,10 @@ def parked(journal: Path) -> int:
 
 
 def test_document_workers_die_midway_and_nobody_notices(rig: Rig, documents: dict[str, bytes], record: Record) -> None:
-    def killed(count: int) -> None:
-        if count == 3:
-            killed_now = [kill(pid) for pid in workers(rig.running.process.pid, "signer.documents.worker")]
-            assert any(killed_now)
+    def killed() -> None:
+        killed_now = [kill(pid) for pid in workers(rig.running.process.pid, "signer.documents.worker")]
+        assert any(killed_now)
 
-    done = rig.extend(documents, fresh_id(), on_result=killed)
+    done = rig.extend(documents, fresh_id(), killed)
     record("document workers die while a class is archived", client_saw="OK", lost=0, extra_key_uses=0)
     check(rig, documents, done)
