@@ -20,13 +20,13 @@ from signer.access.approvals import Act, Statement
 from signer.errors import ApprovalEnded, ApprovalNotFound, ApprovalRequired, ChangedMeanwhile, InvalidArgument, RoleRefused, SubjectNotFound
 from signer.journal.approval_rows import digest_of
 from signer.journal.approvals import ApprovalChange, ApprovalFilter, ApprovalStore
-from signer.journal.ledger import microseconds
 from signer.journal.model import NoteKind
 from signer.journal.records import RecordChange
 from signer.model import Role
 from signer.people.approval import Approval, ApprovalKind, ApprovalPolicy, ApprovalState, Decision
 from signer.people.doors import FactorCheck, Rights
 from signer.people.factor import Factor
+from signer.store.times import microseconds
 
 _AWAITING_MAX: Final = 500
 _ID_BYTES: Final = 12

@@ -20,13 +20,13 @@ from signer.control.factors import Factors
 from signer.control.targets import opened_items, opened_target, sealed_items, sealed_target
 from signer.errors import AuthorizationExpired, AuthorizationNotFound, InvalidArgument, JournalDamaged, RoleRefused
 from signer.journal.authorizations import AuthorizationFilter, AuthorizationRow, AuthorizationStore, Enclosed
-from signer.journal.ledger import microseconds
 from signer.model import Role
 from signer.people.approval import ApprovalKind
 from signer.people.authorization import Authorization, AuthorizationState, AuthorizationTarget
 from signer.people.doors import FourEyes, Rights
 from signer.people.factor import Factor, FactorKind
 from signer.people.person import Right
+from signer.store.times import microseconds
 
 _ID_BYTES: Final = 16
 _POLL_S: Final = 1.0

@@ -27,11 +27,11 @@ from signer.control.passkeys import Attestation, Authenticators
 from signer.control.pins import Pins
 from signer.errors import FactorsRefused, InvalidArgument
 from signer.journal.factors import Begun, Ended, FactorStore
-from signer.journal.ledger import microseconds
 from signer.model import Role
 from signer.people.doors import Rights
 from signer.people.factor import KINDS, Factor, FactorKind, KeptFactors, Passkey, PinFactor, TotpFactor, TryLimits, WebAuthnFactor
 from signer.secrets import Secret
+from signer.store.times import microseconds
 from signer.telemetry.metrics import Metrics
 
 _ISSUER: Final = "signer"

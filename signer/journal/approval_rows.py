@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from signer.journal.ledger import microseconds, moment, moment_or_none
 from signer.model import Role
 from signer.people.approval import Approval, ApprovalKind, ApprovalPolicy, ApprovalState, ApprovalStep, Decision
+from signer.store.times import microseconds, moment, moment_or_none
 
 
 class _Step(msgspec.Struct, frozen=True, omit_defaults=True):

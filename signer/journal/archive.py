@@ -20,11 +20,12 @@ from signer.algorithms import DigestAlgorithm
 from signer.errors import RequestIdReused, SignatureInProgress
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds, moment, moment_or_none
+from signer.journal.ledger import Ledger
 from signer.journal.model import NoteKind
 from signer.journal.rows import read_released
 from signer.store.statements import inserting
 from signer.store.tables import evidence_chain, evidence_document, evidence_record, evidence_renewal, evidence_timestamp
+from signer.store.times import microseconds, moment, moment_or_none
 
 _IDS_AT_ONCE = 500
 _INSERT_DOCUMENTS = inserting(evidence_document)

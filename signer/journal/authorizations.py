@@ -19,11 +19,12 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or
 from signer.errors import AuthorizationExpired, AuthorizationNotFound, AuthorizationSpent, RequestIdReused
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds, moment, moment_or_none
+from signer.journal.ledger import Ledger
 from signer.journal.model import NoteKind
 from signer.people.authorization import AuthorizationState
 from signer.people.factor import FactorKind
 from signer.store import activation_tables as tables
+from signer.store.times import microseconds, moment, moment_or_none
 
 _table: Final = tables.signing_authorization
 _Detail = Mapping[str, str | int]

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Select, insert, select
 from signer.formats.checkpoint import SignedCheckpoint, read_note
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds, moment
+from signer.journal.ledger import Ledger
 from signer.journal.log_nodes import read_range
 from signer.journal.rows import count_entries
 from signer.store.log_tables import checkpoint as table
+from signer.store.times import microseconds, moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, delete, insert, select, update
 from signer.errors import ChangedMeanwhile, IdTaken
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds, moment, moment_or_none
+from signer.journal.ledger import Ledger
 from signer.journal.model import NoteKind
 from signer.people.client import Client, ClientCertificate, ClientKind, Window
 from signer.store.client_tables import client as table
 from signer.store.client_tables import client_call, client_certificate, client_school
+from signer.store.times import microseconds, moment, moment_or_none
 
 _CERTIFICATES_AT_ONCE = 500
 

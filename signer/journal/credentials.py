@@ -22,11 +22,12 @@ from signer.algorithms import KeyKind
 from signer.errors import ChangedMeanwhile, IdTaken
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds, moment_or_none
+from signer.journal.ledger import Ledger
 from signer.journal.model import NoteKind
 from signer.model import ActivationMode, CredentialState, KeptCredential, KeptKey, KeyStorage
 from signer.store.activation_tables import credential_activation as activation
 from signer.store.tables import credential as table
+from signer.store.times import microseconds, moment_or_none
 
 _IDS_AT_ONCE = 500
 _SELECT = select(table, activation.c.mode).join_from(table, activation, table.c.credential_id == activation.c.credential_id, isouter=True)

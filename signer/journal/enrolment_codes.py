@@ -13,10 +13,11 @@ from sqlalchemy import Connection, delete, insert, select
 from signer.errors import FactorsRefused, PersonNotFound
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds, rfc3339
+from signer.journal.ledger import Ledger, rfc3339
 from signer.journal.model import NoteKind
 from signer.store.people_tables import enrolment_code as table
 from signer.store.people_tables import person
+from signer.store.times import microseconds
 
 AlsoDone = Callable[[Connection, Ledger], None]
 """What is written in the commit that uses a code; a SignerError from it leaves the code as it was."""

@@ -16,10 +16,11 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from signer.errors import IdTaken
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds, moment
+from signer.journal.ledger import Ledger
 from signer.journal.model import NoteKind
 from signer.people.factor import FactorKind, FactorsStanding, FactorsState, KeptFactors, Passkey, TryLimits
 from signer.store import activation_tables as tables
+from signer.store.times import microseconds, moment
 
 _US: Final = 1_000_000
 _STRANGERS_REMEMBERED_US: Final = 24 * 3600 * _US

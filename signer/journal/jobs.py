@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from signer.errors import InvalidArgument, JournalDamaged
-from signer.journal.ledger import Ids, Ledger, ids_of, microseconds, rfc3339
+from signer.journal.ledger import Ids, Ledger, ids_of, rfc3339
 from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, SignatureState, Stored
 from signer.journal.replacing import replace_record
 from signer.journal.shared import forget_runs, read_run, unpack_shared
 from signer.journal.uses import keep_uses, new_uses
 from signer.store.tables import counter, material, signature
+from signer.store.times import microseconds
 
 SERIAL_MAX = 2**63 - 1
 _TSA_COUNTER = "tsa-serial"

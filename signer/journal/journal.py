@@ -21,13 +21,14 @@ from signer.journal.jobs import (
     Settle,
     Stop,
 )
-from signer.journal.ledger import Ids, ids_of, microseconds, moment
+from signer.journal.ledger import Ids, ids_of
 from signer.journal.model import Accounting, Intent, NoteKind, Outcome, Stored
 from signer.journal.reports import accounting
 from signer.journal.rows import count_entries, count_parked, read_parked
 from signer.journal.writer import CommitObserver, Writer
 from signer.model import SignatureKey
 from signer.store.engine import BUSY_TIMEOUT_S
+from signer.store.times import microseconds, moment
 
 _FORGET_AT_ONCE = 1_000
 _JSON_INTEGER_MAX = 2**53

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, Signatu
 from signer.journal.shared import pack_shared
 from signer.model import RecordSlot, SignatureKey
 from signer.records.register import SignedSlot
+from signer.store.times import microseconds
 
 Ids = tuple[str, str, str]
 """A SignatureKey as the first columns of a row: school, request, document."""
@@ -43,7 +44,6 @@ _STATE_AFTER = {
 _SIGNED_KINDS = {OutcomeKind.RELEASED, OutcomeKind.PARKED}
 _SIGNED_STATES = {SignatureState.RELEASED.value, SignatureState.PARKED.value}
 _SHA256_BYTES = 32
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Standing(NamedTuple):
@@ -96,21 +96,6 @@ def ids_of(key: SignatureKey) -> Ids:
 def rfc3339(at: datetime) -> str:
     """UTC with microseconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def microseconds(at: datetime) -> int:
-    """Since 1970, UTC."""
-    return int(at.timestamp()) * 1_000_000 + at.microsecond
-
-
-def moment(time_us: int) -> datetime:
-    """Of microseconds since 1970, UTC, exactly."""
-    return _EPOCH + timedelta(microseconds=time_us)
-
-
-def moment_or_none(time_us: int | None) -> datetime | None:
-    """The same of a column that may be NULL."""
-    return None if time_us is None else moment(time_us)
 
 
 class Ledger:

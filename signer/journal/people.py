@@ -14,12 +14,13 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, upd
 from signer.errors import ChangedMeanwhile, IdTaken
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds
+from signer.journal.ledger import Ledger
 from signer.journal.people_rows import ASSIGNMENT, DELEGATION, PERSON, Noun
 from signer.model import Role
 from signer.people.person import Assignment, Delegation, Holdings, Person
 from signer.people.revision import PeopleRevision, Revised
 from signer.store import people_tables as tables
+from signer.store.times import microseconds
 
 _T = TypeVar("_T")
 _IDS_AT_ONCE: Final = 500

@@ -11,13 +11,14 @@ from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Table
 
-from signer.journal.ledger import microseconds, moment_or_none, rfc3339
+from signer.journal.ledger import rfc3339
 from signer.journal.model import NoteKind
 from signer.model import Role
 from signer.people.client import Window
 from signer.people.person import Assignment, Delegation, Person, Scope
 from signer.store import people_tables as tables
 from signer.store.statements import ManyRows, inserting
+from signer.store.times import microseconds, moment_or_none
 
 _T = TypeVar("_T")
 Detail = dict[str, str | int]

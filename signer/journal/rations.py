@@ -18,10 +18,11 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from signer.journal.jobs import Change
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, moment
+from signer.journal.ledger import Ledger
 from signer.people.client import QuotaSubject
 from signer.people.quota import AVERAGED_S, Limit, day_of, rest_of_day_s
 from signer.store.client_tables import open_rpc, quota, quota_grant, usage
+from signer.store.times import moment
 
 Subject = tuple[QuotaSubject, str]
 _LOOKED_AT_S: Final = AVERAGED_S + 2

@@ -8,13 +8,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, String, and_, case, column, func, insert, literal_column, select, values
 from sqlalchemy.sql import ClauseElement
 
-from signer.journal.ledger import FilledSlot, microseconds, moment, moment_or_none
+from signer.journal.ledger import FilledSlot
 from signer.model import RecordSlot, Role
 from signer.records.history import HistoryKind, RecordEvent
 from signer.records.register import KeptRecord
 from signer.records.states import RecordState
 from signer.store.record_tables import record, record_event
 from signer.store.statements import ManyRows, Row, inserting, whole_rows
+from signer.store.times import microseconds, moment, moment_or_none
 
 _AS_SIGNED = ("class_id", "school_year", "layout_id", "supplementary")
 """What the latest signature says of its record."""

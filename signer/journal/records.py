@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, tuple_, update
 from signer.errors import ChangedMeanwhile
 from signer.journal.jobs import Change, Read
 from signer.journal.journal import Journal
-from signer.journal.ledger import Ledger, microseconds, moment_or_none, rfc3339
+from signer.journal.ledger import Ledger, rfc3339
 from signer.journal.model import NoteKind
 from signer.journal.portions import read_members
 from signer.journal.record_rows import add_events, event_of, fetch_known, find_record, kept_record, record_row
@@ -24,6 +24,7 @@ from signer.records.history import HistoryKind, RecordEvent
 from signer.records.register import KeptRecord
 from signer.store.record_tables import calendar as calendar_table
 from signer.store.record_tables import record, record_event
+from signer.store.times import microseconds, moment_or_none
 
 _REMEMBERED_S: Final = 10.0
 """How long a calendar is, if nobody sets one meanwhile."""

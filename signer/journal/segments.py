@@ -19,7 +19,7 @@ from signer.errors import JournalDamaged
 from signer.formats.merkle import leaf_hash
 from signer.journal.entries import decode_head
 from signer.journal.jobs import Change
-from signer.journal.ledger import Ledger, microseconds, moment
+from signer.journal.ledger import Ledger
 from signer.journal.log_nodes import LogNodes
 from signer.journal.model import NoteKind
 from signer.journal.portions import count_moved, move_portion
@@ -27,6 +27,7 @@ from signer.journal.rows import count_entries
 from signer.journal.segment_file import SegmentFile, file_name, write_file
 from signer.store.segment_tables import PORTION_ENTRIES, log_segment
 from signer.store.tables import journal_entry
+from signer.store.times import microseconds, moment
 
 
 @dataclass(frozen=True, slots=True)

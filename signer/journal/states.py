@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from signer.journal.entries import INTENT
-from signer.journal.ledger import moment
 from signer.journal.model import OutcomeKind, SignatureState
 from signer.journal.portions import read_members
 from signer.store.tables import material, signature
+from signer.store.times import moment
 
 _IDS_AT_ONCE = 500
 

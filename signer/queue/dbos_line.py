@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from signer.errors import ConfigError
 from signer.queue.line import Place, Work
-from signer.store.engine import open_engine
+from signer.store.engine import open_engine, told
 
 _QUEUE: Final = "signer-turns"
 _WORKFLOW: Final = "signer-turn"
@@ -85,7 +85,7 @@ class DbosLine:
             DBOS.launch()
             DBOS.register_queue(_QUEUE, worker_concurrency=self._at_once, partition_concurrency=1, polling_interval_sec=_POLL_S)
         except SQLAlchemyError as error:
-            raise ConfigError(f"[queue]: the line's database can't be used: {error}") from error
+            raise ConfigError(f"[queue]: the line's database can't be used: {told(error)}") from error
 
     def put(self, place: Place) -> None:
         """At its school's end, once: the same turn again changes nothing."""

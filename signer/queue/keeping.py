@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from signer.queue.documents import delete_batch, delete_contents
 from signer.queue.model import UNENDED, QueueState
-from signer.queue.rows import microseconds
 from signer.store.queue_tables import queue_worker, queued_batch
+from signer.store.times import microseconds, moment_or_none
 
 SILENT_S: Final = 60.0
 """A daemon that was not seen for so long works on nothing any more."""
@@ -80,5 +80,4 @@ def vitals(connection: Connection) -> Vitals:
     waiting = select(func.min(queued_batch.c.created_us), func.sum(queued_batch.c.received - queued_batch.c.ended)).where(unended)
     oldest_us, left = connection.execute(waiting).one()
     size = connection.execute(select(func.sum(queued_batch.c.bytes))).scalar()
-    oldest = None if oldest_us is None else datetime.fromtimestamp(0, tz=UTC) + timedelta(microseconds=oldest_us)
-    return Vitals({row[0]: row[1] for row in counts}, oldest, int(left or 0), int(size or 0))
+    return Vitals({row[0]: row[1] for row in counts}, moment_or_none(oldest_us), int(left or 0), int(size or 0))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -17,8 +17,8 @@ from signer.queue.model import UNENDED, BatchIds, Ending, QueuedBatch, QueuePrio
 from signer.queue.settings import QueueSettings
 from signer.store.queue_tables import metadata
 from signer.store.queue_tables import queued_batch as table
+from signer.store.times import microseconds, moment, moment_or_none
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RETRY_FULL_S: Final = 60.0
 _UNENDED: Final = sorted(each.value for each in UNENDED)
 _WISHED: Final = {Wish.PAUSE: QueueState.PAUSED, Wish.CANCEL: QueueState.CANCELLED}
@@ -35,11 +35,6 @@ class Arrival:
     expected: int
     created: datetime
     deadline: datetime
-
-
-def microseconds(at: datetime) -> int:
-    """Since 1970, UTC."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def prepare_tables(connection: Connection) -> None:
@@ -228,12 +223,8 @@ def _batch(row: Row[Any]) -> QueuedBatch:
         failed=row.failed,
         waiting=bytes(row.waiting),
         is_interrupted=row.is_interrupted,
-        created=_moment(row.created_us),
-        deadline=_moment(row.deadline_us),
-        end=None if row.end_us is None else _moment(row.end_us),
-        results_expire=None if row.results_expire_us is None else _moment(row.results_expire_us),
+        created=moment(row.created_us),
+        deadline=moment(row.deadline_us),
+        end=moment_or_none(row.end_us),
+        results_expire=moment_or_none(row.results_expire_us),
     )
-
-
-def _moment(time_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=time_us)

@@ -13,12 +13,12 @@ from contextlib import suppress
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from signer.errors import JournalUnavailable
 from signer.queue.rows import prepare_tables
 from signer.store.access import WRITER
-from signer.store.engine import open_engine
+from signer.store.engine import open_engine, told
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -93,5 +93,4 @@ class QueueStore:
 
 
 def _unavailable(error: SQLAlchemyError) -> JournalUnavailable:
-    cause = error.orig if isinstance(error, DBAPIError) else type(error).__name__
-    return JournalUnavailable(f"the queue's database can't be used: {cause}", retry_after_s=_RETRY_AFTER_S)
+    return JournalUnavailable(f"the queue's database can't be used: {told(error)}", retry_after_s=_RETRY_AFTER_S)

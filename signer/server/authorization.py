@@ -19,7 +19,6 @@ from signer.errors import (
     SignerError,
 )
 from signer.journal.authorizations import AuthorizationFilter
-from signer.journal.ledger import microseconds
 from signer.people.authorization import Authorization, AuthorizationState, AuthorizationTarget
 from signer.people.factor import FactorKind
 from signer.pipeline.engine import Engine
@@ -32,6 +31,7 @@ from signer.server.activating import ActivationRooms
 from signer.server.door import current_visit
 from signer.server.planning import checked_plan
 from signer.server.served import require_served
+from signer.store.times import microseconds
 from signer.v1 import authorization_pb2, authorization_pb2_grpc
 
 _PAGE_SIZE_MAX: Final = 100

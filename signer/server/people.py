@@ -11,12 +11,12 @@ from typing import Any, Final, Protocol
 from signer.control.enrolment import OneTimeCodes
 from signer.control.people import People
 from signer.journal import CredentialFilter, CredentialStore, RoleFilter
-from signer.journal.ledger import microseconds
 from signer.people.factor import FactorsStanding, FactorsState
 from signer.people.person import Person
 from signer.server import convert, convert_people
 from signer.server.convert_keys import moment
 from signer.server.door import current_operator
+from signer.store.times import microseconds
 from signer.v1 import admin_pb2_grpc, admin_people_pb2
 
 _operator = partial(current_operator, "look after people")

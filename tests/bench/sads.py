@@ -20,8 +20,8 @@ from signer.formats.entry_list import digest_of_entries
 from signer.formats.merkle import root_of_entries
 from signer.journal import Journal
 from signer.journal.authorizations import AuthorizationRow, AuthorizationStore, Enclosed
-from signer.journal.ledger import microseconds
 from signer.people.authorization import AuthorizationState, AuthorizationTarget, ListBinding, Presentation, SignableList
+from signer.store.times import microseconds
 from signer.telemetry.metrics import Metrics
 from tests.bench.measure import Spread
 from tests.bench.row import Row, Target
