@@ -301,7 +301,7 @@ async def test_a_segment_that_was_begun_keeps_its_entries_until_its_file_is_soun
             await full.archive()
     (file,) = full.files
     content = file.read_bytes()
-    file.write_bytes(content[:-9] + b"?" + content[-8:])
+    file.write_bytes(content[:-9] + bytes([content[-9] ^ 0x20]) + content[-8:])
     with pytest.raises(JournalDamaged):
         await full.archive()
     file.unlink()
