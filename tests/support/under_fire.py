@@ -14,14 +14,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
 
 from signer.v1 import signing_pb2, signing_pb2_grpc
+from tests.support.accountant import Account, account
 from tests.support.batch import Delivery, Plan, sign_until_done
 from tests.support.daemon import SCHOOL
-from tests.support.rig import Rig, wait_until
+from tests.support.rig import Books, Record, Rig, wait_until
 
 SEED = int(os.environ.get("SIGNER_FAULTS_SEED", "0")) or secrets.randbelow(2**31)
 """Of the moments; a run tells it, and SIGNER_FAULTS_SEED takes it again."""
@@ -85,6 +86,23 @@ class Fire:
     def felt(self) -> dict[str, float | int]:
         """For the fault report."""
         return {"kills": len(self.heal_s), "heal_s": round(median(self.heal_s), 2), "heal_max_s": round(max(self.heal_s), 2), "seed": SEED}
+
+    def report(self, record: Record, fault: str, books: Books, **more: Any) -> Account:
+        """A line of the fault report on all that was delivered; fails where anything is lost, doubled, unaudited, invalid or left open."""
+        shim = self.rig.shim
+        found = account(self.deliveries, books, shim)
+        record(
+            fault,
+            client_saw=", ".join(sorted({reason for delivery in self.deliveries for reason in delivery.passing_reasons})) or "signed",
+            extra_key_uses=books.extra_key_uses(shim),
+            **found.row(),
+            unknown=books.counts.unknown,
+            **more,
+        )
+        assert (found.lost, found.doubled, found.unaudited, found.invalid) == (0, 0, 0, ())
+        books.check(shim)
+        assert books.counts.open == 0
+        return found
 
     def _sign(self, over: threading.Event) -> None:
         try:
