@@ -49,11 +49,15 @@ def binary(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database of a cluster, owned by OWNER. url: over the socket, by peer; tcp_url: over TCP, which asks for the cluster's password."""
+    """A database of a cluster, owned by OWNER.
+
+    url: over the socket, by peer. tcp_url: over TCP, which asks for the cluster's password. owner_url: the cluster's superuser, by peer.
+    """
 
     name: str
     url: str
     tcp_url: str
+    owner_url: str
 
 
 @dataclass
@@ -77,9 +81,9 @@ class Cluster:
         return self.named(name)
 
     def named(self, name: str) -> Database:
-        return Database(
-            name, f"postgresql://{OWNER}@/{name}?host={self.folder}&port={self.port}", f"postgresql://{OWNER}@127.0.0.1:{self.port}/{name}"
-        )
+        where = f"@/{name}?host={self.folder}&port={self.port}"
+        over_tcp = f"postgresql://{OWNER}@127.0.0.1:{self.port}/{name}"
+        return Database(name, f"postgresql://{OWNER}{where}", over_tcp, f"postgresql://{_SUPERUSER}{where}")
 
     def drop(self, database: Database) -> None:
         """Also while somebody is connected."""

@@ -1,26 +1,24 @@
-"""The journal against a model of a few lines: any sequence of calls, refusals, lock-outs and restarts."""
+"""The journal against a model of a few lines, on both databases: any sequence of calls, refusals, lock-outs and restarts."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import tempfile
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import InternalError, JournalUnavailable, RequestIdReused, SignatureInProgress, SignatureSettled, SignerError
 from signer.journal import Intent, Journal, Outcome, OutcomeKind, SignatureState, verify_chain
 from signer.model import SignatureKey
 from signer.store import open_engine
+from tests.support.stores import Store
 
 T = TypeVar("T")
 documents = st.sampled_from(["pupil-1", "pupil-2", "pupil-3"])
@@ -47,11 +45,12 @@ class Expected:
 
 
 class JournalLaws(RuleBasedStateMachine):
+    store: ClassVar[Store]
+
     @initialize()
     def open(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory(prefix="journal-laws-")
-        self.path = Path(self.folder.name) / "journal.db"
+        self.store.empty()
         self.expected: dict[str, Expected] = {}
         self.serials: set[int] = set()
         self.start()
@@ -60,14 +59,13 @@ class JournalLaws(RuleBasedStateMachine):
         return self.loop.run_until_complete(call)
 
     def start(self) -> None:
-        self.journal = Journal(f"sqlite:///{self.path}", busy_timeout_s=0.0)
+        self.journal = Journal(self.store.url, busy_timeout_s=self.store.busy_timeout_s)
         self.run(self.journal.start())
 
     def teardown(self) -> None:
         if hasattr(self, "journal"):
             self.run(self.journal.stop())
             self.loop.close()
-            self.folder.cleanup()
 
     def attempt(self, call: Coroutine[Any, Any, T], expected: type[SignerError] | None) -> T | None:
         if expected is None:
@@ -121,12 +119,9 @@ class JournalLaws(RuleBasedStateMachine):
     @rule(document=documents)
     def settle_while_nothing_can_be_written(self, document: str) -> None:
         known = self.expected.get(document)
-        with sqlite3.connect(self.path, isolation_level=None) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with self.store.locked():
             outcome = Outcome(self.key(document), known.attempts if known else 1, OutcomeKind.FAILED)
             self.attempt(self.journal.settle([outcome]), JournalUnavailable)
-            other.execute("ROLLBACK")
-        other.close()
         if known is not None and known.under_way:
             known.stranded = True
 
@@ -166,12 +161,20 @@ class JournalLaws(RuleBasedStateMachine):
         assert counts.intents == sum(known.attempts for known in self.expected.values())
         assert counts.released == sum(known.releases for known in self.expected.values())
         assert counts.open == sum(known.under_way for known in self.expected.values())
-        engine = open_engine(f"sqlite:///{self.path}", must_exist=True)
-        with engine.connect() as connection:
+        with open_engine(self.store.url, must_exist=True).connect() as connection:
             verify_chain(connection)
 
 
-JournalLaws.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
-TestJournalLaws = JournalLaws.TestCase
+def test_the_journal_does_what_the_model_does(store: Store) -> None:
+    class OnThisStore(JournalLaws):
+        pass
+
+    OnThisStore.store = store
+    laws = settings(
+        max_examples=max(4, store.examples // 8),
+        stateful_step_count=15,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+        derandomize=True,
+    )
+    run_state_machine_as_test(OnThisStore, settings=laws)

@@ -1,13 +1,14 @@
+"""Entries moved into files of an archive, on both databases: what was true before is true after, whatever stops between or is changed."""
+
 from __future__ import annotations
 
 import asyncio
 import gzip
 import shutil
-import sqlite3
 import subprocess
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -16,6 +17,7 @@ from pkgutil import resolve_name
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import delete, literal_column, select, update
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import ConfigError, EntryArchived, InternalError, JournalDamaged, JournalUnavailable
@@ -28,7 +30,12 @@ from signer.journal.segment_file import bodies_of, names_in
 from signer.journal.segments import Segment, read_archived
 from signer.journal.settings import ArchiveSettings
 from signer.journal.shelves import LogEntry
+from signer.journal.states import KeptState
 from signer.model import SignatureKey
+from signer.store import open_engine
+from signer.store.segment_tables import log_portion, log_segment
+from signer.store.tables import journal_entry
+from tests.support.stores import Store
 
 SEGMENT: Final = 256
 SIGNED, FAILED = 300, 20  # of 320 intents: 640 entries, two segments and a half
@@ -38,19 +45,20 @@ LATER = datetime.now(UTC) + timedelta(days=1)
 EVERYTHING = LogFilter()
 
 
+PORTION = update(log_portion).where(log_portion.c.number == 1)
+FIRST_MEMBERS = select(log_portion.c.members).where(log_portion.c.number == 0).scalar_subquery()
+
+
 @dataclass(frozen=True)
 class Vault:
-    """A journal's file and its archive's folder."""
+    """A journal's database and its archive's folder."""
 
-    place: Path
+    store: Store
+    folder: Path
 
     @property
     def url(self) -> str:
-        return f"sqlite:///{self.place}/journal.db"
-
-    @property
-    def folder(self) -> Path:
-        return self.place / "archive"
+        return self.store.url
 
     @property
     def files(self) -> list[Path]:
@@ -84,15 +92,8 @@ class Vault:
         return await self.log.span(0, 10_000)
 
     def rows(self) -> list[int]:
-        with closing(sqlite3.connect(self.place / "journal.db")) as connection:
-            return [index for (index,) in connection.execute("SELECT entry_index FROM journal_entry ORDER BY entry_index")]
-
-    def tamper(self, *statements: str) -> None:
-        with closing(sqlite3.connect(self.place / "journal.db")) as connection, connection:
-            for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-                connection.execute(f"DROP TRIGGER {trigger}")
-            for statement in statements:
-                connection.execute(statement)
+        with open_engine(self.url).connect() as connection:
+            return list(connection.execute(select(journal_entry.c.entry_index).order_by(journal_entry.c.entry_index)).scalars())
 
 
 def intent(number: int) -> Intent:
@@ -109,71 +110,79 @@ async def fill(vault: Vault) -> None:
         await journal.note(NoteKind.STARTED, "signer")
 
 
-def copied(template: Vault, place: Path) -> Vault:
-    shutil.copytree(template.place, place)
-    return Vault(place)
-
-
-@pytest.fixture(scope="module")
-def full_template(tmp_path_factory: pytest.TempPathFactory) -> Vault:
-    vault = Vault(tmp_path_factory.mktemp("full"))
+@pytest.fixture
+def full(store: Store, tmp_path: Path) -> Vault:
+    vault = Vault(store, tmp_path / "archive")
     vault.folder.mkdir()
-    asyncio.run(fill(vault))
-    return vault
-
-
-@pytest.fixture(scope="module")
-def archived_template(full_template: Vault, tmp_path_factory: pytest.TempPathFactory) -> Vault:
-    vault = copied(full_template, tmp_path_factory.mktemp("archived") / "it")
-    assert [each.span.first for each in asyncio.run(vault.archive())] == [0, SEGMENT]
+    store.kept("full", lambda: asyncio.run(fill(vault)))
     return vault
 
 
 @pytest.fixture
-def full(full_template: Vault, tmp_path: Path) -> Vault:
-    return copied(full_template, tmp_path / "it")
+def archived(full: Vault) -> Vault:
+    """What `full` became: its answers are to be the same."""
+    files = full.store.shelf / "archive"
+
+    def archive() -> None:
+        assert [each.span.first for each in asyncio.run(full.archive())] == [0, SEGMENT]
+        shutil.copytree(full.folder, files)
+
+    full.store.kept("archived", archive)
+    shutil.copytree(files, full.folder, dirs_exist_ok=True)
+    return full
 
 
-@pytest.fixture
-def archived(archived_template: Vault, tmp_path: Path) -> Vault:
-    return copied(archived_template, tmp_path / "it")
+@dataclass(frozen=True)
+class Answers:
+    """All that is asked of a journal. states: of each document, without what only an entry that is not archived says."""
+
+    entries: list[LogEntry]
+    accounts: list[dict[str, Account]]
+    pages: list[tuple[LogEntry, ...]]
+    states: list[list[tuple[Any, ...]]]
 
 
-async def test_everything_that_could_be_asked_before_is_answered_as_before(full_template: Vault, archived_template: Vault) -> None:
-    before, after = await full_template.entries(), await archived_template.entries()
-    assert after[: len(before)] == before
-    assert archived_template.rows()[0] == MOVED
-    for wanted in (EVERYTHING, LogFilter(request_id="class-1"), LogFilter(credential_id="key-0")):
-        assert await archived_template.log.account(wanted) == await full_template.log.account(wanted)
-    for newest_first in (False, True):
-        pages = [
-            await vault.log.page(LogFilter(document_id="pupil-0001"), start=None, newest_first=newest_first, limit=10)
-            for vault in (full_template, archived_template)
-        ]
-        assert pages[0].entries == pages[1].entries
-        assert len(pages[0].entries) == 2
-    for request in ("class-0", "class-2"):
-        states = [await vault.log.states("school", request, None, limit=400) for vault in (full_template, archived_template)]
-        kept = [{name: each.intent[name] for name in ("plan", "credential", "certificate", "algorithm", "at")} for each in states[1]]
-        assert kept == [{name: each.intent[name] for name in kept[0]} for each in states[0]]
-        told = [[(each.document_id, each.becoming, each.reason, each.changed, each.stored) for each in side] for side in states]
-        assert told[0] == told[1]
+async def answers(vault: Vault) -> Answers:
+    log, pupil = vault.log, LogFilter(document_id="pupil-0001")
+    wanted = (EVERYTHING, LogFilter(request_id="class-1"), LogFilter(credential_id="key-0"))
+    states = [await log.states("school", request, None, limit=400) for request in ("class-0", "class-2")]
+    return Answers(
+        await vault.entries(),
+        [dict(await log.account(each)) for each in wanted],
+        [(await log.page(pupil, start=None, newest_first=newest_first, limit=10)).entries for newest_first in (False, True)],
+        [[(each.document_id, each.becoming, each.reason, each.changed, each.stored, *members(each)) for each in side] for side in states],
+    )
 
 
-async def test_proofs_lead_to_the_same_roots(full_template: Vault, archived_template: Vault) -> None:
-    size = len(await full_template.entries())
-    root = root_of(entry.leaf_hash for entry in await full_template.entries())
+def members(state: KeptState) -> list[Any]:
+    return [state.intent[name] for name in ("plan", "credential", "certificate", "algorithm", "at")]
+
+
+async def test_everything_that_could_be_asked_before_is_answered_as_before(full: Vault) -> None:
+    before = await answers(full)
+    assert len(before.pages[0]) == 2
+    await full.archive()
+    after = await answers(full)
+    assert full.rows()[0] == MOVED
+    assert after.entries[: len(before.entries)] == before.entries
+    assert (after.accounts, after.pages, after.states) == (before.accounts, before.pages, before.states)
+
+
+async def test_proofs_lead_to_the_same_roots(full: Vault) -> None:
+    before = await full.entries()
+    size, root = len(before), root_of(entry.leaf_hash for entry in before)
+    await full.archive()
     for index in (0, 255, 256, 300, 511, 512, size - 1):
-        leaf, path = await archived_template.log.inclusion(index, size)
+        leaf, path = await full.log.inclusion(index, size)
         require_included(leaf, index, size, path, root)
-    async with archived_template.journal() as journal:
+    async with full.journal() as journal:
         _size, head = await CheckpointStore(journal).head()
-    now = await archived_template.log.size()
-    require_consistent(size, root, now, head, await archived_template.log.consistency(size, now))
+    now = await full.log.size()
+    require_consistent(size, root, now, head, await full.log.consistency(size, now))
 
 
-async def test_the_account_of_all_signatures_balances(archived_template: Vault) -> None:
-    async with archived_template.journal() as journal:
+async def test_the_account_of_all_signatures_balances(archived: Vault) -> None:
+    async with archived.journal() as journal:
         assert await journal.accounting() == Accounting(SIGNED + FAILED, SIGNED, 0, FAILED, 0, 0)
 
 
@@ -216,10 +225,9 @@ def test_a_file_is_read_by_gzip_and_coreutils_and_leads_to_the_root_in_its_name(
     lines = subprocess.run(["zcat", first], capture_output=True, check=True).stdout.splitlines()
     assert lines[1:] == [entry.body for entry in asyncio.run(archived.entries())[:SEGMENT]] == list(bodies_of(first))
     assert root_of(map(leaf_hash, lines[1:])).hex() in first.name
-    with closing(sqlite3.connect(archived.place / "journal.db")) as connection:
-        noted = [
-            body for (body,) in connection.execute("SELECT body FROM journal_entry WHERE kind = 'note'") if b"segment-archived" in body
-        ]
+    with open_engine(archived.url).connect() as connection:
+        notes = connection.execute(select(journal_entry.c.body).where(journal_entry.c.kind == "note").order_by(journal_entry.c.entry_index))
+        noted = [body for body in notes.scalars() if b"segment-archived" in body]
     assert sha256(first.read_bytes()).hexdigest().encode() in noted[0]
 
 
@@ -313,7 +321,10 @@ async def test_a_segment_that_was_begun_keeps_its_entries_until_its_file_is_soun
 
 
 async def test_an_entry_that_was_changed_is_not_archived(full: Vault) -> None:
-    full.tamper("UPDATE journal_entry SET body = CAST(replace(body, 'pupil-0007', 'pupil-0008') AS BLOB) WHERE entry_index = 7")
+    entry = select(journal_entry.c.body).where(journal_entry.c.entry_index == 7)
+    with full.store.as_owner() as connection:
+        other = connection.execute(entry).scalar_one().replace(b"pupil-0007", b"pupil-0008")
+        connection.execute(update(journal_entry).where(journal_entry.c.entry_index == 7).values(body=other))
     with pytest.raises(JournalDamaged, match="entry 7 "):
         await full.archive()
     assert (full.files, full.rows()[0]) == ([], 0)
@@ -360,19 +371,19 @@ def gzip_members(content: bytes) -> Iterator[bytes]:
         pytest.param(lambda vault: vault.files[1].write_bytes(vault.files[1].read_bytes()[:-100]), SEGMENT, id="cut"),
         pytest.param(lambda vault: vault.files[1].write_bytes(vault.files[1].read_bytes() + b"more"), SEGMENT, id="longer"),
         pytest.param(lambda vault: vault.files[1].write_bytes(vault.files[0].read_bytes()), SEGMENT, id="another-segment's"),
-        pytest.param(lambda vault: vault.tamper("UPDATE log_portion SET leaves = zeroblob(8192) WHERE number = 1"), 512, id="leaves"),
-        pytest.param(lambda vault: vault.tamper("UPDATE log_portion SET leaves = 'text' WHERE number = 1"), 256, id="leaves-text"),
-        pytest.param(lambda vault: vault.tamper("UPDATE log_portion SET members = zeroblob(9) WHERE number = 1"), 256, id="members"),
-        pytest.param(lambda vault: vault.tamper("UPDATE log_portion SET kinds = '{\"intent\":256}' WHERE number = 1"), 256, id="kinds"),
-        pytest.param(lambda vault: vault.tamper("UPDATE log_segment SET root = zeroblob(32) WHERE first_index = 256"), 512, id="root"),
-        pytest.param(lambda vault: vault.tamper("UPDATE log_segment SET file_sha256 = x'00'"), 0, id="sha256"),
-        pytest.param(lambda vault: vault.tamper("DELETE FROM log_portion WHERE number = 1"), 256, id="portion-removed"),
-        pytest.param(lambda vault: vault.tamper("DELETE FROM log_portion", "DELETE FROM log_segment"), 0, id="all-removed"),
+        pytest.param(lambda vault: vault.store.tamper(PORTION.values(leaves=bytes(8192))), 512, id="leaves"),
+        pytest.param(lambda vault: vault.store.tamper(PORTION.values(leaves=literal_column("'text'"))), 256, id="leaves-text"),
+        pytest.param(lambda vault: vault.store.tamper(PORTION.values(members=bytes(9))), 256, id="members"),
+        pytest.param(lambda vault: vault.store.tamper(PORTION.values(kinds='{"intent":256}')), 256, id="kinds"),
         pytest.param(
-            lambda vault: vault.tamper("UPDATE log_portion SET members = (SELECT members FROM log_portion WHERE number = 0)"),
-            256,
-            id="members-moved",
+            lambda vault: vault.store.tamper(update(log_segment).where(log_segment.c.first_index == SEGMENT).values(root=bytes(32))),
+            512,
+            id="root",
         ),
+        pytest.param(lambda vault: vault.store.tamper(update(log_segment).values(file_sha256=b"\0")), 0, id="sha256"),
+        pytest.param(lambda vault: vault.store.tamper(delete(log_portion).where(log_portion.c.number == 1)), 256, id="portion-removed"),
+        pytest.param(lambda vault: vault.store.tamper(delete(log_portion), delete(log_segment)), 0, id="all-removed"),
+        pytest.param(lambda vault: vault.store.tamper(PORTION.values(members=FIRST_MEMBERS)), 256, id="members-moved"),
     ],
 )
 async def test_whatever_is_changed_in_an_archive_is_found_and_its_place_named(

@@ -1,19 +1,21 @@
-"""What much material has in common is stored once, comes back to the byte, and goes with the last that needs it."""
+"""What much material has in common is stored once, comes back to the byte, and goes with the last that needs it: on both databases."""
 
 from __future__ import annotations
 
 import random
-import sqlite3
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Table, delete, func, select, update
 
 from signer.errors import JournalDamaged
 from signer.journal import Journal, Outcome, OutcomeKind
 from signer.journal.shared import RUN_BYTES_MIN, SHARED, pack_shared, unpack_shared
+from signer.store import open_engine
+from signer.store.tables import material as material_table
+from signer.store.tables import shared_run
 from tests.support.stores import Store
 from tests.unit.test_journal import SIGNATURE, intent, key
 
@@ -38,16 +40,16 @@ class Clock:
         return self.now
 
 
-async def started(path: Path, clock: Clock) -> Journal:
-    journal = Journal(f"sqlite:///{path}", clock=clock)
+async def started(store: Store, clock: Clock) -> Journal:
+    journal = Journal(store.url, clock=clock)
     await journal.start()
     return journal
 
 
-def count(path: Path, table: str) -> tuple[int, int]:
+def count(store: Store, table: Table) -> tuple[int, int]:
     """Rows, and bytes of content."""
-    with sqlite3.connect(path) as connection:
-        rows, size = connection.execute(f"SELECT count(*), coalesce(sum(length(content)), 0) FROM {table}").fetchone()  # noqa: S608
+    with open_engine(store.url).connect() as connection:
+        rows, size = connection.execute(select(func.count(), func.coalesce(func.sum(func.length(table.c.content)), 0))).one()
     return rows, size
 
 
@@ -64,39 +66,38 @@ def test_whatever_is_shared_comes_back_to_the_byte(runs: list[bytes], chunks: li
     assert (encoding == SHARED) == bool(named)
 
 
-async def test_a_parked_signature_that_is_completed_still_keeps_its_artwork_once(tmp_path: Path) -> None:
-    path, clock = tmp_path / "journal.db", Clock()
-    journal = await started(path, clock)
+async def test_a_parked_signature_that_is_completed_still_keeps_its_artwork_once(store: Store) -> None:
+    clock = Clock()
+    journal = await started(store, clock)
     await journal.intend([intent(key("pupil"))])
     await journal.settle([outcome("pupil", 1, OutcomeKind.PARKED)])
     parked = (await journal.look_up([key("pupil")]))[key("pupil")]
     assert set(parked.shared) == {IMAGE, FONT}
-    before = count(path, "material")
+    before = count(store, material_table)
     await journal.settle([Outcome(key("pupil"), 1, OutcomeKind.RELEASED, material(2), SIGNATURE, shared=parked.shared)])
     await journal.stop()
-    assert count(path, "material") == before
-    assert count(path, "shared_run") == (2, len(FONT) + len(IMAGE))
+    assert count(store, material_table) == before
+    assert count(store, shared_run) == (2, len(FONT) + len(IMAGE))
 
 
-async def test_a_class_keeps_its_artwork_once(tmp_path: Path) -> None:
-    path, clock = tmp_path / "journal.db", Clock()
-    journal = await started(path, clock)
+async def test_a_class_keeps_its_artwork_once(store: Store) -> None:
+    clock = Clock()
+    journal = await started(store, clock)
     names = [f"pupil-{number}" for number in range(60)]
     await journal.intend([intent(key(name)) for name in names])
     await journal.settle([outcome(name, number) for number, name in enumerate(names)])
     await journal.stop()
-    assert count(path, "shared_run") == (2, len(FONT) + len(IMAGE))
-    assert count(path, "material")[1] < 60 * 200
-    again = await started(path, clock)
+    assert count(store, shared_run) == (2, len(FONT) + len(IMAGE))
+    assert count(store, material_table)[1] < 60 * 200
+    again = await started(store, clock)
     stored = await again.look_up([key(name) for name in names])
     assert [stored[key(name)].material for name in names] == [material(number) for number in range(60)]
     await again.stop()
 
 
-async def test_runs_that_are_there_and_new_ones_go_together_in_either_database(store: Store) -> None:
+async def test_runs_that_are_there_and_new_ones_go_together(store: Store) -> None:
     clock, seal = Clock(), random.Random(3).randbytes(700)  # noqa: S311  # the same each time
-    journal = Journal(store.url, clock=clock)
-    await journal.start()
+    journal = await started(store, clock)
     await journal.intend([intent(key(name)) for name in ("first", "second")])
     await journal.settle([outcome("first", 1)])
     clock.now += timedelta(hours=2)
@@ -108,9 +109,9 @@ async def test_runs_that_are_there_and_new_ones_go_together_in_either_database(s
     await journal.stop()
 
 
-async def test_what_is_shared_goes_with_the_last_material_that_needs_it(tmp_path: Path) -> None:
-    path, clock = tmp_path / "journal.db", Clock()
-    journal = await started(path, clock)
+async def test_what_is_shared_goes_with_the_last_material_that_needs_it(store: Store) -> None:
+    clock = Clock()
+    journal = await started(store, clock)
     await journal.intend([intent(key(name)) for name in ("old", "parked", "new")])
     await journal.settle([outcome("old", 1), outcome("parked", 2, OutcomeKind.PARKED)])
     clock.now = NOW + timedelta(days=30)
@@ -121,18 +122,16 @@ async def test_what_is_shared_goes_with_the_last_material_that_needs_it(tmp_path
     assert (await journal.look_up([key("parked")]))[key("parked")].material == material(2), "parked material is kept, and what it needs"
     await journal.settle([outcome("parked", 4)])
     assert await journal.forget_material(NOW + timedelta(days=40)) == 1
-    assert count(path, "shared_run")[0] == 0
+    assert count(store, shared_run)[0] == 0
     await journal.stop()
 
 
-async def test_material_without_its_shared_part_is_never_returned(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    journal = await started(path, Clock())
+async def test_material_without_its_shared_part_is_never_returned(store: Store) -> None:
+    journal = await started(store, Clock())
     await journal.intend([intent(key("a"))])
     await journal.settle([outcome("a", 1)])
-    for spoil in ("UPDATE shared_run SET content = zeroblob(length(content))", "DELETE FROM shared_run"):
-        with sqlite3.connect(path) as connection:
-            connection.execute(spoil)
+    for spoil in (update(shared_run).values(content=bytes(len(FONT))), delete(shared_run)):
+        store.tamper(spoil)
         with pytest.raises(JournalDamaged):
             await journal.look_up([key("a")])
     await journal.stop()
