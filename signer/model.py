@@ -400,15 +400,6 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class DigestToSign:
-    """One digest on its way to a key."""
-
-    credential_id: str
-    algorithm: SignatureAlgorithm
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class StageTimes:
     """Where one item's time went, in seconds."""
 

@@ -43,7 +43,7 @@ from signer.errors import (
     RoleRefused,
 )
 from signer.formats.entry_list import digest_of_entries
-from signer.formats.merkle import Leaves, inclusion_proof, leaf_hash, root_of_entries
+from signer.formats.merkle import inclusion_proof, leaf_hash, root_of_entries
 from signer.journal import Journal
 from signer.journal.authorizations import AuthorizationStore
 from signer.journal.factors import FactorStore, set_factors
@@ -62,6 +62,7 @@ from signer.people.factor import Factor, KeptFactors, PinFactor, TotpFactor, Try
 from signer.people.person import Assignment, Person, Right, Scope
 from signer.secrets import Secret
 from signer.telemetry.metrics import Metrics
+from tests.support.merkle import Leaves
 
 START = datetime(2026, 5, 28, 8, tzinfo=UTC)
 SEED = b"12345678901234567890"

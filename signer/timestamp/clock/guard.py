@@ -74,7 +74,6 @@ class ClockGuard:
             state=verdict.state,
             offset_s=None if verdict.offset_ns is None else verdict.offset_ns / SECOND_NS,
             bound_s=None if verdict.bound_ns is None else verdict.bound_ns / SECOND_NS,
-            checked_at=None if checked is None else _as_datetime(checked.taken_ns + checked.lead_ns),
             age_s=None if checked is None else (reading.steady_ns - checked.taken_ns) / SECOND_NS,
             message=self._explain(verdict),
         )

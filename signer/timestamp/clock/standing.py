@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 
 
@@ -32,13 +31,12 @@ class ClockStanding:
     """How the system clock stands now, for people and for the contract's TimestampAuthority.
 
     offset_s: clock minus true time, as the sources have it; bound_s: the most it can be off, drift since the last check included; both
-    None when unknown or unguarded. checked_at: the last check whose sources agreed, UTC, and age_s: how long ago; None when there was none.
+    None when unknown or unguarded. age_s: since the last check whose sources agreed; None when there was none.
     message: why, in English.
     """
 
     state: ClockState
     offset_s: float | None
     bound_s: float | None
-    checked_at: datetime | None
     age_s: float | None
     message: str
