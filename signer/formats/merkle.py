@@ -88,19 +88,6 @@ class NodeSource(Protocol):
         """The root over leaves index·2^height to (index+1)·2^height - 1; height 0 is a leaf's hash."""
 
 
-class Leaves:
-    """A NodeSource over leaf hashes in memory; each perfect subtree is hashed once."""
-
-    def __init__(self, leaves: Sequence[bytes]) -> None:
-        self._levels: list[Sequence[bytes]] = [leaves]
-        while len(below := self._levels[-1]) > 1:
-            self._levels.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
-
-    def node(self, height: int, index: int) -> bytes:
-        """NodeSource."""
-        return self._levels[height][index]
-
-
 def inclusion_proof(source: NodeSource, index: int, size: int) -> tuple[bytes, ...]:
     """PATH(index, D[size]), from the leaf to the root (RFC 9162 2.1.3.1). InvalidArgument for a leaf that the tree doesn't have."""
     if not 0 <= index < size:

@@ -180,7 +180,7 @@ class UnguardedClock:
 
     def standing(self) -> ClockStanding:
         """Nobody knows."""
-        return ClockStanding(ClockState.UNGUARDED, None, None, None, None, 'nobody checks the clock: [timestamp.clock] guard = "unguarded"')
+        return ClockStanding(ClockState.UNGUARDED, None, None, None, 'nobody checks the clock: [timestamp.clock] guard = "unguarded"')
 
 
 def _as_datetime(posix_ns: int) -> datetime:
