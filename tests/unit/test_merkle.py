@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from signer.errors import InvalidArgument, VerificationFailed
 from signer.formats.merkle import (
     EMPTY_ROOT,
-    Leaves,
     Range,
     consistency_proof,
     inclusion_proof,
@@ -21,6 +20,7 @@ from signer.formats.merkle import (
     require_included,
     root_of,
 )
+from tests.support.merkle import Leaves
 
 SIZE_MAX = 70
 DATA = [b"", b"\x00", b"\x10", b"\x20\x21", b"\x30\x31", b"@ABC", b"PQRSTUVW", b"`abcdefghijklmno"]
