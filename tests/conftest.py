@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 from tests.support.daemon import World
+from tests.support.second_try import give_second_tries
 from tests.support.worlds import copy_of, shared_world
 
 # Machines are noisy: what an example may cost is a benchmark's question, not a test's.
@@ -23,8 +24,9 @@ _ROOT = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, so that short ones fill what is left when the workers come to the end."""
+    """Long files first, so that short ones fill what is left when the workers come to the end. Some get a second try."""
     items.sort(key=_length)
+    give_second_tries(items, _ROOT)
 
 
 def _length(item: pytest.Item) -> int:
@@ -34,8 +36,10 @@ def _length(item: pytest.Item) -> int:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """A failure is told when it happens too: a run that is cut off has no summary."""
-    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
-        sys.stderr.write(f"\n--- {report.nodeid} failed ({report.when})\n{report.longreprtext}\n")
+    is_tried_again = str(report.outcome) == "rerun"
+    if (report.failed or is_tried_again) and "PYTEST_XDIST_WORKER" not in os.environ:
+        what = "is flaky: it failed, and is tried again" if is_tried_again else "failed"
+        sys.stderr.write(f"\n--- {report.nodeid} {what} ({report.when})\n{report.longreprtext}\n")
 
 
 @pytest.fixture(scope="session")
