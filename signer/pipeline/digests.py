@@ -24,7 +24,7 @@ from signer.people.authorization import ListProof
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_use import KeyUse, use_key
 from signer.pipeline.material import Finished, encode, stored_material
-from signer.pipeline.plan import ReadyPlan, fingerprint
+from signer.pipeline.plan import ReadyPlan, asked, fingerprint
 from signer.pipeline.request import Request
 from signer.pipeline.settling import settle_each
 from signer.telemetry.steps import Step
@@ -165,7 +165,7 @@ async def _sign_fresh(
     clock_s = request.clock_s
     if engine.signers is not None:
         await engine.signers.require(request, plan.credential, is_long_term=False, documents=len(fresh))
-    intents = [_intent(request, plan, key, item) for key, item in fresh]
+    intents = _intents(request, plan, fresh)
     used = await use_key(engine.ledger, engine.keys[plan.credential.token_name], plan.credential, request, intents)
     signing_time = engine.utc_now()
     outcomes: list[Outcome] = []
@@ -193,16 +193,20 @@ async def _sign_fresh(
         results[document_id] = SignedDigest(finished, times, replayed=False)
 
 
-def _intent(request: Request, plan: ReadyPlan, key: SignatureKey, item: IncomingDigest) -> Intent:
-    return Intent(
-        key=key,
-        fingerprint=fingerprint(plan, NO_FIELD, item.digest),
-        client_id=request.client_id,
-        credential_id=plan.credential.id,
-        certificate_serial=plan.certificate_serial,
-        algorithm=plan.algorithm,
-        digest=item.digest,
-        plan=plan.name,
-        authorization_id=plan.authorization_id,
-        entry=item.digest if plan.authorization_id else b"",
-    )
+def _intents(request: Request, plan: ReadyPlan, fresh: Sequence[tuple[SignatureKey, IncomingDigest]]) -> list[Intent]:
+    name, authorization_id, tail = plan.name, plan.authorization_id, asked(plan, NO_FIELD)
+    return [
+        Intent(
+            key=key,
+            fingerprint=hashlib.sha256(item.digest + tail).digest(),  # as `fingerprint`
+            client_id=request.client_id,
+            credential_id=plan.credential.id,
+            certificate_serial=plan.certificate_serial,
+            algorithm=plan.algorithm,
+            digest=item.digest,
+            plan=name,
+            authorization_id=authorization_id,
+            entry=item.digest if authorization_id else b"",
+        )
+        for key, item in fresh
+    ]

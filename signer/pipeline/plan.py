@@ -170,6 +170,11 @@ def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: byte
     The certificate is left out: a renewed one must not make a repeat of an old request look like other content. So are the image behind an
     image_id, and the time in a style's own wording: a visible signature is what was asked for.
     """
+    return hashlib.sha256(content_sha256 + asked(plan, placement, name)).digest()
+
+
+def asked(plan: ReadyPlan, placement: FieldPlacement, name: str = "") -> bytes:
+    """What `fingerprint` sees beside the content: the same for all items of a request that are asked for alike."""
     parts = (
         plan.name,
         plan.credential.id,
@@ -184,11 +189,7 @@ def fingerprint(plan: ReadyPlan, placement: FieldPlacement, content_sha256: byte
         *_asked_options(plan.record),
         *((name,) if name else ()),
     )
-    digest = hashlib.sha256(content_sha256)
-    for part in parts:
-        encoded = part.encode()
-        digest.update(len(encoded).to_bytes(4) + encoded)
-    return digest.digest()
+    return b"".join(len(encoded).to_bytes(4) + encoded for encoded in map(str.encode, parts))
 
 
 @lru_cache(maxsize=64)

@@ -15,6 +15,7 @@ from signer.pipeline.document import sign_documents
 from signer.pipeline.engine import Engine
 from signer.pipeline.item import SignedDocument
 from signer.pipeline.lot import IncomingDocument
+from signer.pipeline.material import Finished
 from signer.pipeline.observe import Observer
 from signer.pipeline.plan import ReadyPlan, make_ready
 from signer.pipeline.request import Request
@@ -56,11 +57,11 @@ async def answer_digests(
     signed = await _SIGN[profile](engine, budget, plan, list(unique.values()))
     by_id = dict(zip(unique, signed, strict=True))
     response = signing_pb2.SignDigestsResponse(certificate_chain=[plan.credential.certificate, *plan.credential.chain])
-    observer = Observer(engine, plan)
-    for item in items:
-        result = by_id[item.document_id] if unique[item.document_id] is item else duplicate(item.document_id)
-        observer.observe(result)
-        response.results.append(_result(plan, item, result))
+    results = [by_id[item.document_id] if unique[item.document_id] is item else duplicate(item.document_id) for item in items]
+    Observer(engine, plan).observe_all(results)
+    told = _Results(plan)
+    for item, result in zip(items, results, strict=True):
+        response.results.append(told.result(item, result))
     return response
 
 
@@ -97,14 +98,34 @@ async def _sign_cms(
 _SIGN: Mapping[Profile, _Sign] = {Profile.DIGEST: sign_digests, Profile.CADES_DIGEST: _sign_cms}
 
 
-def _result(plan: ReadyPlan, item: IncomingDigest, result: _Signed | SignerError) -> signing_pb2.DigestResult:
-    if isinstance(result, SignerError):
-        return signing_pb2.DigestResult(document_id=item.document_id, status=to_rpc_status(result))
-    return signing_pb2.DigestResult(
-        document_id=item.document_id,
-        status=status_pb2.Status(),
-        signature=result.material.additions.appended,
-        replayed=result.replayed,
-        info=convert.signature_info(plan, result.material, "", b""),
-        times=convert.stage_times(result.times),
+class _Results:
+    """The results of one call. Bare signatures made together differ in three fields only: one message is filled anew for each."""
+
+    def __init__(self, plan: ReadyPlan) -> None:
+        self._plan = plan
+        self._made: Finished | None = None
+        self._message = signing_pb2.DigestResult(status=status_pb2.Status())
+
+    def result(self, item: IncomingDigest, result: _Signed | SignerError) -> signing_pb2.DigestResult:
+        """The result of an item. Good until the next one is asked for: to be copied, as `append` does."""
+        if isinstance(result, SignerError):
+            return signing_pb2.DigestResult(document_id=item.document_id, status=to_rpc_status(result))
+        message, material = self._message, result.material
+        if self._made is None or not _is_alike(self._made, material):
+            message.info.CopyFrom(convert.signature_info(self._plan, material, "", b""))
+            self._made = material
+        message.document_id = item.document_id
+        message.signature = material.additions.appended
+        message.replayed = result.replayed
+        convert.fill_stage_times(message.times, result.times)
+        return message
+
+
+def _is_alike(one: Finished, other: Finished) -> bool:
+    """Whether the same is said of both: all but the signature, and of digests nothing is said of that."""
+    return (
+        one.signing_time == other.signing_time
+        and one.timestamp_time == other.timestamp_time
+        and one.certificate_serial == other.certificate_serial
+        and one.algorithm is other.algorithm
     )

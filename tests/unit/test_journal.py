@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from sqlalchemy import select, update
 
 from signer.algorithms import SignatureAlgorithm
@@ -74,7 +74,7 @@ async def test_what_was_released_is_returned_to_every_repeat(journal: Journal) -
 
 async def test_a_records_intent_says_in_which_role_and_for_whom_it_is_signed(journal: Journal, store: Store) -> None:
     record = RecordPlan(Role.SUBJECT_TEACHER, subject_id="GV_TOAN", delegation_id="for-mrs-lan")
-    await journal.intend([intent(key()), replace(intent(key("pupil-2")), record=record)])
+    await journal.intend([intent(key()), structs.replace(intent(key("pupil-2")), record=record)])
     plain, of_record = [entry for entry in entries(store) if entry["kind"] == "intent"]
     told = {"role": "subject-teacher", "subject": "GV_TOAN", "delegation": "for-mrs-lan"}
     assert of_record.items() >= told.items()
