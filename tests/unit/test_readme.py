@@ -16,10 +16,22 @@ from signer.errors import ConfigError, Reason
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.vi.md")
+PAGES = [
+    *READMES,
+    *sorted(str(page.relative_to(ROOT)) for folder in ("docs", "deploy", "hsm-config") for page in (ROOT / folder).rglob("*.md")),
+]
+OTHER_TOML = {"docs/cli.md", "docs/records.md"}
+"""Pages whose TOML is a client's, or a layout's."""
 
 
 def blocks(readme: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / readme).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def headings(page: Path) -> set[str]:
+    """A page's headings, as links name them."""
+    told = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in told}
 
 
 @pytest.mark.parametrize("readme", READMES)
@@ -30,10 +42,9 @@ def test_every_make_command_of_the_readme_is_a_target(readme: str) -> None:
     assert named <= targets
 
 
-def test_every_configuration_snippet_uses_keys_that_exist() -> None:
-    snippets = blocks("README.md", "toml")
-    assert snippets
-    for snippet in snippets:
+@pytest.mark.parametrize("page", sorted({*PAGES} - OTHER_TOML))
+def test_every_configuration_snippet_uses_keys_that_exist(page: str) -> None:
+    for snippet in blocks(page, "toml"):
         for section, content in tomllib.loads(snippet).items():
             known = keys_of(keys_of(Config)[section].table)
             for entry in content if isinstance(content, list) else [content]:
@@ -65,12 +76,15 @@ def test_every_reason_the_readme_explains_exists(readme: str) -> None:
     assert named <= {reason.value for reason in Reason}
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_every_link_of_the_readme_leads_somewhere(readme: str) -> None:
-    text = (ROOT / readme).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("http")]
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    file = ROOT / page
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", file.read_text(encoding="utf-8"))
+    for link, heading in links:
+        target = file.parent / link if link else file
+        assert target.exists(), link
+        if heading:
+            assert heading in headings(target), f"{link}#{heading}"
 
 
 def test_the_limits_of_the_readme_are_the_defaults() -> None:
