@@ -25,12 +25,13 @@ from signer.v1 import (
     common_pb2,
     signature_pb2,
 )
-from tests.support.browser import DESKTOP, PHONE, Browser, browser, free_port
+from tests.support.browser import DESKTOP, PHONE, Browser, browser
 from tests.support.bureau import spec
 from tests.support.calls import fresh_id, our_errors, plan, sign_batch
 from tests.support.daemon import SCHOOL, World
 from tests.support.holders import PIN, SAD, SEED, App, Holder, Holders, holders, target
 from tests.support.pdfs import report_card
+from tests.support.ports import free_port
 from tests.support.worlds import copy_of
 
 TEACHER, NEW_PIN = "gvcn-lan", "836251 lan"

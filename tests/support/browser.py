@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.support.ports import free_port
 
 PHONE, DESKTOP = (390, 844), (1280, 900)
 _WAIT_S = 30.0
@@ -112,7 +113,7 @@ def browser(origin: str, certificate: Path, folder: Path) -> Iterator[Browser]:
     for flag in (*_FLAGS, f"--user-data-dir={folder}", f"--ignore-certificate-errors-spki-list={believed}", "--accept-lang=vi"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options, Service("/usr/bin/chromedriver"))
+    driver = Chrome(options, Service("/usr/bin/chromedriver", port=free_port()))
     try:
         authenticator = VirtualAuthenticatorOptions(
             transport=VirtualAuthenticatorOptions.Transport.INTERNAL,
@@ -124,9 +125,3 @@ def browser(origin: str, certificate: Path, folder: Path) -> Iterator[Browser]:
         yield Browser(driver, origin)
     finally:
         driver.quit()
-
-
-def free_port() -> int:
-    """One that nobody listened on a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])

@@ -121,7 +121,7 @@ class OpensslOcsp:
             self.process = subprocess.Popen(
                 mortal(*command.split()), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-        _await_words(log, "waiting for OCSP client connections")
+        _await_words(self.process, log, "waiting for OCSP client connections")
 
     def stop(self) -> None:
         if self.process is not None:
@@ -154,9 +154,10 @@ def _index_line(certificate: x509.Certificate, is_revoked: bool) -> str:
     return f"{'R' if is_revoked else 'V'}\t{end}\t{revoked}\t{serial}\tunknown\t/CN={serial}\n"
 
 
-def _await_words(log: Path, words: str) -> None:
+def _await_words(process: subprocess.Popen[bytes], log: Path, words: str) -> None:
     """A connection that asks nothing would hang it: so its log is read."""
-    until(lambda: words in log.read_text(encoding="utf-8"), "the responder to start")
+    until(lambda: words in log.read_text(encoding="utf-8") or process.poll() is not None, "the responder to start")
+    assert process.poll() is None, log.read_text(encoding="utf-8")
 
 
 @dataclass

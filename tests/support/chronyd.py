@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.mortal import mortal
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -55,11 +56,12 @@ def chronyd(folder: Path, *lines: str, environment: Mapping[str, str] | None = N
     (folder / "chrony.conf").write_text("\n".join([*where, f"pidfile {folder / 'pid'}", *lines, ""]), encoding="ascii")
     user = ["-U", "-u", pwd.getpwuid(os.geteuid()).pw_name]
     with (folder / "log").open("wb") as log:
-        command = [_CHRONYD, "-x", "-d", *user, "-f", str(folder / "chrony.conf")]
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
+        command = [_CHRONYD, "-x", "-d", *user, "-f", folder / "chrony.conf"]
+        process = subprocess.Popen(mortal(*command), stdout=log, stderr=log, env={**os.environ, **(environment or {})})
     running = Chronyd(process, port, command_socket)
     try:
-        until(running.is_synchronised, f"chronyd: {(folder / 'log').read_text(encoding='utf-8')}")
+        until(lambda: running.is_synchronised() or process.poll() is not None, "chronyd to know the time")
+        assert process.poll() is None, (folder / "log").read_text(encoding="utf-8")
         yield running
     finally:
         running.kill()

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.support.mortal import mortal
+from tests.support.ports import free_ports
 from tests.support.waiting import until
 
 MODULE = Path("/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so")
@@ -38,7 +38,7 @@ Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 @contextlib.contextmanager
 def readers(folder: Path) -> Iterator[list[int]]:
     """pcscd with two virtual readers while the block runs: the ports at which a card is put into each."""
-    port = _free_pair()
+    port = free_ports(2)  # side by side, as vpcd takes them
     configuration = folder / "readers"
     configuration.mkdir(parents=True)
     text = f'FRIENDLYNAME "Virtual"\nDEVICENAME /dev/null:0x{port:X}\nLIBPATH {_DRIVER}\nCHANNELID 0x{port:X}\n'
@@ -54,17 +54,6 @@ def readers(folder: Path) -> Iterator[list[int]]:
         finally:
             process.terminate()
             process.wait(10)
-
-
-def _free_pair() -> int:
-    """Two free ports side by side, as vpcd takes them."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
 
 
 def _wait_for_reader(process: subprocess.Popen[bytes], port: int) -> None:

@@ -15,6 +15,7 @@ from signer.telemetry.settings import MetricsSettings
 from signer.tokens.standing import TokenState
 from signer.tokens.wire import PinCount
 from signer.workers.supervisor import PlaceState
+from tests.support.ports import free_port
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 FORBIDDEN_LABELS = {"pupil", "teacher", "document", "document_id", "request_id", "batch_id", "client", "credential", "peer"}
@@ -82,7 +83,7 @@ def test_a_taken_port_is_a_refused_configuration_that_names_the_key() -> None:
 
 
 def test_a_closed_endpoint_frees_its_port() -> None:
-    exposition = expose(MetricsSettings(listen="127.0.0.1:0"), CollectorRegistry())
+    exposition = expose(MetricsSettings(listen=f"127.0.0.1:{free_port()}"), CollectorRegistry())
     exposition.close()
     again = expose(MetricsSettings(listen=f"127.0.0.1:{exposition.port}"), CollectorRegistry())
     again.close()
