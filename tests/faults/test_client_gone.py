@@ -19,8 +19,8 @@ from tests.support.batch import Plan, collect, open_batch, sign_until_done
 from tests.support.rig import Record, Rig, kill, only_full, pdfsig_refusals, wait_until, wait_until_quiet
 from tests.support.shim import Door
 
-SIGN_S = 0.2
-"""A USB token's pace: with two processes, five B-T documents a second."""
+SIGN_S = 0.4
+"""A slow USB token's pace: with two processes, five B-T documents in two seconds, and eight for a class."""
 RESULTS_BEFORE = 3
 IN_HAND = 4
 """Two processes, two frames each, one digest in a frame at this pace."""

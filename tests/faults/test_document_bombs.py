@@ -26,7 +26,7 @@ class Bombing:
 
 
 BOMBINGS = [
-    Bombing("a document that takes too long", SLOW_BOMB, {"document_s_max": 3.0, "memory_mib_max": 4096}),
+    Bombing("a document that takes too long", SLOW_BOMB, {"document_s_max": 5.0, "memory_mib_max": 4096}),
     Bombing("a document that takes too much memory", many_objects(40_000_000), {"document_s_max": 60.0, "memory_mib_max": 128}),
 ]
 

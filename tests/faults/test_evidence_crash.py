@@ -37,7 +37,7 @@ def tsa(tmp_path: Path) -> Iterator[TsaProcess]:
 def settings(tsa: TsaProcess) -> dict[str, Any]:
     """One outside authority, and no more processes than it takes."""
     (tsa.folder / "root.pem").write_bytes(pki.root().pem)
-    server = {"name": "only", "url": tsa.url, "ca_files": [str(tsa.folder / "root.pem")], "timeout_s": 5.0}
+    server = {"name": "only", "url": tsa.url, "ca_files": [str(tsa.folder / "root.pem")], "timeout_s": 20.0}
     return {"tsas": [server], "token": {"processes": 1}, "documents": {"processes": 1}}
 
 

@@ -61,7 +61,7 @@ class Rig:
 
     def __init__(self, place: Archive, tsa: TsaProcess) -> None:
         self.place = place
-        server = {"name": "outside", "url": tsa.url, "ca_files": [str(place.world.root_file)], "timeout_s": 1.0, "pause_s_max": 1.0}
+        server = {"name": "outside", "url": tsa.url, "ca_files": [str(place.world.root_file)], "timeout_s": 20.0, "pause_s_max": 1.0}
         self.journal = f"sqlite:///{place.world.folder / fresh_id().replace('/', '-')}.db"
         self.config = place.world.config(
             "faults.toml",
@@ -151,7 +151,7 @@ def test_the_daemon_dies_between_signature_and_level_and_no_key_is_used_twice(ri
     request_id, cards = fresh_id(), {f"d{number}": pdfs.report_card(number, pages=1) for number in range(4)}
     journal = Path(rig.journal.removeprefix("sqlite:///"))
     rig.place.responder.stop()
-    rig.place.shelf.delay_s = 1.0
+    rig.place.shelf.delay_s = 3.0
 
     def sign() -> Answers:
         with rig.place.world.channel(rig.running.port) as channel:

@@ -19,8 +19,8 @@ from tests.support.rig import Record, Rig, only_full, pdfsig_refusals, verified,
 from tests.support.shim import Action, Ckr, Door
 
 PLAN = Plan(level=B_B)
-CALL_S_MAX = 1.5
-PATIENCE_S = 8.0
+CALL_S_MAX = 3.0
+PATIENCE_S = 10.0
 FEW = 4
 
 

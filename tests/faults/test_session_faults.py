@@ -13,8 +13,8 @@ from tests.support.shim import Action, Ckr, Door
 
 PLAN = Plan(level=B_B)
 FEW = 6
-HEAL_S_MAX = 5.0
-IDLE_S = 2.0
+HEAL_S_MAX = 60.0
+IDLE_S = 4.0
 
 
 @pytest.fixture
@@ -80,10 +80,11 @@ def test_a_login_that_is_forgotten_at_once_again_is_not_made_anew_for_ever(rig: 
         before = rig.shim.calls(Door.LOGIN)
         rig.shim.strike(Door.SIGN_INIT, Action.FAIL_BEFORE, Ckr.USER_NOT_LOGGED_IN)
         with rig.channel() as channel:
-            first = sign_batch(channel, documents, "forgetful", PLAN, timeout_s=6)
+            first = sign_batch(channel, documents, "forgetful", PLAN, timeout_s=8)
+        wait_until(lambda: rig.shim.calls(Door.LOGIN) - before >= 2, "a fresh worker logs in as well")
         logins = rig.shim.calls(Door.LOGIN) - before
         assert set(first.reasons.values()) == {"TOKEN_UNAVAILABLE"}
-        assert 2 <= logins <= 16
+        assert logins <= 16
         rig.shim.calm()
         calm_s = time.monotonic()
         delivery = Delivery("forgetful", documents)
@@ -95,12 +96,12 @@ def test_a_login_that_is_forgotten_at_once_again_is_not_made_anew_for_ever(rig: 
 
 @pytest.mark.parametrize("sessions", [1, 3])
 def test_idle_sessions_are_kept_alive(rig: Rig, documents: dict[str, bytes], sessions: int) -> None:
-    with rig.daemon(token={"processes": 1, "sessions": sessions, "keep_alive_s": IDLE_S / 8}) as daemon:
+    with rig.daemon(token={"processes": 1, "sessions": sessions, "keep_alive_s": IDLE_S / 16}) as daemon:
         wait_until_ready(daemon, 1)
         rig.shim.expire(IDLE_S)
         touched = rig.shim.calls(Door.GENERATE_RANDOM)
-        time.sleep(IDLE_S * 1.5)
-        assert rig.shim.calls(Door.GENERATE_RANDOM) > touched + sessions
+        time.sleep(IDLE_S * 1.25)
+        wait_until(lambda: rig.shim.calls(Door.GENERATE_RANDOM) > touched + sessions, "each session is touched again")
         assert sign_until_done(rig.channel, documents, f"idle-{sessions}", PLAN).lost == 0
         assert rig.shim.given_up == 0
 

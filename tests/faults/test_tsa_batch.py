@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import grpc
 import pytest
 import rfc3161_client
 from asn1crypto import cms
@@ -31,6 +32,7 @@ from tests.support.batch import BatchEnd, Delivery, ParkingPlan, Plan, collect, 
 from tests.support.lies import STAMPING
 from tests.support.rig import Record, Rig, wait_until
 from tests.support.tsa import TsaProcess, write_identity
+from tests.support.waiting import WITHIN_S
 
 POLICY_OID = "2.999.3161.1"
 
@@ -61,7 +63,7 @@ def authorities(tmp_path: Path) -> Iterator[Authorities]:
     for tsa in made:
         tsa.start()
     servers = [
-        {"name": tsa.folder.name, "url": tsa.url, "ca_files": [str(ca_file)], "policy_oids": [POLICY_OID], "timeout_s": 1.0} for tsa in made
+        {"name": tsa.folder.name, "url": tsa.url, "ca_files": [str(ca_file)], "policy_oids": [POLICY_OID], "timeout_s": 20} for tsa in made
     ]
     yield Authorities(made[0], made[1], servers, (pki.root().der, second_root.der), ca_file)
     for tsa in made:
@@ -106,7 +108,7 @@ def timestamp_problems(timestamp: bytes, imprint: bytes, authorities: Authoritie
 def metrics(rig: Rig) -> dict[tuple[str, str], float]:
     """Samples of the timestamp client, by name and authority or outcome."""
     assert rig.running is not None
-    with urlopen(f"http://127.0.0.1:{rig.running.metrics_port()}/metrics", timeout=5) as answer:
+    with urlopen(f"http://127.0.0.1:{rig.running.metrics_port()}/metrics", timeout=30) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {
         (sample.name, sample.labels.get("tsa", "")): sample.value
@@ -116,26 +118,28 @@ def metrics(rig: Rig) -> dict[tuple[str, str], float]:
     }
 
 
-def kill_after(tsa: TsaProcess, requests: int) -> threading.Thread:
-    """Kills an authority once it has answered so many."""
+def sign_while_it_dies(tsa: TsaProcess, channel: grpc.Channel, cards: dict[str, bytes], request_id: str) -> BatchEnd:
+    """The authority is killed when a third of the batch is signed; half of it is sent only then."""
+    struck = threading.Event()
 
-    def wait() -> None:
-        wait_until(lambda: tsa.requests >= requests, "requests")
-        tsa.kill()
+    def hold(sent: int) -> None:
+        if sent == len(cards) // 2:
+            struck.wait(WITHIN_S)
 
-    thread = threading.Thread(target=wait)
-    thread.start()
-    return thread
+    def strike(so_far: BatchEnd) -> None:
+        if len(so_far.results) == len(cards) // 3:
+            tsa.kill()
+            struck.set()
+
+    return collect(open_batch(channel, cards, request_id, Plan(), timeout_s=120, before_each=hold), strike)
 
 
 def test_an_authority_killed_mid_batch_costs_no_document_no_key_use_and_no_level(
     rig: Rig, cards: dict[str, bytes], authorities: Authorities, record: Record, tmp_path: Path
 ) -> None:
     with rig.daemon(tsas=authorities.servers), rig.channel() as channel:
-        killer = kill_after(authorities.first, len(cards) // 3)
         delivery = Delivery("mid-batch", cards)
-        delivery.add(collect(open_batch(channel, cards, "mid-batch", Plan(), timeout_s=60, pace_s=0.01)))
-        killer.join()
+        delivery.add(sign_while_it_dies(authorities.first, channel, cards, "mid-batch"))
         slowest_s = max(b - a for a, b in itertools.pairwise([result.at_s for result in delivery.rounds[0].results]))
         states = metrics(rig)
     books = rig.books()

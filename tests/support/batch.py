@@ -103,9 +103,9 @@ Call = Any
 
 
 def messages(
-    documents: Mapping[str, bytes], request_id: str, plan: Plan, pace_s: float = 0.0
+    documents: Mapping[str, bytes], request_id: str, plan: Plan, before_each: Callable[[int], object] = lambda _sent: None
 ) -> Iterator[signing_pb2.BatchSignDocumentsRequest]:
-    """Header and documents. pace_s: pause before each document, as a slow exporter makes it."""
+    """Header and documents. before_each: called before each document with how many are sent; may hold the rest back."""
     header = batch_pb2.BatchHeader(
         request_id=request_id,
         school_id=SCHOOL,
@@ -114,8 +114,8 @@ def messages(
         result_form=plan_pb2.RESULT_FORM_APPENDED_BYTES,
     )
     yield signing_pb2.BatchSignDocumentsRequest(header=header)
-    for document_id, content in documents.items():
-        time.sleep(pace_s)
+    for sent, (document_id, content) in enumerate(documents.items()):
+        before_each(sent)
         start = batch_pb2.DocumentStart(document_id=document_id, size_bytes=len(content), data=content)
         yield signing_pb2.BatchSignDocumentsRequest(document=start)
 
@@ -127,11 +127,11 @@ def open_batch(
     plan: Plan,
     *,
     timeout_s: float | None = None,
-    pace_s: float = 0.0,
+    before_each: Callable[[int], object] = lambda _sent: None,
 ) -> Call:
     """Starts the stream; give the call to `collect`."""
     stub = signing_pb2_grpc.SigningServiceStub(channel)
-    return stub.BatchSignDocuments(messages(documents, request_id, plan, pace_s), timeout=timeout_s)
+    return stub.BatchSignDocuments(messages(documents, request_id, plan, before_each), timeout=timeout_s)
 
 
 def collect(call: Call, on_result: Callable[[BatchEnd], None] = lambda _so_far: None) -> BatchEnd:

@@ -21,7 +21,8 @@ from tests.support.daemon import SCHOOL, World
 from tests.support.rig import Books, Record, Rig, wait_until
 
 OTHER = Plan(credential="cbql", level=B_B)
-HEAL_S_MAX = 5.0
+HEAL_S_MAX = 60.0
+"""How long the report says; this is for a machine that others use."""
 
 
 class CardIssuer:
@@ -113,7 +114,7 @@ class Beside:
 
     def wait_for(self, state: str) -> float:
         """How long it took, in seconds."""
-        return wait_until(lambda: self.token().state == state, f"token {self.name} to be {state}: {self.token()}", within_s=30)
+        return wait_until(lambda: self.token().state == state, f"token {self.name} to be {state}: {self.token()}")
 
     def strike(self, documents: Mapping[str, bytes], request_id: str, fault: Callable[[], float]) -> Struck:
         """The fault strikes when a third of the batch is signed; it returns when the token was fit again (time.monotonic())."""

@@ -29,7 +29,7 @@ from tests.support.batch import Delivery
 from tests.support.daemon import Running, World, start_daemon
 from tests.support.nursery import Prepare, unprepared
 from tests.support.shim import Shim
-from tests.support.waiting import until
+from tests.support.waiting import WITHIN_S, until
 
 FULL = os.environ.get("SIGNER_FAULTS", "") == "full"
 """`make faults` runs the long forms."""
@@ -37,7 +37,6 @@ only_full = pytest.mark.skipif(not FULL, reason="a longer form of its neighbour:
 Record = Callable[..., None]
 """The fixture `record`: writes one line of the fault report."""
 _DIGEST_BYTES = 32
-_CALM_WAIT_S = 60.0
 _TIMESTAMP_PLAN = "rfc3161"
 
 
@@ -166,8 +165,8 @@ def kill(pid: int) -> bool:
     return True
 
 
-def wait_until(condition: Callable[[], bool], what: str, within_s: float = _CALM_WAIT_S) -> float:
-    """`until`, in finer steps and with more patience: a token heals; how long it took, in seconds."""
+def wait_until(condition: Callable[[], bool], what: str, within_s: float = WITHIN_S) -> float:
+    """`until`, in finer steps; how long it took, in seconds."""
     return until(condition, what, within_s, poll_s=0.01)
 
 
