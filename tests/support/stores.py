@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Executable, text
 
 from signer.store import open_engine, prepare_schema
 from signer.store.postgresql import WRITER_LOCK
+from signer.store.tables import metadata
 from tests.support.postgres import Cluster, Database
 
 
@@ -50,6 +51,9 @@ class Store(Protocol):
 
     def tamper(self, *statements: str | Executable) -> None:
         """Does these as the database's owner."""
+
+    def content(self) -> bytes:
+        """All that it holds, as far as somebody can see who has it: a file's bytes, a server's rows."""
 
 
 def _run(connection: Connection, statements: tuple[str | Executable, ...]) -> None:
@@ -101,6 +105,9 @@ class SqliteStore:
     def tamper(self, *statements: str | Executable) -> None:
         with self.as_owner() as connection:
             _run(connection, statements)
+
+    def content(self) -> bytes:
+        return b"".join(file.read_bytes() for file in self.path.parent.glob(f"{self.path.name}*"))
 
 
 _EMPTY: Final = """DO $$ DECLARE name text; BEGIN
@@ -167,3 +174,8 @@ class PostgresStore:
     def tamper(self, *statements: str | Executable) -> None:
         with self.as_owner() as connection:
             _run(connection, statements)
+
+    def content(self) -> bytes:
+        with self._owner.connect() as connection:
+            rows = [tuple(row) for table in metadata.sorted_tables for row in connection.execute(table.select())]
+        return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)

@@ -1,4 +1,4 @@
-"""A holder decides on the page, step by step, on a real journal with a clock of the test's own."""
+"""A holder decides on the page, step by step, on a real journal of either database, with a clock of the test's own."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import asyncio
 import base64
 import hashlib
 import json
-import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client import CollectorRegistry
+from sqlalchemy import select, update
 
 from signer.access import totp
 from signer.access.appliance_keys import ApplianceKeys
@@ -61,8 +60,10 @@ from signer.people.authorization import (
 from signer.people.factor import Factor, KeptFactors, PinFactor, TotpFactor, TryLimits, WebAuthnFactor
 from signer.people.person import Assignment, Person, Right, Scope
 from signer.secrets import Secret
+from signer.store.activation_tables import signing_authorization
 from signer.telemetry.metrics import Metrics
 from tests.support.merkle import Leaves
+from tests.support.stores import Store
 
 START = datetime(2026, 5, 28, 8, tzinfo=UTC)
 SEED = b"12345678901234567890"
@@ -103,7 +104,6 @@ class Room:
     authorizing: Authorizing
     activations: Activations
     journal: Journal
-    database: Path
 
     def given(self, pin: str = "271828") -> list[Factor]:
         """What Lan's app shows now; each call a step later."""
@@ -112,10 +112,9 @@ class Room:
 
 
 @asynccontextmanager
-async def room(folder: Path, policy: FactorPolicy | None = None) -> AsyncIterator[Room]:
+async def room(store: Store, policy: FactorPolicy | None = None) -> AsyncIterator[Room]:
     clock, keys, pins = Clock(), ApplianceKeys([b"s" * 43]), Pins(1)
-    database = folder / "journal.db"
-    journal = Journal(f"sqlite:///{database}", clock=clock.now)
+    journal = Journal(store.url, clock=clock.now)
     await journal.start()
     limits = TryLimits(tries_max=3)
     metrics = Metrics.on(CollectorRegistry())
@@ -135,11 +134,11 @@ async def room(folder: Path, policy: FactorPolicy | None = None) -> AsyncIterato
             person_id, keys.seal(await pins.hash(Secret("271828")), pin_context(person_id)), keys.seal(SEED, seed_context(person_id)), 0
         )
         await journal.run(_Also(kept))
-    store = AuthorizationStore(journal)
+    authorizations = AuthorizationStore(journal)
     times = Times(timedelta(minutes=5), timedelta(hours=1))
-    authorizing = Authorizing(store, factors, People(), keys=keys, times=times, utc_now=clock.now)
+    authorizing = Authorizing(authorizations, factors, People(), keys=keys, times=times, utc_now=clock.now)
     try:
-        yield Room(clock, factors, authorizing, Activations(store, keys, metrics), journal, database)
+        yield Room(clock, factors, authorizing, Activations(authorizations, keys, metrics), journal)
     finally:
         pins.close()
         await journal.stop()
@@ -173,8 +172,8 @@ def wanted(**changes: Any) -> Wanted:
     return Wanted(**(fields | changes))
 
 
-async def test_what_is_asked_is_shown_decided_once_and_spent_once(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_what_is_asked_is_shown_decided_once_and_spent_once(store: Store) -> None:
+    async with room(store) as at:
         asked = await at.authorizing.request(wanted(), "r1", timedelta())
         [shown] = await at.authorizing.waiting("lan")
         assert (shown.id, shown.target.presentation.items) == (asked.id, ITEMS)
@@ -195,11 +194,11 @@ async def test_what_is_asked_is_shown_decided_once_and_spent_once(tmp_path: Path
         await at.activations.present(sad, ENTRIES, ASKED, "school", "sign-1")
         [done] = await at.authorizing.decided("lan", after="", limit=10)
         assert (done.state, done.spent_by) == (AuthorizationState.SPENT, "sign-1")
-    assert b"Pupil 0" not in at.database.read_bytes()
+    assert b"Pupil 0" not in store.content()
 
 
-async def test_what_is_refused_late_or_another_persons_is_never_granted(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_what_is_refused_late_or_another_persons_is_never_granted(store: Store) -> None:
+    async with room(store) as at:
         one, two, three = [(await at.authorizing.request(wanted(), f"r{number}", timedelta())).id for number in range(3)]
         with pytest.raises(AuthorizationNotFound):
             await at.authorizing.grant("hoa", [one], at.given())
@@ -217,8 +216,8 @@ async def test_what_is_refused_late_or_another_persons_is_never_granted(tmp_path
             await at.authorizing.find("79000002", one)
 
 
-async def test_a_sad_that_waited_too_long_is_over(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_a_sad_that_waited_too_long_is_over(store: Store) -> None:
+    async with room(store) as at:
         sad, given = await at.authorizing.authorize(wanted(lifetime=timedelta(days=1)), at.given())
         assert given.lifetime == timedelta(minutes=5), "never longer than configured"
         at.clock.go(minutes=5)
@@ -228,8 +227,8 @@ async def test_a_sad_that_waited_too_long_is_over(tmp_path: Path) -> None:
             await at.activations.present(b"", ENTRIES, ASKED, "school", "sign")
 
 
-async def test_a_role_that_the_person_has_not_is_refused_after_their_factors(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_a_role_that_the_person_has_not_is_refused_after_their_factors(store: Store) -> None:
+    async with room(store) as at:
         for target in (replace(TARGET, role=Role.PRINCIPAL), replace(TARGET, school_id="79000002"), replace(TARGET, delegation_id="d")):
             with pytest.raises(FactorsRefused):
                 await at.authorizing.authorize(wanted(target=target), at.given("wrong-pin"))
@@ -241,8 +240,8 @@ async def test_a_role_that_the_person_has_not_is_refused_after_their_factors(tmp
         assert (await at.authorizing.authorize(wanted(holder=""), at.given()))[0], "an organisation's key, in a role"
 
 
-async def test_lines_that_nobody_decided_about_do_not_stay(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_lines_that_nobody_decided_about_do_not_stay(store: Store) -> None:
+    async with room(store) as at:
         old = await at.authorizing.request(wanted(), "r1", timedelta(minutes=1))
         assert await at.authorizing.store.shown(old.id)
         at.clock.go(minutes=2)
@@ -251,23 +250,22 @@ async def test_lines_that_nobody_decided_about_do_not_stay(tmp_path: Path) -> No
         assert await at.authorizing.store.shown(new.id)
 
 
-async def test_an_organisations_key_is_nobodys_without_a_role(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_an_organisations_key_is_nobodys_without_a_role(store: Store) -> None:
+    async with room(store) as at:
         nobodys = wanted(target=replace(TARGET, role=None), holder="", person_id="hoa")
         with pytest.raises(InvalidArgument):
             await at.authorizing.request(nobodys, "r1", timedelta())
         assert await at.authorizing.waiting("hoa") == []
 
 
-async def test_a_row_that_was_changed_behind_us_is_believed_no_more(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_a_row_that_was_changed_behind_us_is_believed_no_more(store: Store) -> None:
+    async with room(store) as at:
         sad, one = await at.authorizing.authorize(wanted(), at.given())
         _other, two = await at.authorizing.authorize(wanted(target=replace(TARGET, plan_sha256=b"q" * 32)), at.given())
-    with sqlite3.connect(at.database) as connection:
-        [stolen] = connection.execute("SELECT target FROM signing_authorization WHERE authorization_id = ?", (two.id,)).fetchone()
-        connection.execute("UPDATE signing_authorization SET target = ? WHERE authorization_id = ?", (stolen, one.id))
-    connection.close()
-    journal = Journal(f"sqlite:///{at.database}", clock=at.clock.now)
+    row = signing_authorization.c
+    stolen = select(row.target).where(row.authorization_id == two.id).scalar_subquery()
+    store.tamper(update(signing_authorization).where(row.authorization_id == one.id).values(target=stolen))
+    journal = Journal(store.url, clock=at.clock.now)
     await journal.start()
     try:
         activations = Activations(AuthorizationStore(journal), ApplianceKeys([b"s" * 43]), Metrics.on(CollectorRegistry()))
@@ -277,8 +275,8 @@ async def test_a_row_that_was_changed_behind_us_is_believed_no_more(tmp_path: Pa
         await journal.stop()
 
 
-async def test_wrong_tries_lock_and_an_operator_unlocks(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_wrong_tries_lock_and_an_operator_unlocks(store: Store) -> None:
+    async with room(store) as at:
         for _ in range(3):
             with pytest.raises(FactorsRefused):
                 await at.factors.require("lan", at.given("wrong-pin"))
@@ -292,8 +290,8 @@ async def test_wrong_tries_lock_and_an_operator_unlocks(tmp_path: Path) -> None:
         assert await at.factors.require("lan", at.given())
 
 
-async def test_many_tries_at_once_are_as_many_tries(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_many_tries_at_once_are_as_many_tries(store: Store) -> None:
+    async with room(store) as at:
         tries = [at.factors.require("lan", [PinFactor(Secret(f"guess-{number}")), TotpFactor(Secret("000000"))]) for number in range(20)]
         outcomes = await asyncio.gather(*tries, return_exceptions=True)
         assert all(isinstance(outcome, FactorsRefused) for outcome in outcomes)
@@ -303,8 +301,8 @@ async def test_many_tries_at_once_are_as_many_tries(tmp_path: Path) -> None:
         assert caught.value.retry_after_s == 2.0, "of twenty at once one was looked at"
 
 
-async def test_a_code_is_taken_by_success_and_by_failure(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_a_code_is_taken_by_success_and_by_failure(store: Store) -> None:
+    async with room(store) as at:
         for pin in ("271828", "wrong-pin"):
             given = at.given(pin)
             if pin == "271828":
@@ -318,15 +316,15 @@ async def test_a_code_is_taken_by_success_and_by_failure(tmp_path: Path) -> None
             at.clock.go(minutes=5)
 
 
-async def test_whoever_is_disabled_or_unknown_is_refused_like_anybody(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_whoever_is_disabled_or_unknown_is_refused_like_anybody(store: Store) -> None:
+    async with room(store) as at:
         for person_id in ("gone", "nobody"):
             with pytest.raises(FactorsRefused):
                 await at.factors.require(person_id, at.given())
 
 
-async def test_another_pin_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_another_pin_takes_the_place_of_the_old_one(store: Store) -> None:
+    async with room(store) as at:
         with pytest.raises(InvalidArgument):
             await at.factors.change_pin("lan", at.given(), Secret("123456"))
         await at.factors.change_pin("lan", at.given(), Secret("314159"))
@@ -368,8 +366,8 @@ class Authenticator:
         return WebAuthnFactor(challenge.id, self.id, data, client_data, signature)
 
 
-async def test_a_passkey_allows_exactly_what_it_was_asked_about_once(tmp_path: Path) -> None:
-    async with room(tmp_path, FactorPolicy(passkey_roles=frozenset({Role.HOMEROOM_TEACHER}))) as at:
+async def test_a_passkey_allows_exactly_what_it_was_asked_about_once(store: Store) -> None:
+    async with room(store, FactorPolicy(passkey_roles=frozenset({Role.HOMEROOM_TEACHER}))) as at:
         phone = Authenticator()
         await at.factors.add_passkey("lan", at.given(), phone.attest(await at.factors.begin_passkey("lan")))
         assert [passkey.label for passkey in await at.factors.passkeys("lan")] == ["phone"]
@@ -395,8 +393,8 @@ async def test_a_passkey_allows_exactly_what_it_was_asked_about_once(tmp_path: P
             await at.authorizing.authorize(wanted(), [late])
 
 
-async def test_challenges_for_nobody_look_like_anybodys_and_are_bounded(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_challenges_for_nobody_look_like_anybodys_and_are_bounded(store: Store) -> None:
+    async with room(store) as at:
         first, second = [json.loads((await at.authorizing.challenge("nobody", TARGET)).options_json) for _ in range(2)]
         assert first["challenge"] != second["challenge"]
         assert first["allowCredentials"] == second["allowCredentials"]
@@ -407,8 +405,8 @@ async def test_challenges_for_nobody_look_like_anybodys_and_are_bounded(tmp_path
             await at.authorizing.challenge("nobody", TARGET)
 
 
-async def test_strangers_use_up_no_challenge_of_who_is_signed_in(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_strangers_use_up_no_challenge_of_who_is_signed_in(store: Store) -> None:
+    async with room(store) as at:
         for is_known in (False, True):
             for _ in range(10):
                 await at.factors.challenge("lan", b"any purpose", is_known=is_known)
@@ -416,8 +414,8 @@ async def test_strangers_use_up_no_challenge_of_who_is_signed_in(tmp_path: Path)
                 await at.factors.challenge("lan", b"any purpose", is_known=is_known)
 
 
-async def test_the_page_grants_several_by_one_word_bound_to_just_these(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_the_page_grants_several_by_one_word_bound_to_just_these(store: Store) -> None:
+    async with room(store) as at:
         phone = Authenticator()
         await at.factors.add_passkey("lan", at.given(), phone.attest(await at.factors.begin_passkey("lan")))
         ids = []
@@ -435,8 +433,8 @@ async def test_the_page_grants_several_by_one_word_bound_to_just_these(tmp_path:
         assert states == [AuthorizationState.GRANTED, AuthorizationState.GRANTED, AuthorizationState.PENDING]
 
 
-async def test_whoever_watches_hears_of_the_decision(tmp_path: Path) -> None:
-    async with room(tmp_path) as at:
+async def test_whoever_watches_hears_of_the_decision(store: Store) -> None:
+    async with room(store) as at:
         asked = await at.authorizing.request(wanted(), "r1", timedelta())
 
         async def watch() -> list[AuthorizationState]:
@@ -455,8 +453,8 @@ def allowing(binding: ListBinding, folded: bytes) -> Wanted:
 
 
 @pytest.mark.parametrize("binding", ListBinding)
-async def test_a_list_is_the_whole_list_in_its_order(tmp_path: Path, binding: ListBinding) -> None:
-    async with room(tmp_path) as at:
+async def test_a_list_is_the_whole_list_in_its_order(store: Store, binding: ListBinding) -> None:
+    async with room(store) as at:
         sad, _given = await at.authorizing.authorize(allowing(binding, FOLDED[binding]), at.given())
         for entries in (ENTRIES[:2], ENTRIES[::-1], (ENTRIES[0], b"x" * 32, ENTRIES[2]), (*ENTRIES, b"x" * 32)):
             with pytest.raises(AuthorizationInvalid):
@@ -466,11 +464,11 @@ async def test_a_list_is_the_whole_list_in_its_order(tmp_path: Path, binding: Li
 
 
 @pytest.mark.parametrize("binding", ListBinding)
-async def test_a_list_bound_one_way_is_never_read_as_bound_the_other_way(tmp_path: Path, binding: ListBinding) -> None:
+async def test_a_list_bound_one_way_is_never_read_as_bound_the_other_way(store: Store, binding: ListBinding) -> None:
     """The same 32 bytes, allowed as the other kind: neither the entries nor a proof that leads to them make it the list."""
     [other] = set(ListBinding) - {binding}
     proof = ListProof(0, inclusion_proof(Leaves([leaf_hash(entry) for entry in ENTRIES]), 0, 3))
-    async with room(tmp_path) as at:
+    async with room(store) as at:
         sad, _given = await at.authorizing.authorize(allowing(other, FOLDED[binding]), at.given())
         with pytest.raises(AuthorizationInvalid):
             await at.activations.present(sad, ENTRIES, ASKED, "school", "sign")
@@ -479,9 +477,9 @@ async def test_a_list_bound_one_way_is_never_read_as_bound_the_other_way(tmp_pat
             held.require(ENTRIES[0], "d0", proof)
 
 
-async def test_a_proof_is_for_a_root_alone(tmp_path: Path) -> None:
+async def test_a_proof_is_for_a_root_alone(store: Store) -> None:
     proof = ListProof(0, inclusion_proof(Leaves([leaf_hash(entry) for entry in ENTRIES]), 0, 3))
-    async with room(tmp_path) as at:
+    async with room(store) as at:
         for binding in ListBinding:
             sad, _given = await at.authorizing.authorize(allowing(binding, FOLDED[binding]), at.given())
             held = await at.activations.present(sad, (), ASKED, "school", "sign")

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +42,7 @@ from signer.tokens.credentials import CredentialTable
 from signer.tokens.jobs import TokenSignature
 from signer.tokens.settings import CredentialSettings
 from tests.support import pki
+from tests.support.stores import Store
 from tests.unit.test_credentials_table import found, ready
 
 RSA = SignatureAlgorithm.RSA_PKCS1_SHA256
@@ -106,11 +106,11 @@ class Here:
     timestamper: BuiltInTimestamper
     token: Token
     books: Books
-    database: Path
+    url: str
 
     async def entries(self) -> list[dict[str, Any]]:
         """All but notes."""
-        with open_engine(f"sqlite:///{self.database}", must_exist=True).connect() as connection:
+        with open_engine(self.url, must_exist=True).connect() as connection:
             found = [decode(row[0]) for row in connection.exec_driver_sql("SELECT body FROM journal_entry ORDER BY entry_index")]
         return [entry for entry in found if entry["kind"] != "note"]
 
@@ -120,19 +120,19 @@ def in_s(seconds: float) -> float:
 
 
 @pytest_asyncio.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Here]:
-    async with opened(tmp_path) as made:
+async def here(store: Store) -> AsyncIterator[Here]:
+    async with opened(store) as made:
         yield made
 
 
-def opened(folder: Path, settings: TimestampSettings = SETTINGS, clock: Callable[[], datetime] | None = None) -> Any:
-    return _Opened(folder / "journal.db", settings, clock)
+def opened(store: Store, settings: TimestampSettings = SETTINGS, clock: Callable[[], datetime] | None = None) -> Any:
+    return _Opened(store.url, settings, clock)
 
 
 class _Opened:
-    def __init__(self, database: Path, settings: TimestampSettings, clock: Callable[[], datetime] | None) -> None:
-        self._database, self._settings, self._clock = database, settings, clock
-        self._journal = Journal(f"sqlite:///{database}")
+    def __init__(self, url: str, settings: TimestampSettings, clock: Callable[[], datetime] | None) -> None:
+        self._url, self._settings, self._clock = url, settings, clock
+        self._journal = Journal(url)
 
     async def __aenter__(self) -> Here:
         await self._journal.start()
@@ -144,7 +144,7 @@ class _Opened:
         metrics = Metrics.on(CollectorRegistry())
         engine = Engine(books, None, {"token": token}, credentials, metrics, lambda: datetime.now(UTC))  # type: ignore[arg-type]
         clock = self._clock or engine.utc_now
-        return Here(BuiltInTimestamper(engine, self._settings, self._journal, clock), token, books, self._database)
+        return Here(BuiltInTimestamper(engine, self._settings, self._journal, clock), token, books, self._url)
 
     async def __aexit__(self, *_: object) -> None:
         await self._journal.stop()
@@ -196,11 +196,11 @@ async def test_what_the_configuration_does_not_serve_is_refused_without_a_key_us
     assert (here.token.lots, await here.entries()) == ([], [])
 
 
-async def test_a_clock_that_can_not_vouch_stops_every_way_before_the_key(tmp_path: Path) -> None:
+async def test_a_clock_that_can_not_vouch_stops_every_way_before_the_key(store: Store) -> None:
     def unsure() -> datetime:
         raise ClockUntrusted("the clock is 3 s off")
 
-    async with opened(tmp_path, clock=unsure) as here:
+    async with opened(store, clock=unsure) as here:
         with pytest.raises(ClockUntrusted):
             await here.timestamper.stamp_request(ASKED, in_s(20))
         with pytest.raises(ClockUntrusted):
@@ -261,11 +261,11 @@ async def test_one_who_went_away_before_the_key_was_used_uses_none(here: Here) -
     assert here.token.lots == [1]
 
 
-async def test_with_ordering_times_and_serial_numbers_have_one_order_also_after_a_restart(tmp_path: Path) -> None:
+async def test_with_ordering_times_and_serial_numbers_have_one_order_also_after_a_restart(store: Store) -> None:
     settings = replace(SETTINGS, ordering=True, serial_prefix=3)
     issued = []
     for _ in range(2):
-        async with opened(tmp_path, settings) as here:
+        async with opened(store, settings) as here:
             issued += await asyncio.gather(*(here.timestamper.stamp_request(ASKED, in_s(20)) for _ in range(50)))
     by_serial = sorted(issued, key=lambda one: one.serial)
     assert [one.gen_time for one in by_serial] == sorted({one.gen_time for one in issued})

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +31,7 @@ from signer.tokens.chains import Issuers
 from signer.tokens.credentials import CredentialTable
 from tests.support import pki, rfc4998
 from tests.support.stamping import authority
+from tests.support.stores import SqliteStore, Store
 
 SHA256, SHA512 = DigestAlgorithm.SHA256, DigestAlgorithm.SHA512
 DOCUMENTS = {f"d{number:02}": b"document %d" % number for number in range(9)}
@@ -74,13 +73,13 @@ class Stamper:
 
 
 class Bench:
-    """An archive and what it needs. path: of its database."""
+    """An archive and what it needs. store: its database."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self.clock = Clock()
         self.stamper = Stamper(self.clock)
-        self.journal = Journal(f"sqlite:///{path}", busy_timeout_s=0.05)
+        self.journal = Journal(store.url, busy_timeout_s=store.busy_timeout_s)
         unused: Any = None
         metrics = Metrics.on(CollectorRegistry())
         self.engine = Engine(self.journal, unused, {}, CredentialTable((), Issuers([])), metrics, self.clock, self.stamper, patience_s=0)
@@ -103,8 +102,8 @@ class Bench:
 
 
 @pytest_asyncio.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    made = Bench(tmp_path / "journal.db")
+async def bench(store: Store) -> AsyncIterator[Bench]:
+    made = Bench(store)
     await made.journal.start()
     yield made
     made.stamper.gate.set()
@@ -112,21 +111,8 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     await made.journal.stop()
 
 
-class Locked:
-    """Another process holds the database's write lock."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-
 async def test_a_timestamp_whose_record_could_not_be_written_promises_nothing_and_a_repeat_makes_it_anew(bench: Bench) -> None:
-    with Locked(bench.path), pytest.raises(JournalUnavailable):
+    with bench.store.locked(), pytest.raises(JournalUnavailable):
         await bench.create()
     assert (bench.stamper.asked, await bench.kept()) == (1, 0)
     head = await bench.create()
@@ -176,12 +162,12 @@ async def test_evidence_that_our_own_verification_refuses_is_not_kept(bench: Ben
     assert await bench.kept() == 0
 
 
-async def test_what_is_kept_gives_the_same_bytes_after_a_restart(bench: Bench, tmp_path: Path) -> None:
+async def test_what_is_kept_gives_the_same_bytes_after_a_restart(bench: Bench, store: Store) -> None:
     head = await bench.create()
     await renew_by_timestamp(bench.keeping, bench.request("renew"), head.record_id)
     before = await bench.proofs(head)
     await bench.journal.stop()
-    again = Bench(tmp_path / "journal.db")
+    again = Bench(store)
     await again.journal.start()
     try:
         assert await again.proofs(head) == before
@@ -202,7 +188,7 @@ async def test_a_renewal_that_could_not_be_written_leaves_the_record_as_it_was(b
             return await renew_by_hash_tree(bench.keeping, bench.request("renew"), head.record_id, digests(SHA512), SHA512)
         return await renew_by_timestamp(bench.keeping, bench.request("renew"), head.record_id)
 
-    with Locked(bench.path), pytest.raises(JournalUnavailable):
+    with bench.store.locked(), pytest.raises(JournalUnavailable):
         await renew()
     assert await bench.keeping.require("1", head.record_id) == head
     assert await bench.proofs(head) == before
@@ -262,8 +248,10 @@ async def test_a_renewals_request_id_is_for_that_renewal(bench: Bench) -> None:
 async def test_records_are_noted_in_the_journal_in_the_commit_that_keeps_them(bench: Bench) -> None:
     head = await bench.create()
     await renew_by_timestamp(bench.keeping, bench.request("renew"), head.record_id)
-    with open_engine(f"sqlite:///{bench.path}", must_exist=True).connect() as connection:
-        bodies = connection.execute(select(journal_entry.c.body).where(journal_entry.c.kind == NOTE)).scalars()
+    with open_engine(bench.store.url).connect() as connection:
+        bodies = connection.execute(
+            select(journal_entry.c.body).where(journal_entry.c.kind == NOTE).order_by(journal_entry.c.entry_index)
+        ).scalars()
         notes = [note for note in map(decode, bodies) if note["subject"] == head.record_id]
     assert [(note["note"], note["detail"]["request"]) for note in notes] == [("evidence-made", "r"), ("evidence-renewed", "renew")]
     assert notes[0]["detail"]["documents"] == len(DOCUMENTS)
@@ -275,7 +263,8 @@ async def test_ten_thousand_documents_cost_their_ids_and_a_digest_each(bench: Be
     _head, [proof] = await proofs_of(bench.keeping, "1", head.record_id, ["class-1A-2026/pupil-09999"])
     assert isinstance(proof.record, bytes)
     assert len(rfc4998.stamps_that_prove(proof.record, [b"9999"])) == 1
-    await bench.journal.stop()
-    size_bytes = sum(file.stat().st_size for file in bench.path.parent.glob("journal.db*") if not file.name.endswith("-wal"))
-    await bench.journal.start()
-    assert size_bytes / len(many) < 120, "of which 25 are the id and 32 the digest"
+    if isinstance(bench.store, SqliteStore):  # a file is no longer than what is in it
+        await bench.journal.stop()
+        size_bytes = bench.store.path.stat().st_size
+        await bench.journal.start()
+        assert size_bytes / len(many) < 120, "of which 25 are the id and 32 the digest"
