@@ -1,14 +1,50 @@
-"""The engine of the queue is there for whoever wants it, and for nobody else."""
+"""The engine of the queue is there for whoever wants it, and for nobody else; and it takes a turn when it can be taken."""
 
 from __future__ import annotations
 
 import json
+import queue
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from signer.queue.line import Place, open_line
+from signer.queue.model import QueuePriority
 
 _LOADED = "import sys, json, signer.server.serve; print(json.dumps([name for name in ('dbos', 'yaml', 'croniter') if name in sys.modules]))"
+_WITHIN_S = 60.0
 
 
 def test_a_daemon_without_a_queue_does_not_load_its_engine() -> None:
     told = subprocess.run([sys.executable, "-c", _LOADED], capture_output=True, text=True, check=True).stdout
     assert json.loads(told) == []
+
+
+def test_what_is_put_is_taken_without_a_wait_and_what_stood_behind_a_turn_when_that_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signer.queue.dbos_line._POLL_S", 3_600.0)  # by itself the engine would look again in an hour
+    monkeypatch.setattr("signer.queue.dbos_line._AFTER_TURN_S", (0.05,) * 1_000)  # however long it takes to write a turn's end down
+    begun: queue.Queue[tuple[str, int]] = queue.Queue()
+    may_end: queue.Queue[None] = queue.Queue()
+
+    def work(batch_id: str, turn: int) -> None:
+        begun.put((batch_id, turn))
+        may_end.get(timeout=_WITHIN_S)
+
+    line = open_line(f"sqlite:///{tmp_path / 'line.db'}", "a-daemon", 4, work)
+    line.start()
+    try:
+        line.put(Place("first", 0, "school", QueuePriority.NORMAL))
+        assert begun.get(timeout=_WITHIN_S) == ("first", 0)
+        line.put(Place("second", 3, "school", QueuePriority.NORMAL))
+        line.put(Place("elsewhere", 0, "other school", QueuePriority.NORMAL))
+        assert begun.get(timeout=_WITHIN_S) == ("elsewhere", 0)
+        may_end.put(None)
+        may_end.put(None)
+        assert begun.get(timeout=_WITHIN_S) == ("second", 3)
+        may_end.put(None)
+    finally:
+        line.stop()
