@@ -114,15 +114,13 @@ class Dispatch:
     async def ask(self, batch_id: str, wish: Wish) -> QueuedBatch | None:
         """The batch, paused or cancelled; None when it has gone. ServiceUnreachable when whoever works on it does not end in time."""
         until_s = asyncio.get_running_loop().time() + _PATIENCE_S
-        while True:
-            batch = await self._store.run(rows.ask, batch_id, wish)
-            if batch is None or batch.state is not QueueState.RUNNING:
-                break
-            if batch_id in self._running:
-                self._running[batch_id].stop()
-            if asyncio.get_running_loop().time() > until_s:
-                raise ServiceUnreachable("the batch is told to stop, and what it has under way takes long; repeat in a moment")
-            await self.bell.wait(batch_id, _POLL_S)
+        with self.bell.listening(batch_id) as news:
+            while (batch := await self._store.run(rows.ask, batch_id, wish)) is not None and batch.state is QueueState.RUNNING:
+                if batch_id in self._running:
+                    self._running[batch_id].stop()
+                if asyncio.get_running_loop().time() > until_s:
+                    raise ServiceUnreachable("the batch is told to stop, and what it has under way takes long; repeat in a moment")
+                await news.wait(_POLL_S)
         if batch is not None and batch.state.is_final and batch.end is None:
             await self._finish(batch)
         self.bell.ring(batch_id)
@@ -150,7 +148,7 @@ class Dispatch:
         running = self._running[batch_id] = Running(begun, is_stopped=self._is_stopping)
         self.bell.ring(batch_id)
         try:
-            end = await self._turns.run(running, self.bell.ring)
+            end = await self._turns.run(running, self.bell.ring_soon)
         except Exception as error:  # noqa: BLE001 - a bug must not end the batch; the log has it whole
             _log.exception("turn failed by a bug", batch=batch_id, kind=type(error).__name__)
             end = TurnEnd(QueueState.QUEUED)
@@ -246,9 +244,9 @@ class Dispatch:
         expire = now + timedelta(days=self._settings.results_days)
         await self._store.run(rows.close, batch.ids.batch_id, now, expire)
         _log.info("queued batch ended", batch=batch.ids.batch_id, state=batch.state.value)
+        self.bell.ring(batch.ids.batch_id)
         if self._line is not None:
             await asyncio.to_thread(self._line.forget, batch.ids.batch_id, batch.turn)
-        self.bell.ring(batch.ids.batch_id)
 
     def _fail_portion(self, connection: Connection, batch: QueuedBatch, error: SignerError) -> bool:
         portion = documents.open_portion(connection, self._store.sealer, batch, -1)

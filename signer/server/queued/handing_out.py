@@ -11,7 +11,7 @@ from signer.queue import documents, rows
 from signer.queue.model import EndedDocument, QueuedBatch, QueuedDocument
 from signer.queue.store import QueueStore
 from signer.server.queued import convert as queue_convert
-from signer.server.queued.bell import Bell
+from signer.server.queued.bell import Bell, News
 from signer.server.queued.results import content, handed_out
 from signer.v1 import batch_pb2, queue_pb2
 
@@ -47,6 +47,11 @@ class HandingOut:
 
     async def watch(self, batch: QueuedBatch, after: int, check: Callable[[], None]) -> AsyncIterator[_Watched]:
         """Each item as it ends, the batch whenever it changed, its summary when it has ended."""
+        with self._bell.listening(batch.ids.batch_id) as news:
+            async for response in self._watch(batch, after, check, news):
+                yield response
+
+    async def _watch(self, batch: QueuedBatch, after: int, check: Callable[[], None], news: News) -> AsyncIterator[_Watched]:
         ids, seen = batch.ids, None
         while True:
             check()
@@ -64,7 +69,7 @@ class HandingOut:
                 yield _Watched(summary=await self._summary(batch))
                 return
             if batch.ended <= after:
-                await self._bell.wait(ids.batch_id, _LOOK_S)
+                await news.wait(_LOOK_S)
 
     async def fetch(
         self, batch: QueuedBatch, after: int, document_ids: Collection[str], *, bytes_max: int, check: Callable[[], None]

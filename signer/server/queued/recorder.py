@@ -1,8 +1,12 @@
-"""Outcomes on their way into rows: what ended while the last ones were written goes with the next."""
+"""Outcomes on their way into rows: what ended while the last ones were written, and a moment after, goes with the next.
+
+Nothing waits for that moment: what a crash finds unwritten is answered from the journal.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
@@ -12,6 +16,7 @@ from signer.queue.model import EndedDocument, Portion, QueuedBatch
 from signer.queue.store import QueueStore
 
 _WAITING_MAX = 256
+_TOGETHER_S = 0.05
 
 
 class Recorder:
@@ -25,6 +30,7 @@ class Recorder:
         self._left: dict[int, int] = {}
         self._waiting: list[EndedDocument] = []
         self._writing: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
 
     def expect(self, portion: Portion) -> None:
         """Its documents that have no outcome yet; none: it is closed with the next outcomes."""
@@ -42,6 +48,7 @@ class Recorder:
 
     async def close(self) -> None:
         """Until all are kept. JournalUnavailable when they could not be: the journal still answers for what was signed."""
+        self._closing.set()
         if self._writing is not None:
             await self._writing
         await self._write()
@@ -57,6 +64,9 @@ class Recorder:
                 del self._left[number]
             self.kept += len(ended)
             self._on_kept(ended)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TOGETHER_S):
+                    await self._closing.wait()
 
     def _finished(self) -> list[int]:
         return [number for number, left in self._left.items() if not left]
