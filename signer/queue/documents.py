@@ -102,23 +102,23 @@ def failures(connection: Connection, number: int) -> dict[str, int]:
     return {reason: count for reason, count in counts}  # noqa: C416 - rows are no pairs to dict()
 
 
-def delete_through(connection: Connection, sealer: Sealer, batch: QueuedBatch, position: int, limit: int) -> int:
-    """Deletes the documents that ended up to a position, at most so many at once; how many."""
-    kept = (queued_item.c.batch == batch.number, queued_item.c.position <= position, queued_item.c.made.is_not(None))
+def delete_between(connection: Connection, sealer: Sealer, batch: QueuedBatch, after: int, through: int, *, limit: int) -> list[int]:
+    """Deletes the documents that ended after a position up to another one, at most so many at once; the positions of what was there."""
+    between = (queued_item.c.batch == batch.number, queued_item.c.position > after, queued_item.c.made.is_not(None))
+    kept = (*between, queued_item.c.position <= through)
     query = select(queued_item.c.position, queued_item.c.document_index, queued_item.c.portion, queued_item.c.made).where(*kept)
     rows = connection.execute(query.order_by(queued_item.c.position).limit(limit)).all()
     if not rows:
-        return 0
+        return []
     freed = sum(len(row.made) for row in rows)
     by_portion: dict[int, set[int]] = defaultdict(set)
     for row in rows:
         by_portion[row.portion].add(row.document_index)
-    through = (queued_item.c.batch == batch.number, queued_item.c.position <= rows[-1].position, queued_item.c.made.is_not(None))
-    connection.execute(update(queued_item).where(*through).values(made=None))
+    connection.execute(update(queued_item).where(*between, queued_item.c.position <= rows[-1].position).values(made=None))
     for number, indexes in by_portion.items():
         freed += _take_out(connection, sealer, batch, number, indexes)
     _add_bytes(connection, batch.number, -freed)
-    return len(rows)
+    return [row.position for row in rows]
 
 
 def delete_contents(connection: Connection, number: int) -> None:

@@ -162,11 +162,11 @@ async def test_an_outcome_is_kept_once_and_positions_have_no_gap(store: QueueSto
 async def test_acknowledged_documents_leave_their_portion_and_the_last_one_takes_it_along(store: QueueStore) -> None:
     batch = await accepted(store, ids())
     await store.run(documents.keep, KEYS, batch.ids.batch_id, batch.number, [signed(0), signed(1), signed(2)])
-    assert await store.run(documents.delete_through, KEYS, batch, 2, 10) == 2
+    assert await store.run(documents.delete_between, KEYS, batch, 0, 2, limit=10) == [1, 2]
     left = await store.run(documents.portion, KEYS, batch, 0)
     assert left is not None
     assert [document.document_id for document in left.documents] == ["d2"]
-    assert await store.run(documents.delete_through, KEYS, batch, 9, 10) == 1
+    assert await store.run(documents.delete_between, KEYS, batch, 0, 9, limit=10) == [3]
     assert await store.run(documents.portion, KEYS, batch, 0) is None
     assert all(item.made is None for item in await store.run(documents.items, KEYS, batch, 0, limit=10))
     assert (await store.run(keeping.vitals)).bytes == 0

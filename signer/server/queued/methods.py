@@ -115,9 +115,9 @@ class QueueMethods(signing_pb2_grpc.SigningServiceServicer):
     ) -> queue_pb2.AcknowledgeBatchResultsResponse:
         """Deletes what was received and kept."""
         rooms, batch = await self._asked(request)
-        deleted, through, sealer = 0, request.through_position, rooms.store.sealer
-        while count := await rooms.store.run(documents.delete_through, sealer, batch, through, _DELETED_AT_ONCE):
-            deleted += count
+        deleted, after, through, sealer = 0, 0, request.through_position, rooms.store.sealer
+        while gone := await rooms.store.run(documents.delete_between, sealer, batch, after, through, limit=_DELETED_AT_ONCE):
+            deleted, after = deleted + len(gone), gone[-1]
         return queue_pb2.AcknowledgeBatchResultsResponse(deleted_documents=deleted)
 
     def _rooms(self) -> QueueRooms:
