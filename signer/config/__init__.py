@@ -8,7 +8,7 @@ Rules of the room:
 - docs/config.md is rendered from the dataclasses (`python -m signer.config`); nothing is documented twice.
 """
 
-from signer.config.checks import advise
+from signer.config.advice import advise
 from signer.config.load import load
 from signer.config.problems import Problem
 from signer.config.reference import reference

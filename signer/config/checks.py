@@ -1,21 +1,20 @@
-"""What must hold between keys and sections, and with the files they name; and what is allowed but probably not meant."""
+"""What must hold between keys and sections, and with the files they name."""
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from signer.access.settings import ClientSettings
+from signer.config.common_checks import readable, unique
 from signer.config.health import HealthSettings
 from signer.config.pages import PagesSettings
 from signer.config.problems import Problem, did_you_mean
 from signer.config.server import ServerSettings
-from signer.config.tree import Config, TrustSettings
+from signer.config.time_checks import check_clock, check_stamping, check_timestamp, check_timestamp_http
+from signer.config.tree import TrustSettings
 from signer.documents.settings import AppearanceSettings
 from signer.errors import ConfigError, InvalidArgument
 from signer.formats.pades.appearance.png import size_of
@@ -24,22 +23,13 @@ from signer.people.client import ClientKind
 from signer.records.layout_files import load_layouts
 from signer.records.settings import RecordSettings
 from signer.secrets import PinSource
-from signer.settings import is_loopback
 from signer.store.urls import parse_url
-from signer.timestamp.clock.settings import GuardKind, split_server
-from signer.timestamp.settings import StampingSettings, TimestampSettings, TsaSettings
 from signer.tokens.settings import CredentialSettings, TokenSettings
 from signer.tokens.uri import TokenUri
-from signer.trust.admit import warnings
-from signer.trust.anchor import TrustPurpose
-from signer.trust.book import TrustBook
 from signer.trust.files import read_anchors
 
 SectionsFound: TypeAlias = dict[str, Any]
 """Section name → its settings, for the sections that are well-formed by themselves."""
-
-_OTHERS_MAY_READ = 0o077
-_SERVERS_TO_OUTVOTE_ONE = 3
 
 
 def check(found: SectionsFound) -> list[Problem]:
@@ -49,21 +39,9 @@ def check(found: SectionsFound) -> list[Problem]:
     ]
 
 
-def advise(config: Config) -> list[Problem]:
-    """What is allowed but probably not meant: to be logged at start and shown by `signer config check`."""
-    return [
-        *_advise_schools(config),
-        *_advise_timestamp(config),
-        *_advise_timestamp_http(config),
-        *_advise_clock(config),
-        *_advise_files(config),
-        *_advise_trust(config),
-    ]
-
-
 def _check_server(server: ServerSettings) -> Iterator[Problem]:
     for name in ("tls_certificate", "tls_private_key", "tls_client_ca"):
-        yield from _file(f"server.{name}", getattr(server, name), "make it, or correct the path")
+        yield from readable(f"server.{name}", getattr(server, name), "make it, or correct the path")
     if server.deadline_s_default > server.deadline_s_max:
         yield Problem("server.deadline_s_default", f"must not exceed deadline_s_max ({server.deadline_s_max:g} seconds)")
     if server.limits.batch_in_flight_bytes_max < server.limits.document_bytes_max:
@@ -76,17 +54,17 @@ def _check_server(server: ServerSettings) -> Iterator[Problem]:
 def _check_pages(pages: PagesSettings | None) -> Iterator[Problem]:
     if pages is not None:
         for name in ("tls_certificate", "tls_private_key"):
-            yield from _file(f"pages.{name}", getattr(pages, name), "make it, or correct the path")
+            yield from readable(f"pages.{name}", getattr(pages, name), "make it, or correct the path")
 
 
 def _check_tokens(tokens: tuple[TokenSettings, ...]) -> Iterator[Problem]:
-    yield from _unique("tokens", "name", (token.name for token in tokens))
+    yield from unique("tokens", "name", (token.name for token in tokens))
     for token in tokens:
         path = f"tokens[{token.name}]"
         if sum(map(bool, (token.label, token.serial, token.uri))) != 1:
             yield Problem(path, "give exactly one of label, serial and uri")
         yield from _check_pin(path, token)
-        yield from _file(f"{path}.module", token.module, "install the package that ships it, or correct the path")
+        yield from readable(f"{path}.module", token.module, "install the package that ships it, or correct the path")
         yield from _check_softhsm(path, token)
 
 
@@ -113,13 +91,13 @@ def _check_softhsm(path: str, token: TokenSettings) -> Iterator[Problem]:
 
 
 def _check_credentials(credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
-    yield from _unique("credentials", "id", (credential.id for credential in credentials))
+    yield from unique("credentials", "id", (credential.id for credential in credentials))
     for credential in credentials:
         path = f"credentials[{credential.id}]"
         if bool(credential.key_label) == bool(credential.key_id):
             yield Problem(path, "give exactly one of key_label and key_id")
         if credential.certificate is not None:
-            yield from _file(f"{path}.certificate", credential.certificate, "export it, or correct the path")
+            yield from readable(f"{path}.certificate", credential.certificate, "export it, or correct the path")
 
 
 def _check_credential_tokens(credentials: tuple[CredentialSettings, ...], tokens: tuple[TokenSettings, ...]) -> Iterator[Problem]:
@@ -132,8 +110,8 @@ def _check_credential_tokens(credentials: tuple[CredentialSettings, ...], tokens
 def _check_appearance(appearance: AppearanceSettings, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
     """The font is not looked for: who shows no text needs none."""
     schools = {credential.id: credential.school for credential in credentials}
-    yield from _unique("appearance.images", "id", (f"{image.id}@{school}" for image in appearance.images for school in image.schools))
-    yield from _unique(
+    yield from unique("appearance.images", "id", (f"{image.id}@{school}" for image in appearance.images for school in image.schools))
+    yield from unique(
         "appearance.images", "credential", (f"{image.credential} ({image.style.value})" for image in appearance.images if image.credential)
     )
     for image in appearance.images:
@@ -144,7 +122,7 @@ def _check_appearance(appearance: AppearanceSettings, credentials: tuple[Credent
             yield Problem(
                 f"{path}.credential", f"'{image.credential}' is of school '{schools[image.credential]}', which is none of `schools`"
             )
-        missing = list(_file(f"{path}.file", image.file, "export it, or correct the path"))
+        missing = list(readable(f"{path}.file", image.file, "export it, or correct the path"))
         yield from missing or _check_png(f"{path}.file", image.file)
 
 
@@ -156,7 +134,7 @@ def _check_png(key: str, file: Path) -> Iterator[Problem]:
 
 
 def _check_clients(clients: tuple[ClientSettings, ...]) -> Iterator[Problem]:
-    yield from _unique("clients", "id", (client.id for client in clients))
+    yield from unique("clients", "id", (client.id for client in clients))
     for client in clients:
         if not client.common_name and not client.certificate_sha256:
             yield Problem(f"clients[{client.id}]", "give common_name or certificate_sha256, or no caller will ever match it")
@@ -171,7 +149,7 @@ def _check_clients(clients: tuple[ClientSettings, ...]) -> Iterator[Problem]:
 
 
 def _check_records(records: RecordSettings) -> Iterator[Problem]:
-    yield from _unique("records.schools", "id", (school.id for school in records.schools))
+    yield from unique("records.schools", "id", (school.id for school in records.schools))
     try:
         load_layouts(records.layouts_folder)
     except ConfigError as error:
@@ -180,7 +158,7 @@ def _check_records(records: RecordSettings) -> Iterator[Problem]:
 
 def _check_trust(trust: TrustSettings) -> Iterator[Problem]:
     for index, path in enumerate(trust.ca_files):
-        missing = list(_file(f"trust.ca_files[{index}]", path, "correct the path"))
+        missing = list(readable(f"trust.ca_files[{index}]", path, "correct the path"))
         yield from missing or _check_anchors(f"trust.ca_files[{index}]", path)
     if trust.folder is not None and trust.folder.exists() and not trust.folder.is_dir():
         yield Problem("trust.folder", f"not a folder: {trust.folder}")
@@ -194,12 +172,6 @@ def _check_anchors(key: str, path: Path) -> Iterator[Problem]:
         read_anchors(path)
     except ConfigError as error:
         yield Problem(key, error.message)
-
-
-def _check_timestamp(timestamp: TimestampSettings | None, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
-    ids = [credential.id for credential in credentials]
-    if timestamp is not None and timestamp.credential not in ids:
-        yield Problem("timestamp.credential", f"no credential '{timestamp.credential}'{did_you_mean(timestamp.credential, ids)}")
 
 
 def _check_health(health: HealthSettings, credentials: tuple[CredentialSettings, ...]) -> Iterator[Problem]:
@@ -238,64 +210,6 @@ def _check_own_key(path: str, credential_id: str, credentials: tuple[CredentialS
         )
 
 
-def _check_timestamp_http(timestamp: TimestampSettings | None) -> Iterator[Problem]:
-    if timestamp is None or timestamp.http is None:
-        return
-    http, path = timestamp.http, "timestamp.http"
-    if (http.tls_certificate is None) != (http.tls_private_key is None):
-        yield Problem(path, "give tls_certificate and tls_private_key together")
-    if http.tls_client_ca is not None and http.tls_certificate is None:
-        yield Problem(f"{path}.tls_client_ca", "needs tls_certificate and tls_private_key beside it")
-    for key in ("tls_certificate", "tls_private_key", "tls_client_ca"):
-        if (file := getattr(http, key)) is not None:
-            yield from _file(f"{path}.{key}", file, "make it, or correct the path")
-    if bool(http.basic_user) != (http.basic_password is not None):
-        yield Problem(path, "give basic_user and basic_password together")
-    has_secret = http.basic_password is not None or http.bearer_token is not None
-    if has_secret and http.tls_certificate is None and not is_loopback(http.listen):
-        yield Problem(path, "needs tls_certificate and tls_private_key: a password or bearer token would cross the network in the clear")
-
-
-def _check_clock(timestamp: TimestampSettings | None) -> Iterator[Problem]:
-    if timestamp is None:
-        return
-    clock = timestamp.clock
-    if clock.guard is GuardKind.NTP and not clock.servers:
-        yield Problem("timestamp.clock.servers", 'is required with guard = "ntp": three or more NTP servers')
-    if clock.guard is not GuardKind.NTP and clock.servers:
-        yield Problem("timestamp.clock.servers", f'not asked with guard = "{clock.guard.value}": leave them out, or write guard = "ntp"')
-    for server, count in Counter(clock.servers).items():
-        if count > 1:
-            yield Problem("timestamp.clock.servers", f"'{server}' is given {count} times; each has one vote")
-    if clock.guard is GuardKind.CHRONY:
-        yield from _file("timestamp.clock.chronyc", clock.chronyc, "install chrony, or correct the path")
-
-
-def _check_stamping(stamping: StampingSettings) -> Iterator[Problem]:
-    yield from _unique("stamping.servers", "name", (server.name for server in stamping.servers))
-    for server in stamping.servers:
-        path = f"stamping.servers[{server.name}]"
-        for key in ("ca_files", "tls_ca_files"):
-            for index, file in enumerate(getattr(server, key)):
-                yield from _file(f"{path}.{key}[{index}]", file, "correct the path")
-        yield from _check_tsa_authentication(path, server)
-
-
-def _check_tsa_authentication(path: str, server: TsaSettings) -> Iterator[Problem]:
-    if bool(server.basic_user) != (server.basic_password is not None):
-        yield Problem(path, "give basic_user and basic_password together")
-    if server.basic_user and server.bearer_token is not None:
-        yield Problem(path, "give basic_user or bearer_token, not both")
-    if server.url.startswith("http:") and (server.basic_password is not None or server.bearer_token is not None):
-        yield Problem(f"{path}.url", "must be https: a password or bearer token would cross the network in the clear")
-    if (server.tls_client_certificate is None) != (server.tls_client_key is None):
-        yield Problem(path, "give tls_client_certificate and tls_client_key together")
-    for key in ("tls_client_certificate", "tls_client_key"):
-        file = getattr(server, key)
-        if file is not None:
-            yield from _file(f"{path}.{key}", file, "make it, or correct the path")
-
-
 _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("server",), _check_server),
     (("pages",), _check_pages),
@@ -306,106 +220,12 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterable[Problem]]], ...] = (
     (("clients",), _check_clients),
     (("records",), _check_records),
     (("trust",), _check_trust),
-    (("timestamp", "credentials"), _check_timestamp),
+    (("timestamp", "credentials"), check_timestamp),
     (("health", "credentials"), _check_health),
     (("journal", "credentials"), _check_checkpoints),
     (("journal",), _check_database),
     (("journal",), _check_archive),
-    (("timestamp",), _check_timestamp_http),
-    (("timestamp",), _check_clock),
-    (("stamping",), _check_stamping),
+    (("timestamp",), check_timestamp_http),
+    (("timestamp",), check_clock),
+    (("stamping",), check_stamping),
 )
-
-
-def _unique(section: str, key: str, names: Iterable[str]) -> Iterator[Problem]:
-    for name, count in Counter(names).items():
-        if count > 1:
-            yield Problem(f"{section}[{name}].{key}", f"is given {count} times; each needs one of its own")
-
-
-def _file(key: str, path: Path, remedy: str) -> Iterator[Problem]:
-    if not path.exists():
-        yield Problem(key, f"no such file: {path}; {remedy}")
-    elif not path.is_file():
-        yield Problem(key, f"not a file: {path}")
-    elif not os.access(path, os.R_OK):
-        yield Problem(key, f"can't be read by this user: {path}; give it to the user that runs the daemon")
-
-
-def _advise_schools(config: Config) -> Iterator[Problem]:
-    with_keys = {credential.school for credential in config.credentials if credential.school}
-    with_clients = {school for client in config.clients for school in client.schools}
-    for client in config.clients:
-        for school in client.schools:
-            if school not in with_keys:
-                yield Problem(f"clients[{client.id}].schools", f"no credential is of school '{school}'{did_you_mean(school, with_keys)}")
-        if not client.schools and client.client_kind not in {ClientKind.OPERATOR, ClientKind.AUDITOR}:
-            yield Problem(f"clients[{client.id}]", "speaks for no school and is neither operator nor auditor: it may do nothing")
-    for credential in config.credentials:
-        if credential.school and credential.school not in with_clients:
-            yield Problem(f"credentials[{credential.id}].school", f"no client speaks for school '{credential.school}'")
-
-
-def _advise_timestamp(config: Config) -> Iterator[Problem]:
-    for credential in config.credentials:
-        if config.timestamp is not None and credential.id == config.timestamp.credential and credential.school:
-            yield Problem(
-                f"credentials[{credential.id}].school", "the timestamp authority's key should be of no school, so that no client may use it"
-            )
-
-
-def _advise_timestamp_http(config: Config) -> Iterator[Problem]:
-    http = config.timestamp.http if config.timestamp is not None else None
-    if http is None or is_loopback(http.listen):
-        return
-    knows_its_clients = http.tls_client_ca is not None or http.basic_password is not None or http.bearer_token is not None
-    if not (knows_its_clients or http.per_second_max or http.address_per_second_max):
-        yield Problem(
-            "timestamp.http",
-            "whoever reaches it may use the authority's key, and fill the journal, as fast as the token signs: give "
-            "address_per_second_max or per_second_max, or say who may with tls_client_ca, basic_user or bearer_token",
-        )
-
-
-def _advise_clock(config: Config) -> Iterator[Problem]:
-    if config.timestamp is None:
-        return
-    clock = config.timestamp.clock
-    if clock.guard is GuardKind.UNGUARDED:
-        yield Problem("timestamp.clock.guard", "nobody checks the clock: when it is wrong, so are the timestamps; fine for trials only")
-    if 0 < len(clock.servers) < _SERVERS_TO_OUTVOTE_ONE:
-        yield Problem(
-            "timestamp.clock.servers", f"give {_SERVERS_TO_OUTVOTE_ONE} or more: of {len(clock.servers)}, none may lie or be away"
-        )
-    for server in clock.servers:
-        host, _port = split_server(server)
-        if host == "localhost" or host.startswith("127.") or host == "::1":
-            yield Problem("timestamp.clock.servers", f"'{server}' is this machine: it follows the clock it is to check")
-
-
-def _advise_trust(config: Config) -> Iterator[Problem]:
-    try:
-        book = TrustBook(config.trust.ca_files, config.trust.folder)
-    except ConfigError as error:  # the files may have changed since they were checked
-        yield Problem("trust", error.message)
-        return
-    if config.credentials and not book.roots(TrustPurpose.SIGNING):
-        yield Problem("trust", "no CA is believed for signing: nobody vouches for the signers' certificates; see `signer trust add --help`")
-    now = datetime.now(UTC)
-    for anchor in book.anchors:
-        for warning in warnings(anchor.certificate, now):
-            yield Problem("trust", f"{anchor.subject}: {warning}")
-
-
-def _advise_files(config: Config) -> Iterator[Problem]:
-    http = config.timestamp.http if config.timestamp is not None else None
-    keys = {
-        "server.tls_private_key": config.server.tls_private_key,
-        "timestamp.http.tls_private_key": None if http is None else http.tls_private_key,
-        "pages.tls_private_key": None if config.pages is None else config.pages.tls_private_key,
-    }
-    for name, key in keys.items():
-        if key is not None and stat.S_IMODE(key.stat().st_mode) & _OTHERS_MAY_READ:
-            yield Problem(name, f"others may read {key}: chmod 600 {key}")
-    if not config.tokens:
-        yield Problem("tokens", "no token: nothing can be signed")
