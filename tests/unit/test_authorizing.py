@@ -64,6 +64,7 @@ from signer.store.activation_tables import signing_authorization
 from signer.telemetry.metrics import Metrics
 from tests.support.merkle import Leaves
 from tests.support.stores import Store
+from tests.support.waiting import until_true
 
 START = datetime(2026, 5, 28, 8, tzinfo=UTC)
 SEED = b"12345678901234567890"
@@ -437,13 +438,17 @@ async def test_whoever_watches_hears_of_the_decision(store: Store) -> None:
     async with room(store) as at:
         asked = await at.authorizing.request(wanted(), "r1", timedelta())
 
-        async def watch() -> list[AuthorizationState]:
-            return [found.state async for found in at.authorizing.watch("79000001", asked.id, lambda: None)]
+        seen: list[AuthorizationState] = []
+
+        async def watch() -> None:
+            async for found in at.authorizing.watch("79000001", asked.id, lambda: None):
+                seen.append(found.state)  # noqa: PERF401  # looked at while it goes on
 
         watching = asyncio.create_task(watch())
-        await asyncio.sleep(0.05)
+        await until_true(lambda: seen, "what it is now")
         await at.authorizing.grant("lan", [asked.id], at.given())
-        assert await asyncio.wait_for(watching, 10) == [AuthorizationState.PENDING, AuthorizationState.GRANTED]
+        await asyncio.wait_for(watching, 60)
+        assert seen == [AuthorizationState.PENDING, AuthorizationState.GRANTED]
 
 
 def allowing(binding: ListBinding, folded: bytes) -> Wanted:

@@ -110,12 +110,12 @@ async def test_one_of_three_may_lie_and_is_named(capfd: pytest.CaptureFixture[st
 
 async def test_one_of_three_may_be_silent_two_may_not() -> None:
     async with ntp_servers(HONEST, HONEST, SILENT) as servers:
-        async with watched(settings(servers, timeout_s=1.0)) as found:
+        async with watched(settings(servers, timeout_s=2.0)) as found:
             assert found.state is ClockState.TRUSTED
         servers[1].says(SILENT)
-        async with watched(settings(servers, timeout_s=1.0)) as found:
+        async with watched(settings(servers, timeout_s=2.0)) as found:
             assert found.state is ClockState.UNKNOWN
-            with pytest.raises(ClockUntrusted, match=r"1 of 3 time servers answered usably, 2 must agree .*no answer within 1 s"):
+            with pytest.raises(ClockUntrusted, match=r"1 of 3 time servers answered usably, 2 must agree .*no answer within 2 s"):
                 found.watch.clock.now()
 
 
@@ -182,7 +182,8 @@ async def test_chronyc_that_is_missing_hangs_or_babbles_vouches_for_nothing(tmp_
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     for name, text in said.items():
-        async with watched(ClockSettings(GuardKind.CHRONY, chronyc=tmp_path / name, timeout_s=0.5)) as found:
+        timeout_s = 0.5 if name == "hangs" else 60.0
+        async with watched(ClockSettings(GuardKind.CHRONY, chronyc=tmp_path / name, timeout_s=timeout_s)) as found:
             with pytest.raises(ClockUntrusted, match=text):
                 found.watch.clock.now()
 

@@ -22,7 +22,7 @@ FORBIDDEN_LABELS = {"pupil", "teacher", "document", "document_id", "request_id",
 
 
 def scrape(port: int) -> dict[str, float]:
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {f"{sample.name}{sorted(sample.labels.items())}": sample.value for family in families for sample in family.samples}
 
@@ -95,12 +95,12 @@ def test_probes_are_answered_beside_the_metrics() -> None:
     exposition = expose(MetricsSettings(listen="127.0.0.1:0"), CollectorRegistry(), pages)
     address = f"http://127.0.0.1:{exposition.port}"
     try:
-        with urlopen(f"{address}/livez", timeout=5) as answer:  # noqa: S310
+        with urlopen(f"{address}/livez", timeout=60) as answer:  # noqa: S310
             assert (answer.status, answer.read()) == (200, b"ok\n")
         with pytest.raises(HTTPError) as refused:
-            urlopen(f"{address}/readyz", timeout=5)  # noqa: S310
+            urlopen(f"{address}/readyz", timeout=60)  # noqa: S310
         assert (refused.value.code, refused.value.read()) == (503, b"token hsm is away\ndraining\n")
-        with urlopen(f"{address}/metrics", timeout=5) as answer:  # noqa: S310
+        with urlopen(f"{address}/metrics", timeout=60) as answer:  # noqa: S310
             assert answer.headers["Content-Type"].startswith("text/plain")
     finally:
         exposition.close()

@@ -35,7 +35,7 @@ from tests.support import pki
 
 ALGORITHM = SignatureAlgorithm.RSA_PKCS1_SHA256
 FIELD = FieldPlacement("GVCN")
-SOON_S = 10.0
+SOON_S = 60.0
 
 
 class Refuser:
@@ -72,7 +72,7 @@ class Stumbler:
 class Bench:
     """A batch with small limits."""
 
-    def __init__(self, journal: Journal, door: Unused | None = None) -> None:
+    def __init__(self, journal: Journal, door: Unused | None = None, documents_max: int = 4) -> None:
         self.refuser = Refuser()
         credentials = CredentialTable((), Issuers([]))
         metrics = Metrics.on(CollectorRegistry())
@@ -83,7 +83,7 @@ class Bench:
         clock_s = asyncio.get_running_loop().time
         request = Request("client", "1", "r", clock_s() + 60, clock_s)
         self.work = SigningWork(self.engine, request, plan)
-        self.batch = Batch(self.engine, request, self.work, documents_max=4, bytes_max=1000)
+        self.batch = Batch(self.engine, request, self.work, documents_max=documents_max, bytes_max=1000)
 
     async def submit(self, first: int, count: int, size_bytes: int = 10) -> None:
         for number in range(first, first + count):
@@ -146,6 +146,26 @@ async def test_the_first_document_waits_for_nobody_and_later_ones_travel_togethe
     await settled(lambda: sum(bench.refuser.lots) == 4)
     assert bench.refuser.lots[0] == 1
     assert len(bench.refuser.lots) < 4
+
+
+async def test_a_lot_behind_two_full_ones_waits_until_it_is_full_or_until_they_are_through(tmp_path: Path) -> None:
+    """Otherwise a full window, which takes in what has just left it, would make ever smaller lots."""
+    journal = Journal(f"sqlite:///{tmp_path / 'wide.db'}")
+    await journal.start()
+    wide = Bench(journal, Unused(lot_max=2), documents_max=20)
+    wide.refuser.gate.clear()
+    await wide.submit(0, 5)
+    await settled(lambda: wide.refuser.lots == [1, 2, 2])
+    await wide.submit(5, 1)
+    await asyncio.sleep(0.02)  # ten times what a lot waits for company where less is ahead
+    await wide.submit(6, 1)
+    await settled(lambda: len(wide.refuser.lots) == 4)
+    assert wide.refuser.lots == [1, 2, 2, 2]
+    await wide.submit(7, 1)
+    wide.refuser.gate.set()
+    assert sorted(outcome.index for outcome in await wide.take(8)) == list(range(8))
+    await wide.engine.drain(SOON_S)
+    await journal.stop()
 
 
 async def test_every_document_is_accounted_for_and_the_outcomes_end(bench: Bench) -> None:

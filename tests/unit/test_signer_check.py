@@ -157,9 +157,9 @@ async def test_a_ca_that_is_away_is_asked_again_behind_the_documents_backs(shelf
     shelf.status = 503
     async with checking(trust(pki.root()), pause_s=10) as bench:
         await bench.sign(signer)
-        shelf.delay_s, shelf.status = 1.0, 200
+        shelf.delay_s, shelf.status = 3.0, 200
         bench.clock[0] = timedelta(seconds=11)
-        await asyncio.wait_for(bench.sign(signer), 0.5)
+        await asyncio.wait_for(bench.sign(signer), 2.5)
         await until_true(lambda: bench.count("signer_certificate_checks_total", outcome="good"), "the CA's answer")
         await bench.sign(signer, is_long_term=True)
         assert bench.count("signer_signed_without_status_total") == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -68,12 +67,9 @@ def test_a_database_of_another_encoding_is_refused(postgres: Cluster) -> None:
 
 
 def test_a_server_that_stands_still_is_given_up_after_the_busy_timeout(postgres: Cluster, database: Database) -> None:
-    with open_engine(database.url, busy_timeout_s=0.3).connect() as connection:
-        with postgres.frozen():
-            started = time.monotonic()
-            with pytest.raises(OperationalError, match=r"did not answer within 0\.3 s"):
-                connection.execute(select(1))
-            assert time.monotonic() - started < 2
+    with open_engine(database.url, busy_timeout_s=1.5).connect() as connection:
+        with postgres.frozen(), pytest.raises(OperationalError, match=r"did not answer within 1\.5 s"):
+            connection.execute(select(1))
         assert connection.invalidated
 
 
@@ -87,7 +83,7 @@ def test_one_writes_at_a_time_and_whoever_waits_too_long_is_told(database: Datab
 
 
 def test_a_writer_that_stands_still_in_its_transaction_lets_the_others_write(database: Database) -> None:
-    with open_engine(database.url, busy_timeout_s=0.4).connect().execution_options(**WRITER) as frozen:
+    with open_engine(database.url, busy_timeout_s=1.5).connect().execution_options(**WRITER) as frozen:
         transaction = frozen.begin()
         with open_engine(database.url, busy_timeout_s=10).connect().execution_options(**WRITER) as other, other.begin():
             pass

@@ -17,9 +17,13 @@ from signer.workers.process import WorkerLost, WorkerProcess, WorkerSpec
 from signer.workers.supervisor import Backoff, Place, PlaceState
 from tests.support.heard import Heard
 from tests.support.tiny_worker import MODULE
+from tests.support.waiting import until_true
 
 ROOT = str(Path(__file__).parents[2])
-SILENCE_S = 20.0
+SILENCE_S = 60.0
+"""Longer than anything takes here."""
+BUSY_S = 1.0
+"""How long a machine with other work may keep a worker from answering."""
 FAST = Backoff(first_s=0.05, max_s=0.2, healthy_after_s=60.0)
 
 
@@ -33,13 +37,6 @@ def children() -> set[str]:
 
 def is_gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
-
-
-async def until(is_true: Callable[[], object], what: str) -> None:
-    deadline_s = time.monotonic() + 20
-    while not is_true():
-        assert time.monotonic() < deadline_s, f"waited in vain for {what}"
-        await asyncio.sleep(0.01)
 
 
 async def test_a_call_is_answered_in_frames_and_calls_keep_their_order() -> None:
@@ -82,19 +79,17 @@ async def test_every_open_call_hears_at_once_how_the_worker_was_lost(word: str, 
 
 async def test_a_silent_worker_is_killed_and_all_its_calls_hear_it() -> None:
     worker = await WorkerProcess.start(spec(silence_s_max=0.3))
-    began_s = time.monotonic()
     for call in (Heard(worker, b"hang"), Heard(worker, b"echo never")):
         with pytest.raises(WorkerLost, match="timed-out"):
             await call.next()
-    assert time.monotonic() - began_s < 10
-    await until(lambda: worker.exit_code is not None, "its end")
+    await until_true(lambda: worker.exit_code is not None, "its end")
     await worker.close()
 
 
 async def test_a_worker_without_work_may_be_silent_for_as_long_as_it_likes() -> None:
-    worker = await WorkerProcess.start(spec(silence_s_max=0.2))
+    worker = await WorkerProcess.start(spec(silence_s_max=BUSY_S))
     await Heard(worker, b"echo 1").next()
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(2 * BUSY_S)
     assert await Heard(worker, b"echo 2").next() == b"2"
     await worker.close()
 
@@ -118,15 +113,15 @@ async def test_a_worker_that_does_not_become_ready_says_why_and_leaves_nothing(s
 
 async def test_a_worker_that_waits_for_its_device_has_its_start_up_time_again_each_time_it_says_so() -> None:
     told: list[str] = []
-    worker = await WorkerProcess.start(spec("looks 3", start_s_max=0.7), lambda error: told.append(error.message))
-    assert told == ["not there yet"] * 3
+    worker = await WorkerProcess.start(spec("looks 10", start_s_max=2.5), lambda error: told.append(error.message))
+    assert told == ["not there yet"] * 10
     assert await Heard(worker, b"echo 1").next() == b"1"
     await worker.close()
 
 
 async def test_a_worker_that_logs_in_anew_is_not_taken_for_a_silent_one() -> None:
-    worker = await WorkerProcess.start(spec(silence_s_max=0.3))
-    call = Heard(worker, b"renew 1.5")
+    worker = await WorkerProcess.start(spec(silence_s_max=BUSY_S))
+    call = Heard(worker, b"renew 2.5")
     assert await call.next() is None
     hung = Heard(worker, b"hang")
     with pytest.raises(WorkerLost, match="timed-out"):
@@ -137,11 +132,10 @@ async def test_a_worker_that_logs_in_anew_is_not_taken_for_a_silent_one() -> Non
 async def test_a_place_whose_worker_waits_says_what_for_and_stops_at_once_when_told() -> None:
     place = Served().place("looks 1000")
     task = asyncio.create_task(place.run())
-    await until(lambda: place.state is PlaceState.WAITING, "a waiting place")
+    await until_true(lambda: place.state is PlaceState.WAITING, "a waiting place")
     assert isinstance(place.fault, TokenRemoved)
-    began_s = time.monotonic()
-    await stopped(task)
-    assert time.monotonic() - began_s < 5
+    async with asyncio.timeout(SILENCE_S):
+        await stopped(task)
     assert place.state is PlaceState.STOPPED
 
 
@@ -195,7 +189,7 @@ async def test_a_lost_worker_is_replaced_and_the_pauses_grow_to_their_limit() ->
     served = Served(die)
     place = served.place()
     task = asyncio.create_task(place.run())
-    await until(lambda: len(served.starts_s) >= 5, "five starts")
+    await until_true(lambda: len(served.starts_s) >= 5, "five starts")
     await stopped(task)
     assert served.losses[:4] == ["died"] * 4
     gaps_s = [after - before for before, after in pairwise(served.starts_s)]
@@ -213,7 +207,7 @@ async def test_a_worker_that_served_long_enough_is_replaced_after_the_first_paus
     place = served.place()
     place.backoff = Backoff(first_s=0.05, max_s=30.0, healthy_after_s=0.01)
     task = asyncio.create_task(place.run())
-    await until(lambda: len(served.starts_s) >= 8, "eight starts without a growing pause")
+    await until_true(lambda: len(served.starts_s) >= 8, "eight starts without a growing pause")
     await stopped(task)
 
 
@@ -225,7 +219,7 @@ async def test_the_pauses_stay_short_while_the_trouble_is_young() -> None:
     place = served.place()
     place.backoff = Backoff(first_s=0.05, max_s=30.0, brisk_max_s=0.1, brisk_s=60.0)
     task = asyncio.create_task(place.run())
-    await until(lambda: len(served.starts_s) >= 8, "eight starts")
+    await until_true(lambda: len(served.starts_s) >= 8, "eight starts")
     await stopped(task)
 
 
@@ -233,7 +227,7 @@ async def test_a_failing_start_is_tried_again_and_its_reason_kept() -> None:
     served = Served()
     place = served.place("refuse")
     task = asyncio.create_task(place.run())
-    await until(lambda: len(served.losses) >= 2, "two failed starts")
+    await until_true(lambda: len(served.losses) >= 2, "two failed starts")
     assert place.state is PlaceState.HEALING
     assert isinstance(place.fault, TokenRemoved)
     assert set(served.losses) == {"TOKEN_REMOVED"}
@@ -252,7 +246,7 @@ async def test_a_final_fault_holds_the_place_and_all_that_share_its_turn() -> No
     shared = {"is_final": lambda error: isinstance(error, PinHeld), "turn": turn, "before_start": raise_if_refused}
     served = Served()
     places += [served.place("held", **shared) for _ in range(3)]
-    await asyncio.wait_for(asyncio.gather(*[place.run() for place in places]), 20)
+    await asyncio.wait_for(asyncio.gather(*[place.run() for place in places]), SILENCE_S)
     assert [place.state for place in places] == [PlaceState.HELD] * 3
     assert served.losses == []
 
@@ -269,8 +263,8 @@ async def test_a_bug_in_serving_is_a_loss_like_any_other_and_never_the_end_of_th
     served = Served(stumble)
     place = served.place()
     task = asyncio.create_task(place.run())
-    await until(lambda: len(attempts) == 3, "a third try")
-    await until(lambda: place.state is PlaceState.READY, "a ready worker")
+    await until_true(lambda: len(attempts) == 3, "a third try")
+    await until_true(lambda: place.state is PlaceState.READY, "a ready worker")
     assert served.losses == ["bug", "bug"]
     await stopped(task)
 
@@ -284,7 +278,7 @@ async def test_a_place_told_to_stop_at_any_moment_of_a_start_stops_and_leaves_no
         await asyncio.sleep(0.005)
     pid = place.worker.pid if place.worker else None
     task.cancel()
-    done, _ = await asyncio.wait({task}, timeout=20)
+    done, _ = await asyncio.wait({task}, timeout=SILENCE_S)
     assert done, "the place goes on"
     assert place.state is PlaceState.STOPPED
     assert pid is None or is_gone(pid)

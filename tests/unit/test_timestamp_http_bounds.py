@@ -81,7 +81,7 @@ async def test_a_client_that_goes_away_takes_its_request_with_it() -> None:
     ids=["nothing", "half a line", "half a head", "one request, then half a line"],
 )
 async def test_a_connection_that_lets_us_wait_is_closed(said: bytes) -> None:
-    async with opened(idle_s=0.3) as here, line(here.port) as one:
+    async with opened(idle_s=1.0) as here, line(here.port) as one:
         one.send(said)
         if said.startswith(post()):
             assert (await one.answer()).status == 200
@@ -90,7 +90,7 @@ async def test_a_connection_that_lets_us_wait_is_closed(said: bytes) -> None:
 
 
 async def test_a_body_that_comes_byte_by_byte_has_no_longer_than_any() -> None:
-    async with opened(idle_s=0.5) as here, line(here.port) as one:
+    async with opened(idle_s=1.0) as here, line(here.port) as one:
         one.send(post()[: -len(QUERY)])
 
         async def trickle() -> None:
@@ -106,7 +106,7 @@ async def test_a_body_that_comes_byte_by_byte_has_no_longer_than_any() -> None:
 
 
 async def test_one_who_asks_but_takes_no_answers_is_ended_and_holds_little() -> None:
-    async with opened(idle_s=0.5) as here:
+    async with opened(idle_s=1.0) as here:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.port, limit=1)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         raw = post() * 50

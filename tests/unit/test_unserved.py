@@ -97,7 +97,7 @@ async def _call(channel: aio.Channel, method: descriptor.MethodDescriptor) -> li
         request_serializer=request.SerializeToString,
         response_deserializer=response.FromString,
     )
-    call = open_call([request()] if method.client_streaming else request(), timeout=5)
+    call = open_call([request()] if method.client_streaming else request(), timeout=60)
     return [each async for each in call] if method.server_streaming else [await call]
 
 
@@ -123,7 +123,8 @@ async def test_the_served_methods_of_a_part_of_a_service_are_served(connect: _Co
         credential_pb2.GetCredentialRequest(credential_id="seal"), timeout=5
     )
     assert credential.credential.credential_id == "seal"
-    stream = signing_pb2_grpc.SigningServiceStub(channel).BatchSignDocuments(iter([signing_pb2.BatchSignDocumentsRequest()] * 3), timeout=5)
+    messages = iter([signing_pb2.BatchSignDocumentsRequest()] * 3)
+    stream = signing_pb2_grpc.SigningServiceStub(channel).BatchSignDocuments(messages, timeout=60)
     assert len([each async for each in stream]) == 3
 
 
