@@ -3,7 +3,7 @@
  1  the batch is past its deadline: it has expired; its windows are closed: it waits until one opens
  2  its client may still ask for it, its plan can be carried out, its key's holder allows it (as the header of a stream)
  3  its token is there
- 4  documents are fed until the time is up, something halts the turn, or somebody asks for an end
+ 4  documents are fed until the time is up, something halts the turn (its token stays away, …), or somebody asks for an end
  5  those under way end, and every outcome is durable
 
 A plan that is refused for good fails every document that is left, as it would fail the stream.
@@ -20,7 +20,7 @@ from typing import Final
 from signer.access.callers import CallerTable
 from signer.config.server import LimitSettings
 from signer.control.quotas import Quotas
-from signer.errors import DeadlineExceeded, JournalUnavailable, Reason, SignerError, TokenUnavailable
+from signer.errors import DeadlineExceeded, JournalUnavailable, SignerError, TokenUnavailable
 from signer.pipeline.batch import Batch, ItemOutcome, SigningWork
 from signer.pipeline.engine import Engine
 from signer.pipeline.item import SignedDocument
@@ -33,6 +33,7 @@ from signer.queue.store import QueueStore
 from signer.server.activating import list_proof
 from signer.server.planning import ready_plan
 from signer.server.queued import convert as queue_convert
+from signer.server.queued.reasons import AGAIN, HALTING, STOPPED
 from signer.server.queued.recorder import Recorder
 from signer.server.queued.results import ended, failed
 from signer.telemetry import origins
@@ -44,36 +45,11 @@ from signer.v1 import batch_pb2, queue_pb2
 _log = get_logger(__name__)
 _FEED_S: Final = 50.0
 _END_S: Final = 120.0
+_AWAY_LOOK_S: Final = 2.0
+_AWAY_LOOKS: Final = 4
+"""In a row that find no worker of the token ready: one that was lost is back long before."""
 _IDLE_TURNS_MAX: Final = 6
 """Turns in a row that ended nothing, after which a document that can be tried again for ever has failed."""
-_HALTING: Final = frozenset(
-    {
-        Reason.TOKEN_UNAVAILABLE,
-        Reason.TOKEN_REMOVED,
-        Reason.PIN_HELD,
-        Reason.PIN_LOCKED,
-        Reason.PIN_SOURCE_UNREADABLE,
-        Reason.TIMESTAMP_UNAVAILABLE,
-        Reason.TIMESTAMP_INVALID,
-        Reason.CLOCK_UNTRUSTED,
-        Reason.CERTIFICATE_STATUS_UNAVAILABLE,
-        Reason.QUOTA_EXCEEDED,
-        Reason.QUEUE_FULL,
-        Reason.JOURNAL_UNAVAILABLE,
-        Reason.CALLER_UNKNOWN,
-        Reason.SCHOOL_NOT_FOUND,
-    }
-)
-"""What the next document would meet as well: the turn ends, and the batch waits until it is over."""
-_STOPPED: Final = frozenset({Reason.CANCELLED, Reason.SHUTTING_DOWN, Reason.DEADLINE_EXCEEDED})
-_AGAIN: Final = _STOPPED | {
-    Reason.WORKER_UNAVAILABLE,
-    Reason.SIGNATURE_IN_PROGRESS,
-    Reason.SIGNATURE_OUTCOME_UNKNOWN,
-    Reason.TOKEN_TIMED_OUT,
-    Reason.TIMESTAMP_PENDING,
-}
-"""What concerns one document: it is tried again in another turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +121,11 @@ class Turns:
             if problem := self._pools[plan.credential.token_name].problem:  # 3
                 raise TokenUnavailable(problem, token=plan.credential.token_name)
         except SignerError as error:
-            if error.reason in _HALTING | _AGAIN:
+            if error.reason in HALTING | AGAIN:
                 return TurnEnd(QueueState.WAITING, error)
             _log.warning("queued batch refused", batch=batch.ids.batch_id, reason=error.reason.value, message=error.message)
             return await pass_.fail_all(error)
-        return await pass_.sign(plan, self._limits)
+        return await pass_.sign(plan, self._pools[plan.credential.token_name], self._limits)
 
     def _request(self, batch: QueuedBatch, open_s: float) -> Request:
         clock_s = asyncio.get_running_loop().time
@@ -187,7 +163,7 @@ class _Pass:
         await self._recorder.close()
         return TurnEnd(QueueState.COMPLETED, kept=self._recorder.kept)
 
-    async def sign(self, plan: ReadyPlan, limits: LimitSettings) -> TurnEnd:
+    async def sign(self, plan: ReadyPlan, pool: TokenPool, limits: LimitSettings) -> TurnEnd:
         """The documents that are left, as many as go."""
         work = SigningWork(self._engine, self._request, plan)
         batch: Batch[SignedDocument] = Batch(
@@ -198,6 +174,7 @@ class _Pass:
             bytes_max=limits.batch_in_flight_bytes_max,
         )
         feeding = asyncio.create_task(self._feed(batch, plan))
+        minding = asyncio.create_task(self._mind(pool))
         try:
             async for outcomes in batch.outcomes():
                 await self._take(outcomes, plan)
@@ -207,7 +184,8 @@ class _Pass:
             self._halt = error
         finally:
             feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
+            minding.cancel()
+            await asyncio.gather(feeding, minding, return_exceptions=True)
         return self._end()
 
     def _end(self) -> TurnEnd:
@@ -239,6 +217,15 @@ class _Pass:
             await asyncio.gather(following, return_exceptions=True)
             batch.end_of_input()
 
+    async def _mind(self, pool: TokenPool) -> None:
+        """Halts the turn when its token stays away: its school's other batches wait behind it, and nobody is told why."""
+        away = 0
+        while away < _AWAY_LOOKS:
+            await asyncio.sleep(_AWAY_LOOK_S)
+            away = away + 1 if pool.problem else 0
+        self._halt = self._halt or TokenUnavailable(pool.problem, token=pool.name)
+        self._request.cancel()
+
     def _must_stop(self, until_s: float) -> bool:
         return self._halt is not None or self._running.is_stopped or self._request.clock_s() >= until_s
 
@@ -262,9 +249,9 @@ class _Pass:
             await self._recorder.put(kept)
 
     def _comes_again(self, error: SignerError) -> bool:
-        if error.reason in _HALTING:
+        if error.reason in HALTING:
             self._halt = self._halt or error
-        elif error.reason not in _AGAIN or (error.reason not in _STOPPED and self._batch.idle_turns >= _IDLE_TURNS_MAX):
+        elif error.reason not in AGAIN or (error.reason not in STOPPED and self._batch.idle_turns >= _IDLE_TURNS_MAX):
             return False
         else:
             self._again = error
