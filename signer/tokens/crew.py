@@ -1,7 +1,7 @@
 """How a worker works its calls off: on one thread, or on one thread a session.
 
-Signatures are checked and go back as they become ready, at most every 10 ms a call, so a fast token costs few messages and a slow one shows
-honest progress.
+Signatures are checked (`checking`) and go back as they become ready, at most every 10 ms a call, so a fast token costs few messages and a
+slow one shows honest progress.
 A session that has had nothing to do for a while is used for nothing, so that the token does not give it up; and the slot is looked at, so
 that a token that was pulled is missed before the next document comes.
 
@@ -24,6 +24,7 @@ from signer.errors import TokenRemoved
 from signer.model import KeptKey
 from signer.telemetry.origins import OriginIds, work_for
 from signer.telemetry.steps import WorkerStep
+from signer.tokens.checking import Checking
 from signer.tokens.faults import Broken, FaultClass, classify, translate
 from signer.tokens.login import Login
 from signer.tokens.session_signer import SessionSigner, Signed, refusal
@@ -43,6 +44,7 @@ class _OpenCall:
     """
 
     channel: WorkerChannel
+    checking: Checking
     send_lock: threading.Lock
     call_id: int
     kept: dict[bytes, KeptKey]
@@ -68,7 +70,7 @@ class _OpenCall:
             if self.unmade and perf_counter() - self.flushed_s <= _FLUSH_S:
                 return
             taken, self.made, self.flushed_s = self.made, [], perf_counter()
-        self._send([each.answer() if isinstance(each, Signed) else each for each in taken])
+        self.checking.answer(taken, self._send)
 
     def _send(self, answers: list[SignAnswer]) -> None:
         body = _encode(SignReply(answers))
@@ -89,6 +91,7 @@ class Crew:
         self._channel = channel
         self._login = login
         self._idle_s = login.start.keep_alive_s or None
+        self._checking = Checking(login.start.name)
         self._send_lock = threading.Lock()
         self._signers = signers
         self._broken: Broken | None = None
@@ -96,10 +99,13 @@ class Crew:
 
     def serve(self) -> None:
         """Works calls off until the daemon closes its end; raises Broken."""
-        if len(self._signers) == 1:
-            self._read_calls(lambda call, item: self._do(self._signers[0], call, item))
-        else:
-            self._serve_threaded()
+        try:
+            if len(self._signers) == 1:
+                self._read_calls(lambda call, item: self._do(self._signers[0], call, item))
+            else:
+                self._serve_threaded()
+        finally:
+            self._checking.close()
         if self._broken is not None:
             raise self._broken
 
@@ -108,7 +114,9 @@ class Crew:
             asked = _decode_call(frame.body)
             kept = {key.key_id: key for key in asked.kept}
             told, count = self._channel.origins, len(asked.items)
-            call = _OpenCall(self._channel, self._send_lock, frame.call_id, kept, told, items=count, unmade=count, unsent=count)
+            call = _OpenCall(
+                self._channel, self._checking, self._send_lock, frame.call_id, kept, told, items=count, unmade=count, unsent=count
+            )
             for item in asked.items:
                 begin(call, item)
 

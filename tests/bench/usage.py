@@ -18,10 +18,11 @@ Groups = Callable[[], Mapping[str, list[int]]]
 
 
 def daemon_groups(pid: int) -> dict[str, list[int]]:
-    """A daemon's process and its workers'."""
+    """A daemon's process and its workers', with those that check for them."""
+    workers = _children(pid, b"signer.tokens.worker")
     return {
         "daemon": [pid],
-        "token_workers": _children(pid, b"signer.tokens.worker"),
+        "token_workers": [*workers, *(checker for worker in workers for checker in _children(worker, b"signer.tokens.checker"))],
         "document_workers": _children(pid, b"signer.documents.worker"),
     }
 

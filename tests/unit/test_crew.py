@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signer.algorithms import SignatureAlgorithm
 from signer.errors import Reason
@@ -26,6 +27,7 @@ from signer.workers.frames import Frame, FrameBuffer, Kind, WorkerChannel, head
 
 ALGORITHM = SignatureAlgorithm.ECDSA_SHA256
 KEY = ec.generate_private_key(ec.SECP256R1())
+PUBLIC = KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 SPOILT = hashlib.sha256(b"7").digest()
 
 
@@ -38,7 +40,7 @@ class Token:
         return bytes(64) if digest == SPOILT else raw
 
 
-HELD = HeldKey(Token(), KEY.public_key(), always_authenticate=False, found=cast("Any", None))
+HELD = HeldKey(Token(), KEY.public_key(), always_authenticate=False, found=cast("Any", SimpleNamespace(public_key=PUBLIC)))
 
 
 class Signer:
