@@ -1,10 +1,15 @@
 """The RFC 3161 client that trusts nobody: outside authorities, asked in order of preference, every answer verified before it is used.
 
     TimestampClient.stamp     the first authority that is ready; the next one when it fails                 `client`
-      Tsa.ask                 its turn (concurrency, rate), one request, the answer verified in full          `tsa`
-        Transport.post        HTTP (RFC 3161 §3.4): kept-alive connections, TLS, authentication, limits       `transport`
-        Health                may it be asked? ready, left alone after failures, quarantined after a lie      `health`
-        Pace                  when may the next request leave?                                               `pace`
+      Tsa.ask                 one request, the answer verified in full, the authority judged by it           `tsa`
+        Question              waits for its turn, leaves, is answered                                        `question`
+        Gate                  what it passes before it leaves:                                               `gate`
+          Turns               so many at once, first come, first served                                      `turns`
+          Health              may it be asked? ready, left alone after failures, quarantined after a lie     `health`
+          Pace                when may the next request leave?                                               `pace`
+        Transport.post        HTTP (RFC 3161 §3.4): kept-alive connections, TLS, authentication              `transport`
+          Exchange            one request over one of them, or over a second where the first was closed      `exchange`
+          Connection          bytes: a request out, an answer in, within limits                              `connection`
         Past                  what it did lately, for people                                                 `past`
 
 Rules of the room:

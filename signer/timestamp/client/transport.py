@@ -5,106 +5,106 @@ No redirects, no cookies, no proxies from the environment, no decompression: wha
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import re
 import ssl
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections import deque
 
-import aiohttp
+from yarl import URL
 
 from signer.errors import ConfigError, PinSourceUnreadable
+from signer.timestamp.client.connection import Connection
+from signer.timestamp.client.exchange import Asker, Exchange
 from signer.timestamp.client.failure import AskFailed, Failure
 from signer.timestamp.settings import TsaSettings
 
 _KEEP_ALIVE_S = 60.0
-_OK = 200
-_TOO_MANY_REQUESTS = 429
-_UNAVAILABLE = 503
+_HAPPY_EYEBALLS_S = 0.25
 _ANSWER_HEADROOM_BYTES = 4096
 """Of a TimeStampResp around its timestamp: status, texts."""
-_HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply", "User-Agent": "signer"}
+_BEARER = re.compile(r"[!-~]+")
+"""More than RFC 6750 §2.1 allows, and nothing that could end the header."""
 
 
 class Transport:
-    """Kept-alive connections to one authority. Made inside a running event loop; `close` it."""
+    """Kept-alive connections to one authority, owned by the event loop; how many at once is its caller's to bound. `close` it."""
 
     def __init__(self, settings: TsaSettings, tls: ssl.SSLContext | None) -> None:
         self._settings = settings
+        self._tls = tls
         self._answer_bytes_max = settings.timestamp_bytes_max + _ANSWER_HEADROOM_BYTES
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=settings.concurrency_max, keepalive_timeout=_KEEP_ALIVE_S, ssl=tls or True),
-            headers=_HEADERS,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),
-            auto_decompress=False,
-            trust_env=False,
-        )
+        self._url = URL(settings.url)
+        self._head = _request_head(self._url)
+        self._open: set[Connection] = set()
+        self._free: deque[Connection] = deque()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Closes its connections."""
-        await self._session.close()
+        for connection in tuple(self._open):
+            connection.close()
 
-    async def post(self, request: bytes) -> bytes:
-        """The body of the answer. AskFailed says what came instead; how long it may take is the caller's to bound."""
-        headers = self._authorization()
-        try:
-            try:
-                return await self._post(request, headers)
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                if isinstance(error, aiohttp.ClientConnectorError):
-                    raise
-                # A kept-alive connection that it closed meanwhile. Asking for a timestamp twice is harmless (RFC 9110 §9.2.2).
-                return await self._post(request, headers)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise AskFailed(Failure.UNREACHABLE, f"no whole answer: {type(error).__name__}: {error}") from error
+    def post(self, body: bytes, asker: Asker) -> Exchange:
+        """Sends a request, in this call where a kept connection is free; the asker is told the answer's body, or what came instead.
 
-    async def _post(self, request: bytes, headers: dict[str, str]) -> bytes:
-        async with self._session.post(self._settings.url, data=request, headers=headers, allow_redirects=False) as response:
-            if response.status != _OK:
-                raise _bad_status(response)
-            return await self._body(response)
+        How long that may take is the caller's to bound. Raises AskFailed when our secret for it can't be read.
+        """
+        request = b"%b%bContent-Length: %d\r\n\r\n%b" % (self._head, self._authorization(), len(body), body)
+        return Exchange(request, asker, self._take_free(), self._connect, self._answer_bytes_max)
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        body = bytearray()
-        async for piece in response.content.iter_any():
-            body += piece
-            if len(body) > self._answer_bytes_max:
-                response.close()
-                raise AskFailed(Failure.NOT_AN_ANSWER, f"more than {self._answer_bytes_max} bytes; see timestamp_bytes_max")
-        return bytes(body)
+    def _take_free(self) -> Connection | None:
+        """The one that was used last; those that rested too long are closed."""
+        rested_since_s = asyncio.get_running_loop().time() - _KEEP_ALIVE_S
+        while self._free and self._free[0].idle_since_s < rested_since_s:
+            self._free.popleft().give_up()
+        return self._free.pop() if self._free else None
 
-    def _authorization(self) -> dict[str, str]:
-        """Read anew each time: a changed password needs no restart, and lives in no variable of ours."""
+    async def _connect(self) -> Connection:
+        def made() -> Connection:
+            return Connection(self._answer_bytes_max, self._freed, self._lost)
+
+        _transport, connection = await asyncio.get_running_loop().create_connection(
+            made, self._url.raw_host or "", self._url.port or 0, ssl=self._tls, happy_eyeballs_delay=_HAPPY_EYEBALLS_S
+        )
+        self._open.add(connection)
+        return connection
+
+    def _freed(self, connection: Connection) -> None:
+        connection.idle_since_s = asyncio.get_running_loop().time()
+        self._free.append(connection)
+
+    def _lost(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if connection in self._free:
+            self._free.remove(connection)
+
+    def _authorization(self) -> bytes:
+        """The header's line, empty for none. Read anew each time: a changed password needs no restart, and lives in no variable of ours."""
         settings = self._settings
         try:
             if settings.bearer_token is not None:
-                return {"Authorization": f"Bearer {settings.bearer_token.read().reveal()}"}
+                token = settings.bearer_token.read().reveal()
+                if not _BEARER.fullmatch(token):
+                    raise AskFailed(Failure.SECRET_UNREADABLE, "its bearer token has characters that none may have (RFC 6750)")
+                return f"Authorization: Bearer {token}\r\n".encode("ascii")
             if settings.basic_password is not None:
                 both = f"{settings.basic_user}:{settings.basic_password.read().reveal()}".encode()
-                return {"Authorization": f"Basic {base64.b64encode(both).decode('ascii')}"}
+                return b"Authorization: Basic %b\r\n" % base64.b64encode(both)
         except PinSourceUnreadable as error:
             raise AskFailed(Failure.SECRET_UNREADABLE, f"its password or bearer token can't be read: {error.message}") from error
-        return {}
+        return b""
 
 
-def _bad_status(response: aiohttp.ClientResponse) -> AskFailed:
-    retry_after_s = _retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
-    is_throttled = response.status == _TOO_MANY_REQUESTS or (response.status == _UNAVAILABLE and retry_after_s is not None)
-    failure = Failure.THROTTLED if is_throttled else Failure.HTTP_STATUS
-    return AskFailed(failure, f"HTTP status {response.status}", retry_after_s=retry_after_s if is_throttled else None)
-
-
-def _retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Retry-After (RFC 9110 §10.2.3): seconds, or a date; None for anything else."""
-    if value is None:
-        return None
-    if value.strip().isascii() and value.strip().isdigit():
-        return float(value)
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+def _request_head(url: URL) -> bytes:
+    """All of a request's head that is the same for each."""
+    lines = (
+        f"POST {url.raw_path_qs} HTTP/1.1",
+        f"Host: {url.host_port_subcomponent}",
+        "Content-Type: application/timestamp-query",
+        "Accept: application/timestamp-reply",
+        "User-Agent: signer",
+    )
+    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
 
 
 def tls_context(settings: TsaSettings) -> ssl.SSLContext | None:
