@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from signer.algorithms import DigestAlgorithm
@@ -136,7 +137,12 @@ def read_message_imprint(element: der_reader.Element) -> tuple[bytes, DigestAlgo
 
 def read_digest_oid(element: der_reader.Element) -> str:
     """The algorithm of an AlgorithmIdentifier whose parameters must be absent or NULL (RFC 5754 §2). Raises DerError."""
-    fields = element.children()
+    return _read_digest_oid(element.content)
+
+
+@lru_cache(maxsize=64)
+def _read_digest_oid(content: bytes) -> str:
+    fields = der_reader.Reader(content)
     algorithm = der_reader.oid(fields.take(der.OBJECT_IDENTIFIER))
     parameters = fields.take_if(der.NULL_TAG)
     if parameters is not None and parameters.content:
@@ -184,18 +190,23 @@ def parse_response(encoded: bytes) -> bytes:
     """
     try:
         fields = der_reader.read(encoded, der.SEQUENCE).children()
-        status = fields.take(der.SEQUENCE).children()
-        number = der_reader.integer(status.take(der.INTEGER))
-        texts = status.take_if(der.SEQUENCE)
-        failures = status.take_if(der.BIT_STRING)
-        status.end()
-        if number not in (PkiStatus.GRANTED.value, PkiStatus.GRANTED_WITH_MODS.value):
-            raise TimestampInvalid(f"status: {_explain(number, texts, failures)}", check="status")
+        status = fields.take(der.SEQUENCE)
+        if status.encoded != _STATUS_GRANTED:
+            _require_granted(status.children())
         timestamp = fields.take(der.SEQUENCE).encoded
         fields.end()
     except der_reader.DerError as malformed:
         raise TimestampInvalid(f"response: not a TimeStampResp in DER: {malformed}", check="response") from malformed
     return timestamp
+
+
+def _require_granted(status: der_reader.Reader) -> None:
+    number = der_reader.integer(status.take(der.INTEGER))
+    texts = status.take_if(der.SEQUENCE)
+    failures = status.take_if(der.BIT_STRING)
+    status.end()
+    if number not in (PkiStatus.GRANTED.value, PkiStatus.GRANTED_WITH_MODS.value):
+        raise TimestampInvalid(f"status: {_explain(number, texts, failures)}", check="status")
 
 
 def _explain(number: int, texts: der_reader.Element | None, failures: der_reader.Element | None) -> str:

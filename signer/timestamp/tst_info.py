@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from signer.algorithms import DigestAlgorithm
 from signer.formats import der, der_reader
@@ -58,14 +59,17 @@ def read_tst_info(encoded: bytes) -> TstInfo:
         digest_algorithm=digest_algorithm,
         serial_number=serial_number,
         gen_time=gen_time,
-        accuracy=None if accuracy is None else _read_accuracy(accuracy.children()),
+        accuracy=None if accuracy is None else _read_accuracy(accuracy.content),
         ordering=ordering is not None and read_non_default(ordering),
         nonce=nonce,
         critical_extensions=extensions is not None and _any_critical(extensions.children()),
     )
 
 
-def _read_accuracy(fields: der_reader.Reader) -> timedelta:
+@lru_cache(maxsize=64)
+def _read_accuracy(content: bytes) -> timedelta:
+    """Few authorities state more than one."""
+    fields = der_reader.Reader(content)
     seconds, millis, micros = (fields.take_if(tag) for tag in (der.INTEGER, _MILLIS, _MICROS))
     fields.end()
     try:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.errors import TimestampInvalid
-from signer.formats import der
+from signer.formats import der, der_reader
 from signer.formats.cms import identifiers as ids
+from signer.formats.cms import reader
+from signer.timestamp import chain, tsp, tst_info
+from signer.timestamp import verify as verifying
 from signer.timestamp.verify import VerifiedTimestamp, verify_timestamp
 from tests.support import pki
 from tests.support.lies import IMPRINT, LIES, NOW, POLICY, RSA, STAMPING, Lie, ess_v1, extension, honest
@@ -53,6 +57,43 @@ def test_each_lie_is_refused_by_its_name(make: Callable[[], Lie], complaint: str
     with pytest.raises(TimestampInvalid, match=f"^{complaint}") as refused:
         verify(make().encoded())
     assert refused.value.metadata["check"] == complaint.partition(":")[0]
+
+
+def forget() -> None:
+    """All that verification remembers of timestamps before."""
+    for module in (der_reader, reader, tsp, tst_info, verifying, chain):
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+
+
+def outcome(token: bytes) -> object:
+    try:
+        verified = verify(token)
+    except TimestampInvalid as invalid:
+        return invalid.metadata["check"], invalid.message
+    return verified.tst_info, verified.authority
+
+
+@cache
+def told(name: str) -> bytes:
+    return (LIES[name][0]() if name in LIES else honest(SignatureAlgorithm(name))).encoded()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([*LIES, RSA.value, SignatureAlgorithm.ECDSA_SHA256.value]),
+    st.lists(st.tuples(st.integers(0, 4000), st.integers(1, 255)), max_size=2),
+)
+def test_what_is_remembered_of_others_changes_no_verdict(name: str, changes: list[tuple[int, int]]) -> None:
+    token = bytearray(told(name))
+    for place, change in changes if token else ():
+        token[place % len(token)] ^= change
+    for algorithm in (RSA, SignatureAlgorithm.ECDSA_SHA256):
+        verify(told(algorithm.value))
+    with_memory = outcome(bytes(token))
+    forget()
+    assert outcome(bytes(token)) == with_memory
 
 
 TRUTHS: dict[str, Lie] = {

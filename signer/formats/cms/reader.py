@@ -1,16 +1,22 @@
-"""Reading a SignedData with one signer, as a TimeStampToken is (RFC 5652 §5, RFC 3161 §2.4.2): cut apart strictly, judged elsewhere."""
+"""Reading a SignedData with one signer, as a TimeStampToken is (RFC 5652 §5, RFC 3161 §2.4.2): cut apart strictly, judged elsewhere.
+
+What an authority sends with each of its timestamps alike (who it is, its certificates, its algorithms, most attributes) is cut apart once:
+the same bytes always read the same.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from signer.formats import der
 from signer.formats.cms.identifiers import ID_SIGNED_DATA
-from signer.formats.der_reader import DerError, Element, integer, oid, read
+from signer.formats.der_reader import DerError, Element, Reader, integer, oid, read
 
 _CONTEXT_0 = 0xA0
 _CONTEXT_1 = 0xA1
 _SIGNER_VERSION = 1
+_REMEMBERED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ def read_signed_data(encoded: bytes) -> SignedData:
     return SignedData(
         content_type,
         None if content is None else read(content.content, der.OCTET_STRING).content,
-        () if certificates is None else tuple(choice.encoded for choice in certificates.children().rest() if choice.tag == der.SEQUENCE),
+        () if certificates is None else _read_certificates(certificates.content),
         _read_signer(signer),
     )
 
@@ -74,12 +80,10 @@ def _read_signer(element: Element) -> SignerInfo:
     version = integer(fields.take(der.INTEGER))
     if version != _SIGNER_VERSION:
         raise DerError(f"SignerInfo version {version}: only signers named by issuer and serial number are read")
-    identifier = fields.take(der.SEQUENCE).children()
-    issuer, serial_number = identifier.take(der.SEQUENCE).encoded, identifier.take(der.INTEGER).encoded
-    identifier.end()
-    digest_oid = _algorithm_oid(fields.take(der.SEQUENCE))
+    issuer, serial_number = _read_identifier(fields.take(der.SEQUENCE).content)
+    digest_oid = _read_algorithm_oid(fields.take(der.SEQUENCE).content)
     signed_attributes = fields.take(_CONTEXT_0)
-    signature_oid = _algorithm_oid(fields.take(der.SEQUENCE))
+    signature_oid = _read_algorithm_oid(fields.take(der.SEQUENCE).content)
     signature = fields.take(der.OCTET_STRING).content
     fields.take_if(_CONTEXT_1)
     fields.end()
@@ -88,18 +92,40 @@ def _read_signer(element: Element) -> SignerInfo:
     return SignerInfo(issuer, serial_number, digest_oid, signed, _read_attributes(signed_attributes), signature_oid, signature)
 
 
-def _algorithm_oid(element: Element) -> str:
-    return oid(element.children().take(der.OBJECT_IDENTIFIER))
+@lru_cache(maxsize=_REMEMBERED)
+def _read_certificates(content: bytes) -> tuple[bytes, ...]:
+    return tuple(choice.encoded for choice in Reader(content).rest() if choice.tag == der.SEQUENCE)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read_identifier(content: bytes) -> tuple[bytes, bytes]:
+    """Issuer and serial number of IssuerAndSerialNumber."""
+    fields = Reader(content)
+    issuer, serial_number = fields.take(der.SEQUENCE).encoded, fields.take(der.INTEGER).encoded
+    fields.end()
+    return issuer, serial_number
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read_algorithm_oid(content: bytes) -> str:
+    return oid(Reader(content).take(der.OBJECT_IDENTIFIER))
 
 
 def _read_attributes(element: Element) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for attribute in element.children().rest():
-        fields = attribute.children()
-        kind = oid(fields.take(der.OBJECT_IDENTIFIER))
-        values = fields.take(der.SET)
-        fields.end()
+        kind, value = _read_attribute(attribute.content)
         if kind in found:
             raise DerError(f"signed attribute {kind} twice")
-        found[kind] = read(values.content).encoded
+        found[kind] = value
     return found
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read_attribute(content: bytes) -> tuple[str, bytes]:
+    """Type and single value of an Attribute."""
+    fields = Reader(content)
+    kind = oid(fields.take(der.OBJECT_IDENTIFIER))
+    values = fields.take(der.SET)
+    fields.end()
+    return kind, read(values.content).encoded
