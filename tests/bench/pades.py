@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import msgspec
@@ -16,6 +18,7 @@ from tests.bench.against import row_against
 from tests.bench.documents import plain_documents, sizes_kb
 from tests.bench.ground import Deployment, Ground, judge_one
 from tests.bench.lines import LineProgram
+from tests.bench.loop import TokenPrograms
 from tests.bench.measure import Run, Sample
 from tests.bench.orders import Order, Work
 from tests.bench.row import Row, Target
@@ -27,6 +30,7 @@ _LOOP = "C_Sign loop, 1 process"
 _ROUND_TRIP_S = 0.020
 _AT_ONCE = {4: Target(0.90), 8: Target(0.90), 32: None}
 """`[[stamping.servers]] concurrency_max` (8 when nothing is said). With 32 neither bound rules but the cores, so nothing is promised."""
+_IDLE_S = 1.0
 _JUDGED = 4
 
 
@@ -83,20 +87,30 @@ def stamped_outside(ground: Ground) -> Iterator[Row]:
     (folder / "root.pem").write_bytes(pki.root().pem)
     command = [sys.executable, "-m", "tests.bench.far_tsa", str(folder), str(_ROUND_TRIP_S * 1000)]
     with ground.loop("cbql") as loop, LineProgram(command, os.environ) as tsa:
-        url = f"http://127.0.0.1:{tsa.hear()['port']}/"
-        for at_once, target in _AT_ONCE.items():
-            name = f"pades-b-t-outside-{at_once}-at-once"
-            server = {"name": "far", "url": url, "ca_files": [str(folder / "root.pem")], "concurrency_max": at_once}
+        told = tsa.hear()
+        with LineProgram([sys.executable, "-m", "tests.bench.far_probe", str(told["port"])], os.environ) as probe:
+            sleep(_IDLE_S)
+            seen: dict[str, Any] = {"tsa_real_time": told["real_time"], "tsa_ms_before": probe.ask("before")}
+            for at_once, target in _AT_ONCE.items():
+                server = {"name": "far", "url": f"http://127.0.0.1:{told['port']}/", "ca_files": [str(folder / "root.pem")]}
+                row = _outside(ground, loop, server | {"concurrency_max": at_once}, target)
+                yield replace(row, details={**row.details, **seen, "tsa_ms_meanwhile": probe.ask("meanwhile")})
 
-            def bound(at_once: int = at_once) -> Sample:
-                """The lesser of both limits; the token's is measured each time."""
-                run = loop.run(ground.pace.seconds)
-                return Sample(round(min(run.items_per_s, at_once / _ROUND_TRIP_S) * run.seconds), run.seconds, run.p50_ms, run.p99_ms)
 
-            with ground.daemon(ground.config(name, tsas=[server])) as deployed:
-                order = order_on(ground, level=Level.B_T, batch=2 * ground.pace.batch)  # long beside its first and last round trip
-                limit = f"min({_LOOP}; {at_once} ÷ {_ROUND_TRIP_S * 1000:g} ms = {at_once / _ROUND_TRIP_S:g}/s)"
-                yield _row(name, ground, deployed, order, bound, target=target, reference_name=limit)
+def _outside(ground: Ground, loop: TokenPrograms, server: dict[str, Any], target: Target | None) -> Row:
+    """The row of one authority, by its configuration."""
+    at_once = server["concurrency_max"]
+    name = f"pades-b-t-outside-{at_once}-at-once"
+
+    def bound() -> Sample:
+        """The lesser of both limits; the token's is measured each time."""
+        run = loop.run(ground.pace.seconds)
+        return Sample(round(min(run.items_per_s, at_once / _ROUND_TRIP_S) * run.seconds), run.seconds, run.p50_ms, run.p99_ms)
+
+    with ground.daemon(ground.config(name, tsas=[server])) as deployed:
+        order = order_on(ground, level=Level.B_T, batch=2 * ground.pace.batch)  # long beside its first and last round trip
+        limit = f"min({_LOOP}; {at_once} ÷ {_ROUND_TRIP_S * 1000:g} ms = {at_once / _ROUND_TRIP_S:g}/s)"
+        return _row(name, ground, deployed, order, bound, target=target, reference_name=limit)
 
 
 def order_on(ground: Ground, credential: str = "cbql", folder: Path | None = None, **more: Any) -> Order:
