@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from signer.errors import JournalUnavailable
 from signer.store import open_engine
 from signer.store.access import READER
+from signer.store.engine import told
 
 _T = TypeVar("_T")
 _READERS_MAX = 2
@@ -40,4 +41,4 @@ class Readings:
             with self._engine.connect().execution_options(**READER) as connection, connection.begin():
                 return read(connection)
         except SQLAlchemyError as error:
-            raise JournalUnavailable("the journal can't be read", retry_after_s=1.0) from error
+            raise JournalUnavailable(f"the journal can't be read: {told(error)}", retry_after_s=1.0) from error

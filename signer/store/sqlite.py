@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +46,29 @@ def database_path(url: URL) -> Path:
 
 
 def _guard_file(path: Path, *, must_exist: bool) -> None:
+    """By its name alone.
+
+    Closing any descriptor of a file drops the locks that this process holds on it (fcntl(2)), SQLite's as well: the next program to close
+    the database would think itself the last, and remove the write-ahead log from under the writer.
+    """
     if not path.parent.is_dir():
         raise ConfigError(f"directory {path.parent} of the database does not exist: create it, owned by the user that runs signer")
     if must_exist and not path.is_file():
         raise ConfigError(f"database {path} does not exist")
     try:
-        descriptor = os.open(path, os.O_RDWR | (0 if must_exist else os.O_CREAT), _FILE_MODE)
+        if not path.exists():
+            _create(path)
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise ConfigError(f"database {path} can't be opened for writing: its file, or the file system, is not open to this user")
+        if stat.S_IMODE(path.stat().st_mode) & ~_FILE_MODE:
+            path.chmod(_FILE_MODE)
     except OSError as error:
-        raise ConfigError(f"database {path} can't be opened for writing: {error.strerror}") from error
-    try:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) & ~_FILE_MODE:
-            os.fchmod(descriptor, _FILE_MODE)
-    except OSError as error:
-        raise ConfigError(f"database {path} is open to others and can't be closed to them: {error.strerror}") from error
-    finally:
-        os.close(descriptor)
+        raise ConfigError(f"database {path} can't be opened for its owner alone: {error.strerror}") from error
+
+
+def _create(path: Path) -> None:
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))  # nobody has locked what was not there
 
 
 def _configure(connection: Any, _record: Any) -> None:

@@ -1,11 +1,15 @@
+"""Tables, guards and statements on both databases; and what is SQLite's own of opening one."""
+
 from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, delete, func, inspect, select
+from sqlalchemy import Engine, Executable, delete, func, insert, inspect, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
@@ -16,6 +20,7 @@ from signer.store import SCHEMA_VERSION, WriterLock, open_engine, prepare_schema
 from signer.store.segment_tables import log_portion, log_segment
 from signer.store.statements import ManyRows, inserting, upserting
 from signer.store.tables import counter, journal_entry, metadata, schema_version
+from tests.support.stores import Store
 
 
 @pytest.fixture
@@ -24,8 +29,15 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def engine(url: str) -> Engine:
+def file_engine(url: str) -> Engine:
     engine = open_engine(url)
+    prepare_schema(engine)
+    return engine
+
+
+@pytest.fixture
+def engine(store: Store) -> Engine:
+    engine = open_engine(store.url)
     prepare_schema(engine)
     return engine
 
@@ -34,8 +46,8 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_new_database_is_readable_by_its_owner_only_and_so_are_its_helper_files(tmp_path: Path, engine: Engine) -> None:
-    with engine.connect() as connection, connection.begin():
+def test_a_new_database_is_readable_by_its_owner_only_and_so_are_its_helper_files(tmp_path: Path, file_engine: Engine) -> None:
+    with file_engine.connect() as connection, connection.begin():
         connection.execute(select(journal_entry)).all()
         assert {path.name: mode(path) for path in tmp_path.iterdir()} == {
             "journal.db": 0o600,
@@ -52,8 +64,26 @@ def test_a_database_open_to_others_is_closed_to_them(tmp_path: Path, url: str) -
     assert mode(path) == 0o600
 
 
-def test_commits_survive_power_loss_by_configuration(engine: Engine) -> None:
-    with engine.connect() as connection:
+def test_another_program_that_looks_in_takes_nothing_from_under_the_writer(tmp_path: Path, url: str, file_engine: Engine) -> None:
+    with file_engine.connect() as writer:
+        for count in (1, 2):
+            with writer.begin():
+                writer.execute(insert(counter).values((f"counter-{count}", count)))
+            open_engine(url, must_exist=True)
+            assert looked_in(tmp_path / "journal.db") == count
+            assert (tmp_path / "journal.db-wal").exists()
+
+
+def looked_in(database: Path) -> int:
+    """How many counters a program sees that opens the database, and closes it again."""
+    program = (
+        "import sqlite3, sys; opened = sqlite3.connect(sys.argv[1]); print(*opened.execute('SELECT count(*) FROM counter').fetchone())"
+    )
+    return int(subprocess.run([sys.executable, "-c", program, database], check=True, capture_output=True, text=True).stdout)
+
+
+def test_commits_survive_power_loss_by_configuration(file_engine: Engine) -> None:
+    with file_engine.connect() as connection:
         settings = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
@@ -103,11 +133,9 @@ def test_a_file_that_is_no_database_is_refused_untouched(tmp_path: Path, url: st
     assert (tmp_path / "journal.db").read_bytes() == b"%PDF-1.7" * 1000
 
 
-def test_a_locked_database_is_unavailable_not_misconfigured(tmp_path: Path, url: str, engine: Engine) -> None:
-    with sqlite3.connect(tmp_path / "journal.db", isolation_level=None) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalUnavailable, match="locked"):
-            prepare_schema(open_engine(url, busy_timeout_s=0.05))
+def test_a_locked_database_is_unavailable_not_misconfigured(store: Store, engine: Engine) -> None:
+    with store.locked(), pytest.raises(JournalUnavailable, match=r"locked|lock timeout"):
+        prepare_schema(open_engine(store.url, busy_timeout_s=store.busy_timeout_s))
     prepare_schema(engine)
 
 
@@ -150,20 +178,20 @@ def test_entries_leave_once_their_portion_is_in_an_archive_that_is_on_record(mov
 
 
 @pytest.mark.parametrize(
-    "verb",
+    "statement",
     [
-        "DELETE FROM journal_entry WHERE entry_index = 256",
-        "UPDATE journal_entry SET body = x'' WHERE entry_index = 0",
-        "INSERT INTO log_portion VALUES (1, x'', '{}', x'')",
-        "UPDATE log_portion SET leaves = x'00'",
-        "DELETE FROM log_portion",
-        "UPDATE log_segment SET entries = 512",
-        "DELETE FROM log_segment",
+        pytest.param(delete(journal_entry).where(journal_entry.c.entry_index == 256), id="an entry that is not moved"),
+        pytest.param(update(journal_entry).where(journal_entry.c.entry_index == 0).values(body=b""), id="an entry changed"),
+        pytest.param(insert(log_portion).values((1, b"", "{}", b"")), id="a portion of no segment"),
+        pytest.param(update(log_portion).values(leaves=b"\0"), id="a portion changed"),
+        pytest.param(delete(log_portion), id="a portion removed"),
+        pytest.param(update(log_segment).values(entries=512), id="a segment changed"),
+        pytest.param(delete(log_segment), id="a segment removed"),
     ],
 )
-def test_an_archive_on_record_opens_nothing_else(moved: Engine, verb: str) -> None:
+def test_an_archive_on_record_opens_nothing_else(moved: Engine, statement: Executable) -> None:
     with moved.connect() as connection, pytest.raises(DBAPIError, match="append-only"), connection.begin():
-        connection.exec_driver_sql(verb)
+        connection.execute(statement)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 64, 255, 256, 257, 600])
@@ -182,8 +210,8 @@ def test_an_upsert_adds_what_is_new_and_replaces_what_is_there(engine: Engine) -
 
 
 @pytest.mark.parametrize("query", [rows._FETCH_STANDINGS, rows._FETCH_STORED])
-def test_looking_keys_up_never_reads_the_whole_table(engine: Engine, query: ManyRows) -> None:
-    with engine.connect() as connection:
+def test_looking_keys_up_never_reads_the_whole_table(file_engine: Engine, query: ManyRows) -> None:
+    with file_engine.connect() as connection:
         plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + query._text(connection, 4), ("a", "b", "c") * 4).all()
     steps = [step[3] for step in plan]
     assert any(step.startswith("SEARCH signature USING PRIMARY KEY") for step in steps)
