@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -122,7 +121,7 @@ async def release_lot(lot: Lot, items: Sequence[Item]) -> None:
 
 def _released(lot: Lot, item: Item) -> Outcome:
     released = outcome(item.key, item.attempt, OutcomeKind.RELEASED, known(item.finished), known(item.parked).signature, shared=lot.shared)
-    return released if item.slot is None else replace(released, slot=item.slot)
+    return released if item.slot is None else msgspec.structs.replace(released, slot=item.slot)
 
 
 def _stamped(lot: Lot, item: Item) -> Outcome:
