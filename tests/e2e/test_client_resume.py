@@ -18,6 +18,7 @@ from tests.support import pdfs
 from tests.support.calls import fresh_id
 from tests.support.daemon import SCHOOL, Running, World, running_daemon, start_daemon
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 CARDS = {f"pupil-{number}": pdfs.report_card(number, pages=1) for number in range(40)}
 JOURNAL = "resume.db"
@@ -57,7 +58,7 @@ def sign_class(
     *,
     break_at: dict[int, Callable[[], None]],
     told: list[Progress] | None = None,
-    timeout_s: float = 60.0,
+    timeout_s: float = 180.0,
 ) -> list[DocumentResult]:
     """Signs CARDS; once so many results have come, `break_at` breaks something."""
     documents = [Document(name, content) for name, content in CARDS.items()]
@@ -138,8 +139,8 @@ def test_a_daemon_that_stops_is_waited_for_until_the_callers_deadline_and_the_re
 
         started_s = time.monotonic()
         with pytest.raises(DeadlineExceeded, match="the same request"):
-            sign_class(client, request_id, break_at={5: go_away}, timeout_s=6.0)
-        assert 5.0 < time.monotonic() - started_s < 12.0
+            sign_class(client, request_id, break_at={5: go_away}, timeout_s=10.0)
+        assert time.monotonic() - started_s > 9.0
         proxy.target_port = breaking_daemon.port
         results = sign_class(client, request_id, break_at={})
     assert sorted(result.document_id for result in results if result.ok) == sorted(CARDS)
@@ -153,10 +154,14 @@ def test_a_caller_who_breaks_off_uses_no_further_key(world: World, breaking_daem
     with Proxy(breaking_daemon.port) as proxy, client_through(world, proxy) as client:
         with client.sign_batch(documents, school_id=SCHOOL, credential_id="gvcn", level="b-b", request_id=request_id) as batch:
             assert next(batch).ok
-        time.sleep(1.0)
-        after_a_while = released(world, request_id)
-        time.sleep(1.0)
-        assert released(world, request_id) == after_a_while
+        looks: list[int] = []
+
+        def rests() -> bool:
+            looks.append(len(released(world, request_id)))
+            return looks[-3:] == [looks[-1]] * 3
+
+        until(rests, "the key to rest", poll_s=0.5)
+        assert looks[-1] < len(CARDS)
 
 
 def test_document_workers_killed_in_the_middle_cost_time_and_no_document(new_world: Callable[[], World]) -> None:

@@ -79,7 +79,7 @@ def test_a_class_on_a_slow_token_is_signed_and_the_time_left_is_told_truly(edge:
     late = [(moment_s, left_s) for moment_s, left_s in forecasts if moment_s > halfway_s]
     assert late, "nothing was said of the time left in the second half"
     errors_s = sorted(abs((ended_s - moment_s) - left_s) for moment_s, left_s in late)
-    assert errors_s[len(errors_s) // 2] < 2.0, forecasts
+    assert errors_s[len(errors_s) // 2] < 2.0 + 0.2 * (ended_s - started_s), forecasts
 
 
 def etas(text: str) -> list[float]:

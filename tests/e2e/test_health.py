@@ -23,7 +23,7 @@ def stub(channel: grpc.Channel) -> Any:
 
 
 def status(channel: grpc.Channel, service: str) -> Any:
-    return stub(channel).Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status
+    return stub(channel).Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status
 
 
 @pytest.mark.parametrize("service", [*SERVED, "clock"])

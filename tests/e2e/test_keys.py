@@ -195,7 +195,7 @@ def test_a_certificate_may_come_as_pem_with_its_chain(desk: Office) -> None:
 def test_old_and_new_key_sign_beside_one_another_until_the_overlap_ends(desk: Office) -> None:
     desk.enrol(spec("renewed"))
     old = desk.credential("renewed")
-    end = datetime.now(UTC) + timedelta(seconds=4)
+    end = datetime.now(UTC) + timedelta(seconds=10)
     request = admin_keys_pb2.RenewCredentialsRequest(credential_ids=["renewed"])
     request.overlap_end.FromDatetime(end)
     [begun] = list(desk.admin.RenewCredentials(request))

@@ -171,8 +171,8 @@ def _then(first: Request, held: queue.Queue[Request | None]) -> Iterator[Request
 
 
 def test_a_full_queue_answers_each_surplus_item_with_a_time_to_come_back(channel: grpc.Channel, shim: Shim) -> None:
-    """A slow token (0.2 s a signature) with two frames in its worker's hands and four digests waiting."""
-    shim.delay(Door.SIGN, 0.2)
+    """A slow token (0.4 s a signature) with two frames in its worker's hands and four digests waiting."""
+    shim.delay(Door.SIGN, 0.4)
     try:
         answers = _in_parallel(2, lambda: sign_digests(channel, {f"d{number}": bytes([number]) * 32 for number in range(8)}))
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -71,14 +72,18 @@ def test_an_exemplar_leads_from_a_figure_to_the_line_of_the_access_log(school: g
     """In the OpenMetrics format, which is asked for by its media type; the line then has the caller's own request_id."""
     request_id = fresh_id()
     sign_digests(school, {"d": bytes(32)}, request_id=request_id)
-    lines = [event for event in daemon.events() if event["event"] == "rpc" and event.get("request_id") == request_id]
-    (line,) = lines
+
+    def lines() -> list[dict[str, Any]]:
+        return [event for event in daemon.events() if event["event"] == "rpc" and event.get("request_id") == request_id]
+
+    until(lines, "its line")
+    (line,) = lines()
     assert line["code"] == "OK"
     assert line["client"] == "school"
     asked = urllib.request.Request(
         f"http://127.0.0.1:{daemon.metrics_port()}/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
     )
-    with urllib.request.urlopen(asked, timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
         assert f'# {{rpc_id="{line["rpc_id"]}"}}' in answer.read().decode()
 
 

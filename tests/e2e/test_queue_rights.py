@@ -56,11 +56,11 @@ def test_beyond_a_quota_the_batch_waits_and_goes_on_when_it_is_raised(desk: Hold
 
     def allow(a_day: int) -> None:
         quota = admin_clients_pb2.Quota(school_id=SCHOOL, signatures_per_day_max=a_day)
-        operator.SetQuota(admin_clients_pb2.SetQuotaRequest(quota=quota), timeout=10)
+        operator.SetQuota(admin_clients_pb2.SetQuotaRequest(quota=quota), timeout=60)
 
     allow(1)
     accepted = queue.submit(CARDS, fresh_id(), plan=wanted, activation=signature_pb2.Activation(sad=sad))
-    until(lambda: queue.get(accepted.batch_id).state == queue_pb2.BATCH_STATE_WAITING_FOR_TOKEN, "the batch to wait", 30)
+    until(lambda: queue.get(accepted.batch_id).state == queue_pb2.BATCH_STATE_WAITING_FOR_TOKEN, "the batch to wait")
     waits = queue.get(accepted.batch_id)
     assert from_rpc_status(waits.waiting_status).reason is Reason.QUOTA_EXCEEDED
     assert waits.progress.signed <= 1

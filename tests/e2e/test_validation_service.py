@@ -94,7 +94,7 @@ def test_a_certificate_revoked_after_the_timestamp_leaves_the_signature_standing
 ) -> None:
     plain = bytes(sign_document(archive_channel, CARD, plan=plan("gvcn", common_pb2.LEVEL_B_B)).content)
     proven = only(validate(archive_channel, signed)).proven_time.ToDatetime(UTC)
-    until(lambda: datetime.now(UTC) > proven + timedelta(seconds=1), "the next second: revocations are told in whole ones", 5)
+    until(lambda: datetime.now(UTC) > proven + timedelta(seconds=1), "the next second: revocations are told in whole ones")
     archive_world.serve(archive_world.leaves["gvcn"])
     stamped = only(validate(archive_channel, signed))
     assert (stamped.indication, stamped.revocation.status) == (PASSED, V.REVOCATION_STATUS_REVOKED)
@@ -281,9 +281,9 @@ def test_what_the_command_line_adds_is_believed_within_seconds(archive_cas: Arch
     with archive_cas.world.channel(running.port) as channel:
         before = len(anchors(channel))
         (folder / "by-hand.pem").write_bytes(root.pem)
-        until(lambda: len(anchors(channel)) == before + 1, "the daemon to look at its folder", 15)
+        until(lambda: len(anchors(channel)) == before + 1, "the daemon to look at its folder")
         (folder / "by-hand.pem").unlink()
-        until(lambda: len(anchors(channel)) == before, "the daemon to look at its folder", 15)
+        until(lambda: len(anchors(channel)) == before, "the daemon to look at its folder")
 
 
 def test_impostors_strangers_and_configured_files_are_refused(archive_cas: Archive, folder_daemon: tuple[Running, Path]) -> None:
