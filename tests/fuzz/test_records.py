@@ -75,10 +75,10 @@ def test_a_record_is_sealed_only_over_the_data_that_its_principal_signed(record:
 def test_any_bytes_are_judged_or_refused_with_our_error_in_bounded_time(layout: RecordLayout, at: int, length: int, put: bytes) -> None:
     content = READY[layout]
     at %= len(content)
-    started_s = time.monotonic()
+    started_s = time.process_time()
     try:
         findings = OFFICE.check(content[:at] + put + content[at + length :], CLERK).findings
     except DocumentError:
         findings = ()
     assert all(finding.en and finding.vi for finding in findings)
-    assert time.monotonic() - started_s < DOCUMENT_S_MAX
+    assert time.process_time() - started_s < DOCUMENT_S_MAX

@@ -40,13 +40,13 @@ HEADS = [
 
 def judged(document: bytes) -> Indication | None:
     """What it is found to be; None for a document that is refused."""
-    started = time.monotonic()
+    started = time.process_time()
     try:
         report = verify_document(document, TRUST, pdfs.SIGNED_AT, content=CONTENT).settled(pdfs.SIGNED_AT)
     except DocumentError:
         return None
     finally:
-        assert time.monotonic() - started < DOCUMENT_S_MAX
+        assert time.process_time() - started < DOCUMENT_S_MAX
     json.dumps(report.to_json())
     assert all(summary(report, language) for language in Language)
     return report.indication
