@@ -5,7 +5,8 @@ further (back-pressure), and memory is bounded whatever the batch's length.
 
 Documents that arrive close together go their way as one lot (see `document`). The first one leaves at once, so a single document waits for
 nobody; while lots are in work, later ones are collected for up to 2 ms or sixteen documents; before a slow token each goes alone, so that
-results come as they are made.
+results come as they are made. While two full lots are ahead of it, a lot waits until it is full: it would only wait for the token. Without
+that a batch falls into lots of two or three, for a window that is full takes in what has just left it, and each costs what a full one does.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from signer.telemetry.logs import get_logger
 _log = get_logger(__name__)
 _LOT_DOCUMENTS_MAX = 16
 _LOT_WAIT_S = 0.002
+_LOTS_AHEAD = 2
 
 
 class Done(Protocol):
@@ -167,7 +169,7 @@ class Batch(Generic[DoneT]):
         self._input_ended = False
         self._lot: list[tuple[int, IncomingDocument]] = []
         self._lot_timer: asyncio.TimerHandle | None = None
-        self._lots_in_work = 0
+        self._ahead = 0
 
     async def submit(self, index: int, document: IncomingDocument) -> None:
         """Starts one document, once there is room in the window."""
@@ -179,10 +181,10 @@ class Batch(Generic[DoneT]):
         self._in_work += 1
         self._in_work_bytes += size_bytes
         self._lot.append((index, document))
-        if len(self._lot) >= min(_LOT_DOCUMENTS_MAX, self._work.lot_max) or not self._lots_in_work:
+        if len(self._lot) >= self._lot_max or not self._ahead:
             self._send_lot()
         elif self._lot_timer is None:
-            self._lot_timer = asyncio.get_running_loop().call_later(_LOT_WAIT_S, self._send_lot)
+            self._lot_timer = asyncio.get_running_loop().call_later(_LOT_WAIT_S, self._send_if_due)
 
     def refuse(self, index: int, document_id: str, error: SignerError) -> None:
         """Ends a document that never reached the path (too large, duplicate id …)."""
@@ -213,13 +215,23 @@ class Batch(Generic[DoneT]):
                 self._in_work_bytes -= len(outcome.content)
         self._room.set()
 
+    @property
+    def _lot_max(self) -> int:
+        return min(_LOT_DOCUMENTS_MAX, self._work.lot_max)
+
+    def _send_if_due(self) -> None:
+        """The 2 ms are over, or some of what was ahead has ended."""
+        self._lot_timer = None
+        if self._ahead < _LOTS_AHEAD * self._lot_max:
+            self._send_lot()
+
     def _send_lot(self) -> None:
         if self._lot_timer is not None:
             self._lot_timer.cancel()
             self._lot_timer = None
         if self._lot:
             lot, self._lot = self._lot, []
-            self._lots_in_work += 1
+            self._ahead += len(lot)
             self._engine.start_task(self._run(lot))
 
     async def _run(self, lot: list[tuple[int, IncomingDocument]]) -> None:
@@ -230,7 +242,9 @@ class Batch(Generic[DoneT]):
             reference = secrets.token_hex(8)
             _log.exception("lot failed by a bug", documents=len(documents), reference=reference)
             results = [InternalError(f"internal error: {type(error).__name__}", reference=reference) for _ in documents]
-        self._lots_in_work -= 1
+        self._ahead -= len(lot)
+        if self._lot_timer is None:
+            self._send_if_due()
         for (index, document), result in zip(lot, results, strict=True):
             self._end(ItemOutcome(document.document_id, index, document.content, result))
 

@@ -40,14 +40,14 @@ from signer.tokens.fair import FairQueue, Weight, evenly
 from signer.tokens.jobs import FrameInHand, SignJob, TokenSignature
 from signer.tokens.places import TokenPlaces
 from signer.tokens.settings import TokenSettings
-from signer.tokens.standing import Pace, Standing, token_state
+from signer.tokens.standing import Pace, SignTime, Standing, token_state
 from signer.tokens.wire import COUNT, PinCount, Ready, SignCall, SignItem
 from signer.workers.gathering import Gathering
 from signer.workers.process import WorkerLost, WorkerProcess
 from signer.workers.supervisor import Place, PlaceState
 
 _FRAME_S = 0.010
-_LOT_S = 0.020
+_LOT_S = 0.100
 _FRAME_ITEMS_MAX = 64
 _FRAMES_IN_HAND = 2
 _SWEEP_S = 0.25
@@ -94,7 +94,7 @@ class TokenPool:
         self._job_ids = itertools.count(1)
         self._workers: list[WorkerProcess] = []
         self._is_feeding_soon = False
-        self._sign_s = _FRAME_S
+        self._sign_time = SignTime(_FRAME_S)
         self._is_in_doubt = False
         self._is_closed = False
         self._sweeper: asyncio.Task[None] | None = None
@@ -289,11 +289,11 @@ class TokenPool:
 
     @property
     def lot_max(self) -> int:
-        """Digests that a worker signs in about two frames, as measured: what may wait for one another. 1 for a slow token."""
+        """Digests that a worker signs in a tenth of a second, as measured: what may wait for one another. 1 for a slow token."""
         return self._signed_in(_LOT_S)
 
     def _signed_in(self, seconds: float) -> int:
-        by_time = round(seconds * self.settings.sessions / max(self._sign_s, 1e-6))
+        by_time = round(seconds * self.settings.sessions / max(self._sign_time.seconds, 1e-6))
         return max(self.settings.sessions, min(by_time, _FRAME_ITEMS_MAX * self.settings.sessions))
 
     def _frame_items(self) -> int:
@@ -304,7 +304,7 @@ class TokenPool:
 
     def signed(self, sign_s: float) -> None:
         """Learns how long a signature takes, for the size of frames; and that the token works."""
-        self._sign_s += (sign_s - self._sign_s) * 0.1
+        self._sign_time.add(sign_s)
         self.pace.add(asyncio.get_running_loop().time(), sign_s)
         self._is_in_doubt = False
         if self.standing.is_failing:

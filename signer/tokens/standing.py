@@ -14,6 +14,7 @@ from signer.tokens.wire import FOREIGN
 from signer.workers.supervisor import Place, PlaceState
 
 _PACE_S = 60
+_FASTER, _SLOWER = 0.1, 0.01
 _SAMPLES_A_SECOND = 8
 
 
@@ -88,6 +89,22 @@ class Standing:
     def is_failing(self) -> bool:
         """Whether it has not signed since its last fault."""
         return self.last_fault is not None and self.last_fault.healed_after_s is None
+
+
+class SignTime:
+    """How long the token itself takes for a signature, as it goes. seconds: by now.
+
+    A slow token is slow each time; on a busy host a fast one is so now and then, because its process waits for a core. So a faster
+    signature moves it by a tenth of the difference, a slower one by a hundredth: else a busy host would be taken for a slow token, get
+    small lots and frames, and be busier still.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def add(self, sign_s: float) -> None:
+        """One signature."""
+        self.seconds += (sign_s - self.seconds) * (_FASTER if sign_s < self.seconds else _SLOWER)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from pkcs11 import exceptions as ckr
 
 from signer.errors import PinHeld, PinLocked, SignerError, TokenRemoved, TokenUnavailable
 from signer.tokens.faults import FaultClass, classify, translate
-from signer.tokens.standing import Pace, Standing, TokenState, token_state
+from signer.tokens.standing import Pace, SignTime, Standing, TokenState, token_state
 from signer.workers.supervisor import PlaceState
 
 NOON = datetime(2026, 5, 29, 12, tzinfo=UTC)
@@ -108,3 +108,24 @@ def test_each_class_reaches_as_far_as_it_says_and_what_is_unknown_is_the_devices
     told = translate(error(), "hsm")
     assert told.metadata == {"token": "hsm", "ckr": error.__name__}
     assert "token hsm" in told.message
+
+
+def test_a_busy_host_is_not_taken_for_a_slow_token() -> None:
+    """Every fifth signature waited for a core, for as long as fourteen take."""
+    sign_time = SignTime(0.010)
+    for _ in range(100):
+        for sign_s in (0.0014, 0.0014, 0.0014, 0.0014, 0.020):
+            sign_time.add(sign_s)
+    assert 0.0014 < sign_time.seconds < 0.0028
+
+
+@pytest.mark.parametrize("before_s", [0.0005, 0.010])
+def test_a_slow_token_is_known_for_one_after_a_few_signatures(before_s: float) -> None:
+    """Slow: one a tenth of a second, so that each goes alone and its result comes as it is made."""
+    sign_time = SignTime(before_s)
+    for _ in range(12):
+        sign_time.add(0.120)
+    assert sign_time.seconds > 0.010
+    for _ in range(300):
+        sign_time.add(0.120)
+    assert sign_time.seconds == pytest.approx(0.120, rel=0.06)
