@@ -3,7 +3,7 @@ PY := .venv/bin/python
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test lint format proto docs bench bench-compare load season scale soak faults fuzz dashboards lock dist sbom audit deb deb-check image-check clean
+.PHONY: help demo demo-serve test lint format proto docs bench bench-compare load season scale night soak faults fuzz dashboards lock dist sbom audit deb deb-check image-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -65,6 +65,10 @@ season: ## the last week of May in virtual time: docs/season.md (SEASON='--schoo
 scale: ## from measured costs to machines: docs/scale.md
 	@tools/setup.sh test
 	$(PY) -m tests.scale > docs/scale.md
+
+night: ## 100,000 queued records handed over, worked off and picked up, and what grew (NIGHT='--documents 10000')
+	@tools/setup.sh test
+	$(PY) -m tests.soak.night $(NIGHT)
 
 soak: ## 12,000 documents of every kind against one daemon, and what grew: docs/soak.md (SOAK='--rounds 60')
 	@tools/setup.sh test

@@ -5,6 +5,7 @@
     figures     slopes and differences over the looks, and what they are held against
     run         rounds against one daemon, a look after each
     report      docs/soak.md
+    night       100,000 queued records, from the handing over to the picking up
 
 `make soak` signs 12,000 documents; CI does a short form (tests/e2e/test_soak.py).
 """

@@ -6,12 +6,13 @@ import json
 import queue
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from signer.queue.line import Place, open_line
 from signer.queue.model import QueuePriority
+from tests.support.stores import Store
 
 _LOADED = "import sys, json, signer.server.serve; print(json.dumps([name for name in ('dbos', 'yaml', 'croniter') if name in sys.modules]))"
 _WITHIN_S = 60.0
@@ -22,9 +23,17 @@ def test_a_daemon_without_a_queue_does_not_load_its_engine() -> None:
     assert json.loads(told) == []
 
 
-def test_what_is_put_is_taken_without_a_wait_and_what_stood_behind_a_turn_when_that_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def url(store: Store) -> Iterator[str]:
+    """Of a database for a line, on both."""
+    if store.url.startswith("sqlite:"):
+        yield f"{store.url}.turns"
+        return
+    yield store.url
+    store.tamper("DROP SCHEMA signer_queue CASCADE")
+
+
+def test_what_is_put_is_taken_without_a_wait_and_what_stood_behind_a_turn_when_that_ends(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signer.queue.dbos_line._POLL_S", 3_600.0)  # by itself the engine would look again in an hour
     monkeypatch.setattr("signer.queue.dbos_line._AFTER_TURN_S", (0.05,) * 1_000)  # however long it takes to write a turn's end down
     begun: queue.Queue[tuple[str, int]] = queue.Queue()
@@ -34,7 +43,7 @@ def test_what_is_put_is_taken_without_a_wait_and_what_stood_behind_a_turn_when_t
         begun.put((batch_id, turn))
         may_end.get(timeout=_WITHIN_S)
 
-    line = open_line(f"sqlite:///{tmp_path / 'line.db'}", "a-daemon", 4, work)
+    line = open_line(url, "a-daemon", 4, work)
     line.start()
     try:
         line.put(Place("first", 0, "school", QueuePriority.NORMAL))
