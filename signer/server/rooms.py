@@ -24,7 +24,7 @@ from signer.control.people import People
 from signer.documents.appearances import Appearances
 from signer.documents.pool import DocumentPool
 from signer.documents.settings import ImageSettings
-from signer.journal import CheckpointStore, CredentialStore, EvidenceArchive, ImageStore, Journal, PeopleStore
+from signer.journal import CheckpointStore, CredentialStore, ImageStore, Journal, PeopleStore
 from signer.journal.archiving import Archiver
 from signer.journal.enrolment_codes import EnrolmentCodeStore
 from signer.journal.feed import Feed
@@ -32,22 +32,14 @@ from signer.journal.leading import AloneLeading, ElectedLeading, Leading
 from signer.journal.log import JournalLog
 from signer.journal.reading import Readings
 from signer.pipeline.archiving import Archiving
-from signer.pipeline.authorities import Authorities
 from signer.pipeline.checkpoints import Checkpoints
-from signer.pipeline.doors import ArchiveDoors
 from signer.pipeline.engine import Engine
-from signer.pipeline.evidence import EvidenceKeeping
-from signer.pipeline.imprints import BuiltInStamps, ImprintStamper, OutsideStamps
 from signer.pipeline.kept import KeptCredentials
 from signer.pipeline.key_life import KeyLife
-from signer.pipeline.outside_tsa import OutsideTimestamper
 from signer.pipeline.record_check import RecordRooms
-from signer.pipeline.signer_check import SignerCheck
 from signer.pipeline.timestamping import BuiltInTimestamper
-from signer.pipeline.verification import Verification
 from signer.records.layout import Layout
 from signer.records.layout_files import load_layouts
-from signer.revocation.source import StatusSource
 from signer.revocation.web import HttpWeb
 from signer.server.activating import ActivationRooms, furnish_activation
 from signer.server.believing import Believing
@@ -55,7 +47,9 @@ from signer.server.calling import CallingRooms, furnish_calling
 from signer.server.governing import GoverningRooms, furnish_governing
 from signer.server.people import PeopleRooms
 from signer.server.queued.rooms import QueueRooms, furnish_queue
+from signer.server.stamping import furnish_stamping
 from signer.server.timestamps import TimeRooms
+from signer.server.trusting import furnish_trust, trust_book
 from signer.server.validation import ValidationRooms
 from signer.server.watch import Watch
 from signer.telemetry.metrics import Metrics
@@ -68,7 +62,6 @@ from signer.tokens.pool import TokenPool
 from signer.tokens.settings import TokenSettings
 from signer.tokens.workshop import KeyWorkshop
 from signer.trust.anchor import TrustPurpose
-from signer.trust.book import TrustBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +110,8 @@ def furnish(config: Config) -> Rooms:
     metrics.build_info.labels(version=__version__, python=platform.python_version()).set(1)
     journal = _journal(config, metrics)
     leading: Leading = ElectedLeading(config.journal.url) if config.journal.is_shared else AloneLeading()
-    book = _book(config)
+    readings, archive = Readings(config.journal.url), config.journal.archive
+    book = trust_book(config)
     expiry_warning = timedelta(days=config.keys.expiry_warning_days)
     credentials = CredentialTable(config.credentials, Issuers(book.certificates), expiry_warning=expiry_warning)
     watch = Watch(journal, metrics, credentials)
@@ -128,98 +122,60 @@ def furnish(config: Config) -> Rooms:
     engine = Engine(
         ledger=journal, preparer=documents, keys=pools, credentials=credentials, metrics=metrics, utc_now=lambda: datetime.now(UTC)
     )
+    engine.xml, engine.tier_of = documents, calling.clients.tier
     engine.kept = KeptCredentials(CredentialStore(journal), credentials)
-    workshops = {pool.name: _workshop(pool) for pool in pools.values()}
-    keys = KeyLife(engine, engine.kept, workshops)
-    tsa_client = TimestampClient(config.stamping.servers, metrics, engine.utc_now)
-    authority = clock = None
-    if config.timestamp is not None:
-        clock = ClockWatch(config.timestamp.clock, config.timestamp.clock_error_max, metrics, watch.clock_changed)
-        authority = BuiltInTimestamper(engine, config.timestamp, journal, clock.clock.now)
-    engine.timestamper = OutsideTimestamper(tsa_client) if config.stamping.servers else authority
-    engine.patience_s = config.stamping.patience_s
-    authorities = Authorities(engine, pools, tsa_client, config.timestamp, None if clock is None else clock.clock.standing)
     images = ImageStore(journal)
     engine.appearances = Appearances(config.appearance, images)
-    web = HttpWeb(config.revocation)
-    believing = Believing(book, engine, allow_sha1=config.revocation.allow_sha1)
-    status = StatusSource(config.revocation, web, metrics, engine.utc_now)
-    engine.archive = ArchiveDoors(documents, status, believing.archive_trust())
-    signers = engine.signers = SignerCheck(
-        status,
-        lambda: believing.trust(TrustPurpose.SIGNING),
-        config.revocation,
-        metrics,
-        engine.utc_now,
-        on_unknown=watch.status_unknown,
+    trust = furnish_trust(config, book, engine, documents, watch)
+    stamping = furnish_stamping(config, engine, journal, pools=pools, watch=watch, believing=trust.believing)
+    engine.records = RecordRooms(
+        layouts, calling.clients, documents, lambda: trust.believing.trust(TrustPurpose.VALIDATION), engine.utc_now
     )
-    believing.tell()
-    evidence = EvidenceKeeping(engine, EvidenceArchive(journal), believing.timestamp_roots)
-    stamps = TimeRooms(evidence, _stamps(config, authority, authorities), authorities)
-    engine.xml = documents
-    verification = Verification(documents, status, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
-    engine.records = RecordRooms(layouts, calling.clients, documents, lambda: believing.trust(TrustPurpose.VALIDATION), engine.utc_now)
     people = engine.rights = People(PeopleStore(journal), time.monotonic)
     codes = OneTimeCodes(EnrolmentCodeStore(journal), people, config.enrolment, engine.utc_now)
     activation = furnish_activation(config, journal, metrics, people=people, codes=codes, utc_now=engine.utc_now)
-    engine.tier_of = calling.clients.tier
     engine.activation, engine.multisign_max = activation.activations, config.activation.entries_max
-    readings, archive = Readings(config.journal.url), config.journal.archive
     governing = furnish_governing(engine, journal, pools, layouts=layouts, rights=people, factors=activation.factors)
     engine.four_eyes = activation.authorizing.four_eyes = governing.approvals
     engine.records.register, engine.records.seal_in_person = governing.register.store, config.records.seal_in_person
+    workshops = {pool.name: _workshop(pool) for pool in pools.values()}
     return Rooms(
-        registry,
-        metrics,
-        journal,
-        Feed(journal) if config.journal.is_shared else None,
-        leading,
-        JournalLog(readings, archive.directory if archive else None),
-        Checkpoints(engine, CheckpointStore(journal), config.journal.checkpoints, leading),
-        Archiving(Archiver(journal, readings, archive, engine.utc_now), readings, leading, metrics),
-        timedelta(days=config.journal.material_days),
-        watch,
-        documents,
-        pools,
-        workshops,
-        keys,
-        engine,
-        tsa_client,
-        web,
-        believing,
-        authority,
-        clock,
-        stamps,
-        engine.records,
-        ValidationRooms(verification, signers, book),
-        images,
-        config.appearance.images,
-        calling,
-        activation,
-        governing,
-        PeopleRooms(people, codes, activation.factors.store, engine.kept.store, _first_visit(config), engine.utc_now),
-        furnish_queue(config, engine, pools, quotas=calling.quotas, callers=calling.callers),
+        registry=registry,
+        metrics=metrics,
+        journal=journal,
+        feed=Feed(journal) if config.journal.is_shared else None,
+        leading=leading,
+        log=JournalLog(readings, archive.directory if archive else None),
+        checkpoints=Checkpoints(engine, CheckpointStore(journal), config.journal.checkpoints, leading),
+        archiving=Archiving(Archiver(journal, readings, archive, engine.utc_now), readings, leading, metrics),
+        material_retention=timedelta(days=config.journal.material_days),
+        watch=watch,
+        documents=documents,
+        pools=pools,
+        workshops=workshops,
+        keys=KeyLife(engine, engine.kept, workshops),
+        engine=engine,
+        tsa_client=stamping.client,
+        web=trust.web,
+        believing=trust.believing,
+        authority=stamping.authority,
+        clock=stamping.clock,
+        time=stamping.time,
+        records=engine.records,
+        validation=trust.validation,
+        images=images,
+        configured_images=config.appearance.images,
+        calling=calling,
+        activation=activation,
+        governing=governing,
+        people=PeopleRooms(people, codes, activation.factors.store, engine.kept.store, _first_visit(config), engine.utc_now),
+        queue=furnish_queue(config, engine, pools, quotas=calling.quotas, callers=calling.callers),
     )
 
 
 def _first_visit(config: Config) -> str:
     """Where people use their one-time code."""
     return f"{config.pages.origin}/first" if config.pages else ""
-
-
-def _stamps(config: Config, authority: BuiltInTimestamper | None, authorities: Authorities) -> ImprintStamper | None:
-    """Imprints are stamped by whoever stamps signatures."""
-    if config.stamping.servers:
-        return OutsideStamps(authorities.outside)
-    if authority is not None and config.timestamp is not None:
-        return BuiltInStamps(authority, config.timestamp)
-    return None
-
-
-def _book(config: Config) -> TrustBook:
-    """All CAs of the configuration; those of outside authorities are believed for timestamps alone."""
-    tsa_files = [file for server in config.stamping.servers for file in server.ca_files]
-    return TrustBook(config.trust.ca_files, config.trust.folder, tsa_files)
 
 
 def _journal(config: Config, metrics: Metrics) -> Journal:
