@@ -62,6 +62,7 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class _Known:
     verdict: Verdict
+    asked: datetime
     until: datetime
 
 
@@ -139,6 +140,11 @@ class SignerCheck:
         self._metrics.certificate_checks.labels(outcome=verdict.outcome.value).inc()
         return verdict
 
+    def good_at(self, credential: Credential) -> datetime | None:
+        """When its CAs last said that it may sign; None when they were not asked, or what is known now is something else."""
+        known = self._known.get((credential.certificate, credential.chain))
+        return known.asked if known is not None and known.verdict.outcome is CertificateVerdict.GOOD else None
+
     def forget(self) -> None:
         """Other CAs are believed from now on."""
         self._known.clear()
@@ -180,9 +186,9 @@ class SignerCheck:
         now = self._utc_now()
         if verdict.outcome is CertificateVerdict.GOOD:
             until = min([now + timedelta(seconds=self._settings.cache_s_max), *(answer.good_until for answer in verdict.answers)])
-            self._known[key] = _Known(verdict, until)
+            self._known[key] = _Known(verdict, now, until)
         elif verdict.outcome is CertificateVerdict.UNKNOWN:
-            self._known[key] = _Known(verdict, now + timedelta(seconds=self._settings.pause_s))
+            self._known[key] = _Known(verdict, now, now + timedelta(seconds=self._settings.pause_s))
         while len(self._known) > self._settings.cache_entries_max:
             del self._known[next(iter(self._known))]
 

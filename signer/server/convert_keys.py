@@ -66,6 +66,8 @@ def credential_message(engine: Engine, pools: Mapping[str, TokenPool], credentia
         message.certificate.CopyFrom(convert.certificate_info(credential.certificate))
         kind = key_kind_of(credential.certificate)
         message.key_kind = _KIND_NUMBERS[kind] if kind else common_pb2.KEY_KIND_UNSPECIFIED
+    if engine.signers is not None and (good_at := engine.signers.good_at(credential)) is not None:
+        message.status_checked_time.FromDatetime(good_at)
     kept = credential.kept
     if kept is not None:
         is_replaced = kept.renewed_by and kept.usable_until is not None and now > kept.usable_until

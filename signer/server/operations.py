@@ -93,6 +93,9 @@ class OperationMethods(admin_pb2_grpc.AdminServiceServicer):
         )
         response.start_time.FromDatetime(operations.started)
         response.reload_time.FromDatetime(operations.reloading.taken)
+        latest = await operations.rooms.checkpoints.store.latest()
+        if latest is not None:
+            response.checkpoint_age.FromTimedelta(datetime.now(UTC) - latest.made)
         return response
 
     async def Diagnose(  # noqa: N802

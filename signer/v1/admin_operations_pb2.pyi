@@ -257,7 +257,7 @@ class GetStatusResponse(_message.Message):
 
     @_builtins.property
     def checkpoint_age(self) -> _duration_pb2.Duration:
-        """Age of the last checkpoint."""
+        """Age of the last checkpoint; not set: none was made."""
 
     @_builtins.property
     def forecasts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Forecast]:

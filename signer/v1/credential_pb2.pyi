@@ -245,7 +245,7 @@ class Credential(_message.Message):
 
     @_builtins.property
     def status_checked_time(self) -> _timestamp_pb2.Timestamp:
-        """When the certificate's status was last known to be good."""
+        """When this daemon last asked the certificate's CAs and was told that it is good; not set: not since its start, or it is not good now."""
 
     def __init__(
         self,

@@ -48,11 +48,14 @@ class Bench:
     async def sign(self, signer: pki.Issued, *, is_long_term: bool = False, within_s: float = 60.0, documents: int = 1) -> None:
         clock_s = asyncio.get_running_loop().time
         request = Request("client", "1", "r", clock_s() + within_s, clock_s)
-        credential = Credential("cbql", "token", b"", "", "1", signer.der, (), ())
-        await self.check.require(request, credential, is_long_term=is_long_term, documents=documents)
+        await self.check.require(request, credential_of(signer), is_long_term=is_long_term, documents=documents)
 
     def count(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
+
+
+def credential_of(signer: pki.Issued) -> Credential:
+    return Credential("cbql", "token", b"", "", "1", signer.der, (), ())
 
 
 def trust(*roots: pki.Issued, intermediates: tuple[pki.Issued, ...] = ()) -> Trust:
@@ -100,6 +103,21 @@ async def test_a_good_certificate_is_asked_about_once_for_a_whole_class(shelf: S
         assert shelf.asked == [CRL]
         assert bench.count("signer_certificate_checks_total", outcome="good") == 1
         assert (bench.told, bench.count("signer_signed_without_status_total")) == ([], 0)
+
+
+async def test_what_is_told_of_a_credential_is_when_its_cas_last_said_that_it_is_good(shelf: Shelf) -> None:
+    signer = teacher(shelf)
+    async with checking(trust(pki.root()), cache_s_max=0) as bench:
+        assert bench.check.good_at(credential_of(signer)) is None
+        before = datetime.now(UTC)
+        await bench.sign(signer)
+        told = bench.check.good_at(credential_of(signer))
+        assert told is not None
+        assert before <= told <= datetime.now(UTC)
+        shelf.files[CRL] = cas.crl(pki.root(), (signer.x509.serial_number,))
+        with pytest.raises(CertificateRevoked):
+            await bench.sign(signer)
+        assert bench.check.good_at(credential_of(signer)) is None
 
 
 async def test_the_window_ends_with_the_cache_or_with_the_answer_whichever_comes_first(shelf: Shelf) -> None:
