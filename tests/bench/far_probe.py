@@ -2,7 +2,7 @@
 
     python -m tests.bench.far_probe PORT
 
-Asks until its stdin ends; each line there is answered with the round trips since the line before it.
+Asks until its stdin ends; each line there is answered with the round trips since the line before it, and with ten at least.
 """
 
 # ruff: noqa: T201 - printed lines are its answers
@@ -22,6 +22,7 @@ from tests.bench.far_tsa import come_first
 from tests.bench.measure import percentile
 
 _PAUSE_S = 0.05
+_LEAST = 10
 
 
 def keep_asking(port: int, took_ms: SimpleQueue[float]) -> None:
@@ -40,7 +41,7 @@ def main() -> None:
     took_ms: SimpleQueue[float] = SimpleQueue()
     Thread(target=keep_asking, args=(int(sys.argv[1]), took_ms), daemon=True).start()
     for _ in sys.stdin:
-        ordered = sorted(took_ms.get() for _ in range(took_ms.qsize()))
+        ordered = sorted(took_ms.get() for _ in range(max(_LEAST, took_ms.qsize())))
         print(json.dumps({name: round(percentile(ordered, share), 2) for name, share in (("p50", 0.5), ("p95", 0.95))}), flush=True)
 
 

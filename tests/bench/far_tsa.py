@@ -71,16 +71,18 @@ class _Connection(StreamRequestHandler):
 
     def handle(self) -> None:
         while length := self._length():
+            leaves_s = self._arrived_s + self.server.round_trip_s
             body = self.rfile.read(length)
-            leaves_s = perf_counter() + self.server.round_trip_s
             answer = _done(self.server.authority, body)
             head = f"HTTP/1.1 200 OK\r\nContent-Type: application/timestamp-reply\r\nContent-Length: {len(answer)}\r\n\r\n"
             sleep(max(0.0, leaves_s - perf_counter()))
             self.wfile.write(head.encode() + answer)
 
     def _length(self) -> int:
-        """Of the body that follows the head; 0 when none comes any more."""
+        """Of the body that follows the head, which begins to come at `_arrived_s`; 0 when none comes any more."""
         found = 0
+        self.rfile.readline()  # the request's line
+        self._arrived_s = perf_counter()
         while (line := self.rfile.readline().lower()) not in {b"\r\n", b""}:
             if line.startswith(b"content-length:"):
                 found = int(line.partition(b":")[2])

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import msgspec
@@ -30,7 +29,6 @@ _LOOP = "C_Sign loop, 1 process"
 _ROUND_TRIP_S = 0.020
 _AT_ONCE = {4: Target(0.90), 8: Target(0.90), 32: None}
 """`[[stamping.servers]] concurrency_max` (8 when nothing is said). With 32 neither bound rules but the cores, so nothing is promised."""
-_IDLE_S = 1.0
 _JUDGED = 4
 
 
@@ -89,7 +87,6 @@ def stamped_outside(ground: Ground) -> Iterator[Row]:
     with ground.loop("cbql") as loop, LineProgram(command, os.environ) as tsa:
         told = tsa.hear()
         with LineProgram([sys.executable, "-m", "tests.bench.far_probe", str(told["port"])], os.environ) as probe:
-            sleep(_IDLE_S)
             seen: dict[str, Any] = {"tsa_real_time": told["real_time"], "tsa_ms_before": probe.ask("before")}
             for at_once, target in _AT_ONCE.items():
                 server = {"name": "far", "url": f"http://127.0.0.1:{told['port']}/", "ca_files": [str(folder / "root.pem")]}
