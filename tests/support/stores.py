@@ -131,7 +131,7 @@ _OWNER_PATIENCE_S: Final = 60.0
 class PostgresStore:
     """A database of a cluster, made once and emptied for each test: that takes some milliseconds, a new one half a second."""
 
-    busy_timeout_s = 1.0
+    busy_timeout_s = 2.0
     examples = 10
 
     def __init__(self, cluster: Cluster, shelf: Path) -> None:
