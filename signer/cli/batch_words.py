@@ -30,14 +30,14 @@ _DAY_MINUTES = 1440
 
 
 def hours(text: str) -> Hours:
-    """`07:30-17:00`; BadParameter for anything else."""
+    """`07:30-17:00`, and midnight as 24:00 or 00:00; BadParameter for anything else."""
     from signer.client.queue_values import Hours
 
     found = _HOURS.fullmatch(text)
-    start, end = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (0, 0)
-    if not 0 < end <= _DAY_MINUTES:
+    start, end = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (0, -1)
+    if not 0 <= end <= _DAY_MINUTES:
         raise click.BadParameter("write HH:MM-HH:MM, in Vietnam's time, such as 07:30-17:00 or 22:00-05:00", param_hint="--between")
-    return Hours(start, end)
+    return Hours(start, end or _DAY_MINUTES)
 
 
 def moment(text: str) -> datetime:
