@@ -17,18 +17,18 @@ OURS = {"gvcn", "cbql", "seal", "ec", "ec384", "expired", "wrong-usage", "bare"}
 def list_credentials(channel: grpc.Channel, school_id: str = SCHOOL, **options: object) -> list[credential_pb2.Credential]:
     request = credential_pb2.ListCredentialsRequest(school_id=school_id, **options)  # type: ignore[arg-type]
     with our_errors():
-        return list(credential_pb2_grpc.CredentialServiceStub(channel).ListCredentials(request, timeout=10).credentials)
+        return list(credential_pb2_grpc.CredentialServiceStub(channel).ListCredentials(request, timeout=60).credentials)
 
 
 def get_credential(channel: grpc.Channel, credential_id: str, school_id: str = SCHOOL) -> credential_pb2.GetCredentialResponse:
     request = credential_pb2.GetCredentialRequest(school_id=school_id, credential_id=credential_id)
     with our_errors():
-        return credential_pb2_grpc.CredentialServiceStub(channel).GetCredential(request, timeout=10)
+        return credential_pb2_grpc.CredentialServiceStub(channel).GetCredential(request, timeout=60)
 
 
 def list_tokens(channel: grpc.Channel) -> list[admin_tokens_pb2.Token]:
     with our_errors():
-        return list(admin_pb2_grpc.AdminServiceStub(channel).ListTokens(admin_tokens_pb2.ListTokensRequest(), timeout=10).tokens)
+        return list(admin_pb2_grpc.AdminServiceStub(channel).ListTokens(admin_tokens_pb2.ListTokensRequest(), timeout=60).tokens)
 
 
 def told(error: SignerError, *names: str) -> tuple[object, ...]:
@@ -63,7 +63,7 @@ def test_pages_of_credentials_join_to_the_whole_list(school: grpc.Channel) -> No
     names, token, pages = [], "", 0
     while pages == 0 or token:
         request = credential_pb2.ListCredentialsRequest(school_id=SCHOOL, page_size=3, page_token=token)
-        answer = stub.ListCredentials(request, timeout=10)
+        answer = stub.ListCredentials(request, timeout=60)
         assert len(answer.credentials) <= 3
         names += [credential.credential_id for credential in answer.credentials]
         token, pages = answer.next_page_token, pages + 1

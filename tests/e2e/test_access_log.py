@@ -43,12 +43,17 @@ def test_what_was_refused_has_its_line_with_the_reason(school: grpc.Channel, dae
     refused = fresh_id()
     with contextlib.suppress(SignerError):
         sign_digests(school, {"d": bytes(32)}, request_id=refused, credential_id="no-such")
+    until(lambda: lines_of(daemon, refused), "its line")
     (line,) = lines_of(daemon, refused)
     assert (line["code"], line["reason"]) == ("NOT_FOUND", "CREDENTIAL_NOT_FOUND")
-    before = sum(event.get("reason") == "CALLER_UNKNOWN" for event in daemon.events())
+
+    def strangers() -> int:
+        return sum(event.get("reason") == "CALLER_UNKNOWN" for event in daemon.events())
+
+    before = strangers()
     with world.channel(daemon.port, "unlisted") as unlisted, pytest.raises(grpc.RpcError):
         operations_call(unlisted, "ListTokens")
-    assert sum(event.get("reason") == "CALLER_UNKNOWN" for event in daemon.events()) == before + 1
+    until(lambda: strangers() == before + 1, "a line of whom nobody knows")
 
 
 def nasty_ids(channel: grpc.Channel) -> None:
@@ -66,7 +71,7 @@ def nasty_names(channel: grpc.Channel) -> None:
 
 def nasty_metadata(channel: grpc.Channel) -> None:
     call: Any = channel.unary_unary(f"/signer.v1.SigningService/{NASTY!r}")
-    call(b"", timeout=10, metadata=(("x-forged-bin", NASTY.encode("utf-8")),))
+    call(b"", timeout=60, metadata=(("x-forged-bin", NASTY.encode("utf-8")),))
 
 
 def nasty_document(channel: grpc.Channel) -> None:
@@ -93,7 +98,12 @@ def test_another_schools_request_is_told_with_the_client_that_asked(school: grpc
     before = len(daemon.events())
     with contextlib.suppress(SignerError):
         sign_digests(school, {"d": bytes(32)}, school_id=OTHER_SCHOOL)
-    (line,) = [event for event in daemon.events()[before:] if event["event"] == "rpc" and event["reason"] == "SCHOOL_NOT_FOUND"]
+
+    def lines() -> list[dict[str, Any]]:
+        return [event for event in daemon.events()[before:] if event["event"] == "rpc" and event["reason"] == "SCHOOL_NOT_FOUND"]
+
+    until(lines, "its line")
+    (line,) = lines()
     assert line["client"] == "school"
 
 

@@ -172,12 +172,12 @@ def become(gate: Gate, caller: Caller) -> None:
         may_sign_digests=caller is C.DIGESTS,
         disabled=caller is C.DISABLED,
     )
-    there = {client.client_id: client for client in stub.ListClients(admin_clients_pb2.ListClientsRequest(), timeout=10).clients}
+    there = {client.client_id: client for client in stub.ListClients(admin_clients_pb2.ListClientsRequest(), timeout=60).clients}
     if "matrix" in there:
         wanted.etag = there["matrix"].etag
-        stub.UpdateClient(admin_clients_pb2.UpdateClientRequest(client=wanted), timeout=10)
+        stub.UpdateClient(admin_clients_pb2.UpdateClientRequest(client=wanted), timeout=60)
     else:
-        stub.CreateClient(admin_clients_pb2.CreateClientRequest(client=wanted), timeout=10)
+        stub.CreateClient(admin_clients_pb2.CreateClientRequest(client=wanted), timeout=60)
 
 
 def filled(kind: Descriptor, school_id: str) -> tuple[Message, bool]:

@@ -83,10 +83,10 @@ def work(world: World, daemon: Running) -> dict[str, bytes]:
             shown[method] = str(operations_call(operator, method)).encode()
     for page in ("metrics", "livez", "readyz"):
         url = f"http://127.0.0.1:{daemon.metrics_port()}/{page}"
-        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(url, timeout=20) as answer:
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(url, timeout=60) as answer:
             shown[page] = answer.read()
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"http://127.0.0.1:{daemon.timestamp_port()}/tsa", data=b"x", timeout=20)
+        urllib.request.urlopen(f"http://127.0.0.1:{daemon.timestamp_port()}/tsa", data=b"x", timeout=60)
     shown["timestamp door"] = refused.value.read() + str(refused.value.headers).encode()
     return shown
 

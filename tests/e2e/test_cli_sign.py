@@ -237,7 +237,7 @@ def test_one_file_is_signed_beside_itself_and_never_over_itself(desk: Desk) -> N
 
 
 def signed_or_ended(process: subprocess.Popen[str], folder: Path, count: int) -> None:
-    until(lambda: len(list(folder.glob("*.pdf"))) >= count or process.poll() is not None, f"{count} signed files", 60, poll_s=0.005)
+    until(lambda: len(list(folder.glob("*.pdf"))) >= count or process.poll() is not None, f"{count} signed files", poll_s=0.005)
 
 
 def test_killed_at_any_moment_the_same_command_finishes_the_class(world: World, new_world: Callable[[], World], tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_killed_at_any_moment_the_same_command_finishes_the_class(world: World, 
             process = desk.start("sign", "1A")
             signed_or_ended(process, desk.folder / "1A-signed", wanted)
             process.send_signal(signal.SIGINT if wanted == 12 else signal.SIGKILL)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=60)
             interrupted += process.returncode != 0
             if wanted == 12 and process.returncode:
                 assert (process.returncode, "run the same command again" in err) == (130, True)

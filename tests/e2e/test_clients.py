@@ -42,7 +42,6 @@ from tests.support.calls import (
     sign_digests,
     sign_document,
     start,
-    stream,
 )
 from tests.support.daemon import OTHER_SCHOOL, SCHOOL, Running, World, running_daemon
 from tests.support.rig import Books
@@ -83,7 +82,7 @@ def asking(channel: grpc.Channel) -> Callable[..., Any]:
 
     def ask(method: str, **fields: Any) -> Any:
         with our_errors():
-            return getattr(stub, method)(getattr(messages, f"{method}Request")(**fields), timeout=20)
+            return getattr(stub, method)(getattr(messages, f"{method}Request")(**fields), timeout=60)
 
     return ask
 
@@ -104,7 +103,7 @@ def wanted(world: World, client_id: str, **changes: Any) -> messages.Client:
 def credentials_of(channel: grpc.Channel, school_id: str = SCHOOL) -> set[str]:
     request = credential_pb2.ListCredentialsRequest(school_id=school_id)
     with our_errors():
-        found = credential_pb2_grpc.CredentialServiceStub(channel).ListCredentials(request, timeout=10).credentials
+        found = credential_pb2_grpc.CredentialServiceStub(channel).ListCredentials(request, timeout=60).credentials
     return {credential.credential_id for credential in found}
 
 
@@ -345,13 +344,18 @@ def test_rpcs_at_once_are_limited(world: World, admin: Callable[..., Any], newco
 
     def documents() -> Iterator[Request]:
         yield Request(header=header(plan=EC))
-        opened.set()
-        assert done.wait(30)
+        assert done.wait(60)
+
+    def hold() -> None:
+        with our_errors():
+            for message in signing_pb2_grpc.SigningServiceStub(newcomer).BatchSignDocuments(documents(), timeout=60):
+                if message.WhichOneof("message") == "accepted":
+                    opened.set()
 
     with quota(admin, client_id="parallel", concurrent_rpcs_max=1):
-        held = threading.Thread(target=stream, args=(newcomer, documents()))
+        held = threading.Thread(target=hold)
         held.start()
-        assert opened.wait(30)
+        assert opened.wait(60)
         with refused(QuotaExceeded, quota="concurrent_rpcs") as caught:
             credentials_of(newcomer)
         assert caught.value.retry_after_s == 1.0

@@ -18,7 +18,7 @@ from tests.support.daemon import World, running_daemon
 
 V = validation_pb2
 SIGNED = pdfs.signed(pdfs.report_card(pages=1), signer=pki.issue("Teacher", pki.rsa_key(1), pki.authority()), chain=(pki.authority(),))
-DOCUMENT_S_MAX = 3.0
+DOCUMENT_S_MAX = 5.0
 
 
 def pdf(*objects: bytes, trailer: bytes = b"/Root 1 0 R") -> bytes:

@@ -53,7 +53,7 @@ def call(channel: grpc.Channel, method: MethodDescriptor) -> None:
     stub = make(path, request_serializer=request.SerializeToString, response_deserializer=response.FromString)
     message = iter([request()]) if method.client_streaming else request()
     with our_errors():
-        answer = stub(message, timeout=10)
+        answer = stub(message, timeout=60)
         if method.server_streaming:
             list(answer)
 
@@ -72,7 +72,7 @@ def test_an_unlisted_client_is_not_even_told_what_is_served(world: World, daemon
 def test_a_method_that_no_contract_has_is_unimplemented_and_counted_under_no_name_of_its_own(school: grpc.Channel, daemon: Running) -> None:
     unknown = school.unary_unary("/signer.v1.SigningService/SignEverything", request_serializer=bytes, response_deserializer=bytes)
     with pytest.raises(grpc.RpcError) as caught:
-        unknown(b"", timeout=10)
+        unknown(b"", timeout=60)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert metric(daemon.metrics_port(), "signer_rpcs_total", method="SigningService/SignEverything") == 0
 

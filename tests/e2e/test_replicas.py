@@ -150,12 +150,12 @@ def test_a_rate_and_a_day_hold_for_both_together(admins: list[Callable[..., Any]
     before = used_today(admins)
     rate_max = int(RATE * WINDOW)
     first = granted(channels, 16)
-    assert rate_max - 3 < first <= rate_max
+    assert rate_max // 2 < first <= rate_max, "each calls for what the other may have: little is left over"
     assert used_today(admins) == before + first
     admins[1]("SetQuota", quota=messages.Quota(client_id="school", signatures_per_day_max=before + first + 17))
     admins[0]("ListQuotas")
     second = granted(channels, 16)
-    assert 17 - 3 < second <= 17
+    assert 17 // 2 < second <= 17
     assert used_today(admins) == before + first + second
     admins[0]("SetQuota", quota=messages.Quota(client_id="school"))
     admins[1]("ListQuotas")
@@ -167,10 +167,10 @@ def test_a_token_that_was_taken_out_of_use_with_one_daemon_rests_in_the_other(tw
 
         def state(number: int) -> int:
             asked = admin_tokens_pb2.GetTokenRequest(token_name="school-token")
-            return stubs[number].GetToken(asked, timeout=20).token.state
+            return stubs[number].GetToken(asked, timeout=60).token.state
 
         before = state(1)
         stubs[0].PauseToken(admin_tokens_pb2.PauseTokenRequest(token_name="school-token", reason="moved"), timeout=60)
         until(lambda: state(1) == state(0) != before, "the other daemon's workers to rest")
-        stubs[1].ResumeToken(admin_tokens_pb2.ResumeTokenRequest(token_name="school-token"), timeout=20)
+        stubs[1].ResumeToken(admin_tokens_pb2.ResumeTokenRequest(token_name="school-token"), timeout=60)
         until(lambda: state(0) == state(1) == before, "both to work again")

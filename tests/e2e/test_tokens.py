@@ -76,7 +76,7 @@ def test_a_paused_token_signs_nothing_and_says_why_until_it_is_resumed(new_world
         request = signing_pb2.SignDigestsRequest(
             request_id="paused", school_id=SCHOOL, credential_id="gvcn", items=[signing_pb2.DigestItem(document_id="d", digest=bytes(32))]
         )
-        (result,) = signing_pb2_grpc.SigningServiceStub(channel).SignDigests(request, timeout=2).results
+        (result,) = signing_pb2_grpc.SigningServiceStub(channel).SignDigests(request, timeout=6).results
         assert "out of use" in result.status.message
         assert operator.tokens.resume(NAME).state in {"STARTING", "READY"}
         until(lambda: operator.tokens.get(NAME).workers_ready == 2, "every worker")

@@ -134,7 +134,7 @@ def test_a_refused_call_says_why(channel: grpc.Channel, collector: Collector) ->
     trace_id, _, told = traceparent()
     request = signing_pb2.SignDigestsRequest(request_id=fresh_id(), school_id=SCHOOL, credential_id="nobody")
     with pytest.raises(grpc.RpcError):
-        signing_pb2_grpc.SigningServiceStub(channel).SignDigests(request, timeout=20, metadata=(("traceparent", told),))
+        signing_pb2_grpc.SigningServiceStub(channel).SignDigests(request, timeout=60, metadata=(("traceparent", told),))
     (call,) = [span for span in collector.whole_trace(trace_id) if span.kind == SERVER]
     assert call.is_error
     assert call.attributes["error.type"] in {"CREDENTIAL_NOT_FOUND", "INVALID_ARGUMENT"}

@@ -46,7 +46,7 @@ def config(world: World, shim: Shim, **token: Any) -> Path:
 
 def token_of(channel: grpc.Channel) -> admin_tokens_pb2.Token:
     stub = admin_pb2_grpc.AdminServiceStub(channel)
-    return stub.ListTokens(admin_tokens_pb2.ListTokensRequest(), timeout=10).tokens[0]
+    return stub.ListTokens(admin_tokens_pb2.ListTokensRequest(), timeout=60).tokens[0]
 
 
 @pytest.fixture

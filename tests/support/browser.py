@@ -21,7 +21,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.support.ports import free_port
 
 PHONE, DESKTOP = (390, 844), (1280, 900)
-_WAIT_S = 30.0
+_WAIT_S = 90.0
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",  # tests run as root, which Chromium's sandbox does not allow

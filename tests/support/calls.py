@@ -204,7 +204,7 @@ def intents(journal: Path, request_id: str) -> list[str]:
 
 def metrics(port: int) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """A scrape: value by sample name and labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         text = answer.read().decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from signer.demo.pki import DemoPki
 from signer.demo.pupils import DEMO_SCHOOL
 from signer.demo.softhsm import DemoToken, KeyKind, KeySpec, create_token, store_certificates
 from signer.demo.tls_pki import TlsPki
+from tests.support.mortal import mortal
 from tests.support.nursery import Forked, Prepare, unprepared
 
 SCHOOL = "79000001"
@@ -180,8 +182,9 @@ class Running:
     workers: dict[str, int] = field(default_factory=dict)
 
     def events(self) -> list[dict[str, Any]]:
-        """What it logged so far."""
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+        """What it logged so far; a line that is still being written is not looked at."""
+        whole, _newline, _begun = self.log.read_text(encoding="utf-8").rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     def worker_pids(self, prefix: str) -> list[int]:
         """Processes of the workers whose last `worker ready` names start with prefix, and that still live."""
@@ -195,7 +198,7 @@ class Running:
         """Of `[timestamp.http]`."""
         return int(next(event["timestamp_port"] for event in self.events() if event["event"] == "serving"))
 
-    def stop(self, within_s: float = 60.0) -> int:
+    def stop(self, within_s: float = 120.0) -> int:
         """SIGTERM, and waits; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -228,9 +231,12 @@ def start_daemon(
 
 
 def _command(arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "signer", *arguments]
+    if threading.current_thread() is threading.main_thread():  # another thread's end would be the daemon's
+        command = mortal(*command)
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "signer", *arguments],
+            command,
             stdout=output,
             stderr=output,
             stdin=subprocess.DEVNULL,

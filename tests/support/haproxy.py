@@ -47,7 +47,7 @@ def haproxy(folder: Path, backends: Sequence[Backend]) -> Iterator[Balancer]:
         yield Balancer(port, log)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(90)
 
 
 def _local(config: str, port: int, backends: Sequence[Backend]) -> str:

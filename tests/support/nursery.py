@@ -24,7 +24,7 @@ from signer.cli import VERBS, main
 from signer.config.server import TlsVersion
 from signer.server.grpc_environment import variables
 
-_COMMAND_S_MAX = 90.0
+_COMMAND_S_MAX = 180.0
 _PR_SET_PDEATHSIG = 1
 _PRELOADED = (
     "signer.server.serve",

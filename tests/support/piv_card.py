@@ -231,7 +231,7 @@ class Slot:
             return self._connection
 
     def _connect(self) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self._port), timeout=10)
+        connection = socket.create_connection(("127.0.0.1", self._port), timeout=60)
         connection.settimeout(None)
         return connection
 

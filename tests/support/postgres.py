@@ -145,7 +145,7 @@ class Cluster:
     def _end(self, kind: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(kind)
-            self.process.wait(30)
+            self.process.wait(90)
 
     def _has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None

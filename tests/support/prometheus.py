@@ -50,7 +50,7 @@ class Prometheus:
         return [rule for group in self._ask("rules")["groups"] for rule in group["rules"]]
 
     def _ask(self, path: str, **parameters: Any) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}", timeout=60) as answer:  # noqa: S310
             data: dict[str, Any] = json.load(answer)["data"]
         return data
 
@@ -87,4 +87,4 @@ def prometheus(folder: Path, *targets: str) -> Iterator[Prometheus]:
         yield running
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(90)

@@ -53,7 +53,7 @@ def readers(folder: Path) -> Iterator[list[int]]:
             yield [port, port + 1]
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(90)
 
 
 def _wait_for_reader(process: subprocess.Popen[bytes], port: int) -> None:
