@@ -54,13 +54,18 @@ class ClientCrls:
 
 
 def read_client_crls(files: Iterable[Path], authorities: Iterable[x509.Certificate], *, accepts_expired: bool) -> ClientCrls:
-    """PEM or DER, one list a file. ConfigError names a file that can't be read, is no list, has no end, or that none of the CAs signed."""
+    """PEM or DER, one list a file.
+
+    ConfigError names a file that can't be read, is no list or not a complete one, has no end, or that none of the CAs signed.
+    """
     cas = list(authorities)
     found: dict[x509.Name, RevokedOf] = {}
     for file in files:
         crl = _read(file)
         if not any(ca.subject == crl.issuer and _is_signed_by(crl, ca) for ca in cas):
             raise ConfigError(f"server.tls_client_crls: {file} was signed by no CA of server.tls_client_ca")
+        if not _is_complete(crl):
+            raise ConfigError(f"server.tls_client_crls: {file} is a delta, indirect or partial list: give the CA's complete one")
         if crl.next_update_utc is None:
             raise ConfigError(f"server.tls_client_crls: {file} does not say when the next one comes (nextUpdate)")
         name = crl.issuer
@@ -82,12 +87,19 @@ def _is_signed_by(crl: x509.CertificateRevocationList, ca: x509.Certificate) -> 
         return False
 
 
+def _is_complete(crl: x509.CertificateRevocationList) -> bool:
+    """Whether it speaks for all certificates of its CA and for no other's: what says otherwise is critical (RFC 5280 §5.2, §5.3)."""
+    return not any(extension.critical for extension in [*crl.extensions, *(each for entry in crl for each in entry.extensions)])
+
+
 def _read(file: Path) -> x509.CertificateRevocationList:
     try:
         content = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"server.tls_client_crls: {file} can't be read: {error.strerror}") from error
     try:
-        return x509.load_pem_x509_crl(content) if content.lstrip().startswith(_PEM) else x509.load_der_x509_crl(content)
+        crl = x509.load_pem_x509_crl(content) if content.lstrip().startswith(_PEM) else x509.load_der_x509_crl(content)
+        crl.extensions  # noqa: B018 - read here, where a malformed one is told
+        return crl  # noqa: TRY300
     except ValueError as error:
         raise ConfigError(f"server.tls_client_crls: {file} is no certificate revocation list") from error

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from signer.access.callers import CallerTable
 from signer.access.client_crls import ClientCrls, read_client_crls
@@ -100,3 +102,28 @@ def test_a_list_that_cannot_be_believed_is_refused_with_its_name(ca: OpensslCa, 
     with pytest.raises(ConfigError, match=why) as caught:
         read(ca, file)
     assert str(file) in caught.value.message
+
+
+USERS_ONLY = x509.IssuingDistributionPoint(
+    full_name=None,
+    relative_name=None,
+    only_contains_user_certs=True,
+    only_contains_ca_certs=False,
+    only_some_reasons=None,
+    indirect_crl=False,
+    only_contains_attribute_certs=False,
+)
+
+
+@pytest.mark.parametrize("narrowed", [x509.DeltaCRLIndicator(1), USERS_ONLY])
+def test_a_list_that_does_not_speak_for_all_certificates_is_refused(ca: OpensslCa, tmp_path: Path, narrowed: x509.ExtensionType) -> None:
+    """Believed as a whole one, a delta would let in everybody that the list before it revoked."""
+    key = serialization.load_pem_private_key((ca.folder / "ca.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    built = x509.CertificateRevocationListBuilder(authority(ca).subject, NOW, NOW + timedelta(days=1)).add_extension(
+        narrowed, critical=True
+    )
+    file = tmp_path / "narrow.crl"
+    file.write_bytes(built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    with pytest.raises(ConfigError, match="delta, indirect or partial"):
+        read(ca, file)
