@@ -32,6 +32,7 @@ _SCHEMA: Final = "signer_queue"
 _POLL_S: Final = 1.0
 _AFTER_TURN_S: Final = (0.03, 0.12, 0.48)
 """Pauses after a turn's end, which the engine writes down a moment after it was told: until then its school's next one has to wait."""
+_OVER: Final = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 _STOP_S_MAX: Final = 10.0
 _THREADS_SPARE: Final = 2
 _END_S_MAX: Final = 5
@@ -151,6 +152,14 @@ class DbosLine:
         )
         if not place.delay_s:
             self._pace.look_now()
+
+    def put_again(self, place: Place) -> None:
+        """A name is given once: one whose turn is over here, but not in rows, is freed first."""
+        name = _name(place.batch_id, place.turn)
+        known = DBOS.get_workflow_status(name)
+        if known is not None and known.status in _OVER:
+            DBOS.delete_workflows([name])
+        self.put(place)
 
     def take_out(self, batch_id: str, turn: int) -> None:
         """It is not taken any more, and stands in nobody's way."""

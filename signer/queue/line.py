@@ -34,6 +34,9 @@ class Line(Protocol):
     def put(self, place: Place) -> None:
         """At its school's end, once: the same turn again changes nothing."""
 
+    def put_again(self, place: Place) -> None:
+        """As `put`, of a turn that rows still wait for: one that was taken and given back undone, whatever the reason, is taken anew."""
+
     def take_out(self, batch_id: str, turn: int) -> None:
         """It is not taken any more, and stands in nobody's way."""
 
