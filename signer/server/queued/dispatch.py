@@ -189,9 +189,8 @@ class Dispatch:
         return min(to_deadline_s, max(asked_s, _PAUSE_S[min(batch.idle_turns, len(_PAUSE_S)) - 1]))
 
     async def _put(self, batch: QueuedBatch, delay_s: float = 0.0) -> None:
-        place = Place(batch.ids.batch_id, batch.turn, batch.ids.school_id, batch.priority, delay_s)
         if self._line is not None:
-            await asyncio.to_thread(self._line.put, place)
+            await asyncio.to_thread(self._line.put, _place(batch, delay_s))
 
     async def _look(self) -> None:
         await self._look_after_workers()
@@ -230,9 +229,10 @@ class Dispatch:
             await self._store.run(keeping.forget_worker, worker_id)
 
     async def _look_after_line(self) -> None:
-        """Whatever must stand in the line stands there: putting it again changes nothing."""
+        """Whatever must stand in the line stands there: also what it gave us while rows were away, or while we were about to stop."""
         for batch in await self._store.run(rows.in_line):
-            await self._put(batch)
+            if self._line is not None:
+                await asyncio.to_thread(self._line.put_again, _place(batch))
 
     async def _finish(self, batch: QueuedBatch) -> None:
         """Every document that has no outcome gets it, and the batch its end. Repeated by `_look` where it was cut off."""
@@ -257,3 +257,7 @@ class Dispatch:
         documents.keep(connection, self._store.sealer, batch.ids.batch_id, batch.number, ended)
         documents.close_portions(connection, batch, [portion.number])
         return True
+
+
+def _place(batch: QueuedBatch, delay_s: float = 0.0) -> Place:
+    return Place(batch.ids.batch_id, batch.turn, batch.ids.school_id, batch.priority, delay_s)
