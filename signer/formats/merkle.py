@@ -44,13 +44,9 @@ class Range:
 
     def extended(self, leaf: bytes) -> tuple[Range, tuple[tuple[int, bytes], ...]]:
         """With one leaf more, and the nodes above it that are complete now: (height, hash), from the lowest."""
-        roots, complete, height = list(self.roots), [], 0
-        node = leaf
-        while self.size >> height & 1:
-            node = node_hash(roots.pop(), node)
-            height += 1
-            complete.append((height, node))
-        return Range(self.size + 1, (*roots, node)), tuple(complete)
+        growing = GrowingRange(self)
+        complete = growing.append(leaf)
+        return growing.range, tuple(complete)
 
     @property
     def root(self) -> bytes:
@@ -61,6 +57,33 @@ class Range:
         for left in reversed(self.roots[:-1]):
             root = node_hash(left, root)
         return root
+
+
+class GrowingRange:
+    """A Range that takes in one leaf after the other. size: how many it has."""
+
+    __slots__ = ("_roots", "size")
+
+    def __init__(self, start: Range) -> None:
+        self.size = start.size
+        self._roots = list(start.roots)
+
+    def append(self, leaf: bytes) -> list[tuple[int, bytes]]:
+        """One leaf more; the nodes above it that are complete now: (height, hash), from the lowest."""
+        roots, complete, below, node, height = self._roots, [], self.size, leaf, 0
+        while below & 1:
+            node = sha256(_NODE + roots.pop() + node).digest()
+            below >>= 1
+            height += 1
+            complete.append((height, node))
+        roots.append(node)
+        self.size += 1
+        return complete
+
+    @property
+    def range(self) -> Range:
+        """As it is now."""
+        return Range(self.size, tuple(self._roots))
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:

@@ -23,9 +23,9 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from signer.errors import InternalError, InvalidArgument, RequestIdReused, SignatureInProgress, SignatureSettled
-from signer.formats.merkle import Range, leaf_hash
+from signer.formats.merkle import GrowingRange, Range, leaf_hash
 from signer.journal.entries import INTENT, NOTE, IntentEntry, NoteEntry, OutcomeEntry, chain_hash, encode
-from signer.journal.log_nodes import Node, kept
+from signer.journal.log_nodes import STEP, Node, kept
 from signer.journal.model import Intent, NoteKind, Outcome, OutcomeKind, SignatureState
 from signer.journal.shared import pack_shared
 from signer.model import RecordSlot, SignatureKey
@@ -35,14 +35,15 @@ from signer.store.times import microseconds
 Ids = tuple[str, str, str]
 """A SignatureKey as the first columns of a row: school, request, document."""
 
-_STATE_AFTER = {
-    OutcomeKind.RELEASED: SignatureState.RELEASED.value,
-    OutcomeKind.PARKED: SignatureState.PARKED.value,
-    OutcomeKind.FAILED: SignatureState.FAILED.value,
-    OutcomeKind.UNKNOWN: SignatureState.INTENDED.value,
+_INTENDED, _RELEASED, _PARKED = SignatureState.INTENDED.value, SignatureState.RELEASED.value, SignatureState.PARKED.value
+_AFTER = {
+    OutcomeKind.RELEASED: (OutcomeKind.RELEASED.value, _RELEASED),
+    OutcomeKind.PARKED: (OutcomeKind.PARKED.value, _PARKED),
+    OutcomeKind.FAILED: (OutcomeKind.FAILED.value, SignatureState.FAILED.value),
+    OutcomeKind.UNKNOWN: (OutcomeKind.UNKNOWN.value, _INTENDED),
 }
-_SIGNED_KINDS = {OutcomeKind.RELEASED, OutcomeKind.PARKED}
-_SIGNED_STATES = {SignatureState.RELEASED.value, SignatureState.PARKED.value}
+"""What an outcome's entry calls it, and the state that it brings."""
+_SIGNED_STATES = {_RELEASED, _PARKED}
 _SHA256_BYTES = 32
 
 
@@ -107,7 +108,7 @@ class Ledger:
     """
 
     def __init__(self, head: Head, before: dict[Ids, Standing], stranded: AbstractSet[Ids], now: datetime, daemon: int = 0) -> None:
-        self._log = head.log
+        self._log = GrowingRange(head.log)
         self._chain = head.chain_hash
         self._before = before
         self._stranded = stranded
@@ -125,7 +126,7 @@ class Ledger:
     @property
     def head(self) -> Head:
         """Where the journal will end."""
-        return Head(self._log, self._chain)
+        return Head(self._log.range, self._chain)
 
     def standing(self, ids: Ids) -> Standing | None:
         """The row of a key as this group leaves it so far."""
@@ -142,13 +143,13 @@ class Ledger:
         all_ids = [ids_of(intent.key) for intent in intents]
         if len(set(all_ids)) < len(all_ids):
             raise SignatureInProgress("the same ids come twice in one call")
-        for ids, intent in zip(all_ids, intents, strict=True):
-            self._check_intent(self.standing(ids), intent, ids)
-        return [self._intend(ids, intent) for ids, intent in zip(all_ids, intents, strict=True)]
+        standings = [self.standing(ids) for ids in all_ids]
+        for ids, intent, standing in zip(all_ids, intents, standings, strict=True):
+            if standing is not None:
+                self._check_intent(standing, intent, ids)
+        return [self._intend(*each) for each in zip(all_ids, intents, standings, strict=True)]
 
-    def _check_intent(self, standing: Standing | None, intent: Intent, ids: Ids) -> None:
-        if standing is None:
-            return
+    def _check_intent(self, standing: Standing, intent: Intent, ids: Ids) -> None:
         if standing.fingerprint != intent.fingerprint:
             raise RequestIdReused("these ids came before with other content: use a new request_id", requestId=ids[1], documentId=ids[2])
         if standing.state in _SIGNED_STATES:
@@ -156,8 +157,7 @@ class Ledger:
         if standing.open_intent is not None and ids not in self._stranded:
             raise SignatureInProgress("another attempt at these ids is under way", requestId=ids[1], documentId=ids[2])
 
-    def _intend(self, ids: Ids, intent: Intent) -> int:
-        standing = self.standing(ids)
+    def _intend(self, ids: Ids, intent: Intent, standing: Standing | None) -> int:
         if standing is not None and standing.open_intent is not None:
             standing = self._settle(standing, OutcomeKind.UNKNOWN, b"", b"", "its outcome could not be written")
         attempt = 1 if standing is None else standing.attempts + 1
@@ -188,7 +188,7 @@ class Ledger:
             ),
         )
         outcome = None if standing is None else standing.outcome
-        self.changed[ids] = Standing(*ids, intent.fingerprint, SignatureState.INTENDED.value, attempt, index, outcome, None, self._daemon)
+        self.changed[ids] = Standing(*ids, intent.fingerprint, _INTENDED, attempt, index, outcome, None, self._daemon)
         return attempt
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
@@ -234,8 +234,9 @@ class Ledger:
     ) -> Standing:
         follows = standing.open_intent if standing.open_intent is not None else standing.outcome
         material_sha256 = sha256(material).digest() if material else None
+        name, state = _AFTER[kind]
         index = self._append(
-            kind.value,
+            name,
             OutcomeEntry(
                 at=self._at,
                 attempt=standing.attempts,
@@ -243,7 +244,7 @@ class Ledger:
                 document=standing.document_id,
                 follows=follows or 0,
                 index=self._log.size,
-                kind=kind.value,
+                kind=name,
                 material=material_sha256.hex() if material_sha256 else "",
                 request=standing.request_id,
                 school=standing.school_id,
@@ -256,7 +257,7 @@ class Ledger:
             encoding, packed, runs = pack_shared(material, shared)
             self.materials.append((index, self.now_us, encoding, packed))
             self.runs |= runs
-        settled = Standing(*standing[:4], _STATE_AFTER[kind], standing.attempts, None, index, material_sha256, None)
+        settled = Standing(*standing[:4], state, standing.attempts, None, index, material_sha256, None)
         self.changed[settled[:3]] = settled
         return settled
 
@@ -274,8 +275,8 @@ class Ledger:
         index = self._log.size
         self._chain = chain_hash(self._chain, leaf)
         self.entries.append((index, kind, body, leaf, self._chain))
-        self._log, complete = self._log.extended(leaf)
-        if complete:
+        complete = self._log.append(leaf)
+        if len(complete) >= STEP:
             self.nodes += kept(self._log.size, complete)
         return index
 
@@ -283,14 +284,15 @@ class Ledger:
 def _check_outcome(standing: Standing | None, outcome: Outcome, *, repeated: bool) -> Standing:
     if standing is None or outcome.attempt > standing.attempts:
         raise InternalError(f"outcome of attempt {outcome.attempt}, which was never intended")
-    late = standing.open_intent is None and not (standing.state == SignatureState.PARKED.value and outcome.kind is OutcomeKind.RELEASED)
+    late = standing.open_intent is None and not (standing.state == _PARKED and outcome.kind is OutcomeKind.RELEASED)
     if repeated or late or outcome.attempt < standing.attempts:
         raise SignatureSettled(
             f"attempt {outcome.attempt} has its outcome already", requestId=standing.request_id, documentId=standing.document_id
         )
-    if outcome.kind in _SIGNED_KINDS and len(outcome.signature_sha256) != _SHA256_BYTES:
+    is_signed = outcome.kind is OutcomeKind.RELEASED or outcome.kind is OutcomeKind.PARKED
+    if is_signed and len(outcome.signature_sha256) != _SHA256_BYTES:
         raise InvalidArgument("a released or parked signature needs its SHA-256, 32 bytes", field="signature_sha256")
-    if outcome.material and outcome.kind not in _SIGNED_KINDS:
+    if outcome.material and not is_signed:
         raise InvalidArgument(f"an attempt that is {outcome.kind.value} has no material to keep", field="material")
     return standing
 

@@ -35,6 +35,8 @@ _EXACT_US: Final = timedelta(hours=1) // timedelta(microseconds=1)
 
 def pack_shared(content: bytes, runs: Sequence[bytes]) -> tuple[int, bytes, dict[bytes, bytes]]:
     """Encoding and bytes to store, and the runs that they name, by hash."""
+    if not runs:
+        return *pack(content), {}
     found = sorted((start, run) for run in runs if len(run) >= RUN_BYTES_MIN and (start := _place(content, run)) >= 0)
     named: dict[bytes, bytes] = {}
     heads: list[bytes] = []

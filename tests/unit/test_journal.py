@@ -72,6 +72,14 @@ async def test_what_was_released_is_returned_to_every_repeat(journal: Journal) -
     assert stored.material_sha256 == sha256(MATERIAL).digest()
 
 
+async def test_a_large_call_counts_the_attempts_before_it_and_begins_what_is_new(journal: Journal) -> None:
+    known = [key(f"pupil-{number}") for number in range(25)]
+    assert await journal.intend([intent(each) for each in known]) == [1] * 25
+    await journal.settle([outcome(each, kind=OutcomeKind.FAILED) for each in known])
+    more = [*known, key("pupil-25"), *(key(f"pupil-{number}", "class-5B") for number in range(25))]
+    assert await journal.intend([intent(each) for each in more]) == [2] * 25 + [1] * 26
+
+
 async def test_a_records_intent_says_in_which_role_and_for_whom_it_is_signed(journal: Journal, store: Store) -> None:
     record = RecordPlan(Role.SUBJECT_TEACHER, subject_id="GV_TOAN", delegation_id="for-mrs-lan")
     await journal.intend([intent(key()), structs.replace(intent(key("pupil-2")), record=record)])
@@ -357,7 +365,7 @@ async def test_an_intent_entry_says_who_for_whom_with_what(journal: Journal, sto
 
 async def test_calls_that_wait_together_share_a_commit(store: Store) -> None:
     commits: list[int] = []
-    journal = Journal(store.url, on_commit=lambda count, _seconds: commits.append(count), commit_interval_s=0.05)
+    journal = Journal(store.url, on_commit=lambda count, _seconds: commits.append(count), commit_interval_s=0.5)
     await journal.start()
     await asyncio.gather(*(journal.intend([intent(key(f"pupil-{number}"))]) for number in range(35)))
     await journal.stop()
