@@ -112,14 +112,12 @@ class ApprovalMethods(admin_pb2_grpc.AdminServiceServicer):
             if schools is not None:
                 visit.require_school(request.school_id)
             schools = frozenset((convert.identifier(request.school_id, "school_id"),))
-        if request.page_token and not request.page_token.isdecimal():
-            raise InvalidArgument("page_token is not one of an earlier answer", field="page_token")
         listed = await self._approvals.page(
             schools,
             kinds=convert_approvals.kinds(request.kinds, "kinds"),
             states=convert_approvals.states(request.states, "states"),
             awaiting_person_id=convert.identifier(request.awaiting_person_id, "awaiting_person_id") if request.awaiting_person_id else "",
-            before=int(request.page_token) if request.page_token else None,
+            before=convert.page_number(request.page_token),
             limit=min(request.page_size or _PAGE_SIZE_MAX, _PAGE_SIZE_MAX),
         )
         return admin_approvals_pb2.ListApprovalsResponse(

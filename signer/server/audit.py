@@ -15,6 +15,7 @@ from signer.pipeline.archiving import Archiving
 from signer.pipeline.checkpoints import Checkpoints
 from signer.rpc_status import to_rpc_status
 from signer.server import convert_audit as convert
+from signer.server.convert import NUMBER_MAX, page_number
 from signer.server.door import current_visit
 from signer.v1 import audit_pb2, audit_pb2_grpc
 
@@ -41,7 +42,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         """A page; short or empty where few entries of those read fit."""
         wanted = convert.log_filter(request.filter, _schools())
         limit = min(request.page_size or self._entries_max, self._entries_max)
-        start = convert.page_start(request.page_token)
+        start = page_number(request.page_token)
         page = await self._log.page(wanted, start=start, newest_first=request.newest_first, limit=limit)
         following = "" if page.following is None else str(page.following)
         return audit_pb2.ListEntriesResponse(entries=map(convert.entry_message, page.entries), next_page_token=following)
@@ -52,7 +53,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> audit_pb2.GetEntryResponse:
         """One entry; another school's looks as if it did not exist."""
-        message, schools = convert.entry_message(await self._log.entry(request.index)), _schools()
+        message, schools = convert.entry_message(await self._log.entry(min(request.index, NUMBER_MAX))), _schools()
         if schools is not None and message.school_id not in schools:
             raise EntryNotFound(f"the journal has no entry {request.index}", index=request.index)
         return audit_pb2.GetEntryResponse(entry=message)
@@ -82,7 +83,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
     ) -> audit_pb2.GetCheckpointResponse:
         """The latest, the first that covers a size, or a new one."""
         store = self._checkpoints.store
-        found = await (store.covering(request.tree_size_min) if request.tree_size_min else store.latest())
+        found = await (store.covering(min(request.tree_size_min, NUMBER_MAX)) if request.tree_size_min else store.latest())
         if request.make and (found is None or found.size < await self._log.size()):
             found = await self._checkpoints.make()
         if found is None:

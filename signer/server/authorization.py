@@ -217,9 +217,10 @@ def _filter(request: authorization_pb2.ListAuthorizationsRequest) -> Authorizati
 
 def _page_start(token: str) -> tuple[int, str]:
     created_us, colon, last_id = token.partition(":")
-    if not colon or not created_us.isdecimal():
+    start = convert.page_number(created_us)
+    if not colon or start is None:
         raise InvalidArgument("page_token is not one of ours", field="page_token")
-    return int(created_us), convert.identifier(last_id, "page_token")
+    return start, convert.identifier(last_id, "page_token")
 
 
 def _end(found: Authorization) -> status_pb2.Status:

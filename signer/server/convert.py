@@ -27,6 +27,10 @@ _FIELD_NAME_BYTES_MAX = 127
 _FILE_NAME_BYTES_MAX = 255
 _LABEL_MAX = 100
 _SHA256_BYTES = 32
+_PAGE_DIGITS = 18
+"""Of a page token that is a number: no more than a database's numbers have."""
+NUMBER_MAX = 2**62
+"""Numbers of requests are cut to it: what is beyond is asked for in vain, and a database's numbers end at twice as much."""
 _NANOSECONDS = 1_000_000_000
 
 ALGORITHMS: dict[int, SignatureAlgorithm] = {
@@ -52,6 +56,15 @@ def identifier(value: str, field: str) -> str:
     if not _IDENTIFIER.fullmatch(value):
         raise InvalidArgument(f"{field} must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ / -", field=field)
     return value
+
+
+def page_number(token: str) -> int | None:
+    """Where a page begins, where page tokens are numbers; None for the first page. InvalidArgument for one that no answer gave."""
+    if not token:
+        return None
+    if not (token.isascii() and token.isdigit() and len(token) <= _PAGE_DIGITS):
+        raise InvalidArgument("page_token must be the next_page_token of the answer before", field="page_token")
+    return int(token)
 
 
 def sha256(value: bytes, field: str) -> bytes:

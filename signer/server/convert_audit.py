@@ -176,13 +176,6 @@ def account_message(accounts: Mapping[str, Account]) -> audit_pb2.AccountSignatu
     )
 
 
-def page_start(page_token: str) -> int | None:
-    """Where a page begins; None for the first one."""
-    if page_token and not page_token.isdecimal():
-        raise InvalidArgument("page_token must be the next_page_token of the answer before", field="page_token")
-    return int(page_token) if page_token else None
-
-
 def _kind(entry: LogEntry, members: Mapping[str, Any]) -> Any:
     if entry.kind == NOTE:
         return NOTE_KINDS[NoteKind(members["note"])]

@@ -117,3 +117,15 @@ def test_messages_that_set_only_what_is_served_pass() -> None:
     require_served(batch_pb2.BatchHeader(request_id="r", school_id="s", plan=plan, expected_documents=3, label="1A"))
     require_served(signing_pb2.SignDocumentRequest(document_id="d", plan=plan, document=b"x", file_name="f"))
     require_served(signing_pb2.SignDigestsRequest(items=[signing_pb2.DigestItem(document_id="d", digest=b"x")]))
+
+
+@given(st.integers(0, 10**18 - 1))
+def test_a_page_token_that_is_a_number_is_that_number(number: int) -> None:
+    assert convert.page_number(str(number)) == number
+
+
+@pytest.mark.parametrize("token", ["-1", "1.5", "1_0", " 1", "\u0661", "9" * 19, "9" * 5_000, "a"])
+def test_a_page_token_that_no_answer_gave_is_refused_before_it_reaches_a_database(token: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        convert.page_number(token)
+    assert caught.value.metadata == {"field": "page_token"}

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 from signer.config.server import ServerSettings
-from signer.errors import BatchEnded, BatchNotFound, InvalidArgument, QueueNotConfigured
+from signer.errors import BatchEnded, BatchNotFound, QueueNotConfigured
 from signer.pipeline.engine import Engine
 from signer.pipeline.request import shutting_down
 from signer.queue import documents, rows
@@ -57,7 +57,7 @@ class QueueMethods(signing_pb2_grpc.SigningServiceServicer):
     ) -> AsyncIterator[queue_pb2.WatchBatchResponse]:
         """Follows a batch to its end."""
         rooms, batch = await self._asked(request)
-        async for response in self._handing_out(rooms).watch(batch, request.after_position, self._check(batch)):
+        async for response in self._handing_out(rooms).watch(batch, _position(request.after_position), self._check(batch)):
             yield response
 
     async def GetBatch(self, request: queue_pb2.GetBatchRequest, context: Any) -> queue_pb2.GetBatchResponse:  # noqa: N802, ARG002
@@ -71,7 +71,7 @@ class QueueMethods(signing_pb2_grpc.SigningServiceServicer):
         school_id = _school(request.school_id)
         states = queue_convert.states(request.states)
         limit = min(request.page_size or _PAGE_MAX, _PAGE_MAX)
-        before = _page_token(request.page_token)
+        before = convert.page_number(request.page_token)
         found = await rooms.store.run(rows.page, school_id, states, before, limit)
         handing_out = self._handing_out(rooms)
         batches = [await handing_out.told(documents.opened_header(rooms.store.sealer, each)) for each in found]
@@ -105,7 +105,9 @@ class QueueMethods(signing_pb2_grpc.SigningServiceServicer):
         wanted = {convert.identifier(each, "document_ids") for each in request.document_ids}
         bytes_max = min(_CHUNK_BYTES, self._queue_settings.message_bytes_max - _HEADROOM_BYTES)
         handing_out = self._handing_out(rooms)
-        async for response in handing_out.fetch(batch, request.after_position, wanted, bytes_max=bytes_max, check=self._check(batch)):
+        async for response in handing_out.fetch(
+            batch, _position(request.after_position), wanted, bytes_max=bytes_max, check=self._check(batch)
+        ):
             yield response
 
     async def AcknowledgeBatchResults(  # noqa: N802
@@ -115,7 +117,7 @@ class QueueMethods(signing_pb2_grpc.SigningServiceServicer):
     ) -> queue_pb2.AcknowledgeBatchResultsResponse:
         """Deletes what was received and kept."""
         rooms, batch = await self._asked(request)
-        deleted, after, through, sealer = 0, 0, request.through_position, rooms.store.sealer
+        deleted, after, through, sealer = 0, 0, _position(request.through_position), rooms.store.sealer
         while gone := await rooms.store.run(documents.delete_between, sealer, batch, after, through, limit=_DELETED_AT_ONCE):
             deleted, after = deleted + len(gone), gone[-1]
         return queue_pb2.AcknowledgeBatchResultsResponse(deleted_documents=deleted)
@@ -161,9 +163,5 @@ def _school(school_id: str) -> str:
     return school_id
 
 
-def _page_token(token: str) -> int | None:
-    if not token:
-        return None
-    if not token.isascii() or not token.isdigit():
-        raise InvalidArgument("page_token is not one of ListBatches", field="page_token")
-    return int(token)
+def _position(asked: int) -> int:
+    return min(asked, convert.NUMBER_MAX)
