@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -107,6 +108,9 @@ def _run(
     arguments: list[str], environment: dict[str, str], folder: Path | None, out: Path, err: Path, *, prepare: Prepare = unprepared
 ) -> None:
     """In the forked process: `python -m signer` with these arguments. out, err: appended to, as both may be one file."""
+    # The nursery ends with the test process, however that ends: once nobody holds this pipe, of which each of its children has an end.
+    os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
@@ -116,7 +120,6 @@ def _run(
         os.dup2(file.fileno(), sys.stderr.fileno())
     if folder is not None:
         os.chdir(folder)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # the nursery ends with the test process, however that ends
     sys.argv = ["signer", *arguments]
     prepare()
     main()
