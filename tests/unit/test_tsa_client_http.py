@@ -94,28 +94,26 @@ async def test_the_next_question_has_left_when_the_one_before_it_learns_of_its_a
 
 
 async def test_no_more_requests_leave_than_agreed(tmp_path: Path) -> None:
-    async with good() as tsa, client_of(settings_for(tmp_path, "tsa", tsa.url, per_second_max=50)) as client:
+    async with good() as tsa, client_of(settings_for(tmp_path, "tsa", tsa.url, per_second_max=20)) as client:
         await asyncio.gather(*(stamp(client) for _ in range(11)))
-        assert tsa.arrived_s[-1] - tsa.arrived_s[0] >= 0.19
+        assert tsa.arrived_s[-1] - tsa.arrived_s[0] >= 0.3, "half a second, if none is held up on its way"
 
 
 async def test_a_turn_that_comes_after_the_deadline_is_not_awaited(tmp_path: Path) -> None:
-    async with good() as tsa, client_of(settings_for(tmp_path, "tsa", tsa.url, per_second_max=1)) as client:
+    async with good() as tsa, client_of(settings_for(tmp_path, "tsa", tsa.url, per_second_max=0.01)) as client:
         await stamp(client)
         started_s = asyncio.get_running_loop().time()
         with pytest.raises(TimestampUnavailable, match="deadline comes before its turn"):
-            await stamp(client, within_s=0.3)
-        assert asyncio.get_running_loop().time() - started_s < 0.2
+            await stamp(client, within_s=60)
+        assert asyncio.get_running_loop().time() - started_s < 30
         assert client.authorities[0].health.state is TsaState.READY
 
 
 async def test_the_callers_deadline_ends_a_request_and_is_not_the_authoritys_fault(tmp_path: Path) -> None:
     async with good() as tsa, client_of(settings_for(tmp_path, "tsa", tsa.url, failures_max=1)) as client:
-        tsa.delivery = late(3)
-        started_s = asyncio.get_running_loop().time()
+        tsa.delivery = late(300)
         with pytest.raises(TimestampUnavailable, match="the deadline came before its answer"):
-            await stamp(client, within_s=0.1)
-        assert asyncio.get_running_loop().time() - started_s < 0.5
+            await stamp(client, within_s=1.0)
         assert client.authorities[0].health.state is TsaState.READY
 
 
