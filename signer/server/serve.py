@@ -13,12 +13,11 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from signer import __version__
 from signer.config import Config, advise
@@ -43,6 +42,7 @@ from signer.server.rooms import Rooms, furnish
 from signer.server.service_manager import ServiceManager
 from signer.server.timestamp_http import TimestampDoor
 from signer.server.tls import TlsIdentity
+from signer.server.upkeep import spawn
 from signer.server.vitals import Vitals
 from signer.telemetry.exposition import expose
 from signer.telemetry.logs import configure_logs, get_logger
@@ -144,24 +144,24 @@ class Daemon:
         self.metrics_port = exposition.port
         if rooms.feed is not None:
             Following(rooms).follow(rooms.feed)
-            _spawn(stack, rooms.feed.run())
-        _spawn(stack, rooms.watch.run(rooms.pools))
-        _spawn(stack, self._vitals().run())
-        _spawn(stack, collecting.keep_collected())
-        _spawn(stack, self._readiness.run())
-        _spawn(stack, self._manager.run(self._readiness.in_a_line))
+            spawn(stack, rooms.feed.run())
+        spawn(stack, rooms.watch.run(rooms.pools))
+        spawn(stack, self._vitals().run())
+        spawn(stack, collecting.keep_collected())
+        spawn(stack, self._readiness.run())
+        spawn(stack, self._manager.run(self._readiness.in_a_line))
         if self._probe is not None:
-            _spawn(stack, self._probe.run())
-        _spawn(stack, keep_counted(rooms.metrics, rooms.engine))
-        _spawn(stack, rooms.checkpoints.run())
-        _spawn(stack, rooms.archiving.run())
-        _spawn(stack, rooms.believing.run())
-        _spawn(stack, _keep_house(rooms, rooms.material_retention))
+            spawn(stack, self._probe.run())
+        spawn(stack, keep_counted(rooms.metrics, rooms.engine))
+        spawn(stack, rooms.checkpoints.run())
+        spawn(stack, rooms.archiving.run())
+        spawn(stack, rooms.believing.run())
+        spawn(stack, _keep_house(rooms, rooms.material_retention))
         if rooms.clock is not None:
-            _spawn(stack, rooms.clock.run())
+            spawn(stack, rooms.clock.run())
         if rooms.engine.timestamper is not None:
             interval_s = self._config.stamping.complete_interval_s
-            _spawn(stack, Completer(rooms.engine, rooms.journal, rooms.leading, interval_s=interval_s).run())
+            spawn(stack, Completer(rooms.engine, rooms.journal, rooms.leading, interval_s=interval_s).run())
 
     async def _await_first_logins(self) -> None:
         settled = [pool.settled for pool in self._rooms.pools.values()] + ([self._rooms.clock.settled] if self._rooms.clock else [])
@@ -186,7 +186,7 @@ class Daemon:
         operations.listener = listener = GrpcListener(self._config.server, self._rooms, tls, operations)
         self._reloading.add(GrpcTls(listener.take, partial(calling.configure, door)))
         self._reloading.call_afterwards(self._read_pins_anew)
-        _spawn(stack, calling.keep_counts())
+        spawn(stack, calling.keep_counts())
         if self._rooms.queue is not None:
             await self._rooms.queue.start(stack)
         self.port = await listener.open()
@@ -251,16 +251,6 @@ async def _keep_house(rooms: Rooms, retention: timedelta) -> None:
         except JournalUnavailable as error:
             _log.error("housekeeping failed", message=error.message)
         await asyncio.sleep(_HOUSEKEEPING_S)
-
-
-def _spawn(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.create_task(work)
-    stack.push_async_callback(_end, task)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def run(config: Config, source: Path, *, on_ready: Callable[[Daemon], Awaitable[None]] | None = None) -> None:

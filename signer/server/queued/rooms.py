@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from signer.queue.settings import QueueSettings
 from signer.queue.store import QueueStore
 from signer.server.queued.dispatch import Dispatch, Where
 from signer.server.queued.turn import Turns
+from signer.server.upkeep import spawn
 from signer.telemetry.metrics import Metrics
 from signer.tokens.pool import TokenPool
 
@@ -39,8 +39,7 @@ class QueueRooms:
         """Begins to work off what is there; the stack ends it. ConfigError or JournalUnavailable."""
         await self.dispatch.start()
         stack.push_async_callback(self.dispatch.stop)
-        looking = asyncio.create_task(self.dispatch.run(self._tell))
-        stack.push_async_callback(_end, looking)
+        spawn(stack, self.dispatch.run(self._tell))
 
     def _tell(self, vitals: Vitals) -> None:
         for state in QueueState:
@@ -71,8 +70,3 @@ def furnish_queue(
     store = QueueStore(where.store_url, read_keys(config.activation, file))
     turns = Turns(engine, store, quotas=quotas, callers=callers, pools=pools, limits=config.server.limits)
     return QueueRooms(config.queue, store, Dispatch(store, config.queue, where, turns, engine.utc_now), engine.metrics)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
