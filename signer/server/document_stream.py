@@ -147,30 +147,32 @@ class DocumentStream(Generic[ResponseT, DoneT]):
         await self.outbox.put(None)
 
     def _lots(self, results: Sequence[_Result]) -> list[ResponseT]:
-        """As few messages as the room in them allows; one that needs chunks goes alone."""
-        responses: list[ResponseT] = []
-        lot: list[batch_pb2.DocumentResult] = []
-        room_bytes = self._content_bytes_max
-        for result, content in results:
-            if len(content) > room_bytes:
-                responses += self._lot(lot)
-                lot, room_bytes = [], self._content_bytes_max
-            if len(content) > room_bytes:
-                responses += self._alone(result, content)
-                continue
-            result.content = content
-            lot.append(result)
-            room_bytes -= len(content)
-        return responses + self._lot(lot)
+        """As few messages as the room in them allows; one that needs chunks goes alone.
 
-    def _lot(self, results: list[batch_pb2.DocumentResult]) -> list[ResponseT]:
-        return [self.response(lot=batch_pb2.ResultLot(results=results))] if results else []
+        A message that is put into another is copied, so a result gets its content where it will stay.
+        """
+        responses: list[ResponseT] = []
+        lot: Any = None
+        room_bytes = 0
+        for result, content in results:
+            if len(content) > self._content_bytes_max:
+                responses += self._alone(result, content)
+                lot = None
+                continue
+            if lot is None or len(content) > room_bytes:
+                responses.append(self.response())
+                lot, room_bytes = responses[-1].lot.results, self._content_bytes_max
+            lot.append(result)
+            lot[-1].content = content
+            room_bytes -= len(content)
+        return responses
 
     def _alone(self, result: batch_pb2.DocumentResult, content: bytes) -> list[ResponseT]:
         room_bytes = self._content_bytes_max
-        result.content = content[:room_bytes]
+        first = self.response(result=result)
+        first.result.content = content[:room_bytes]
         chunks = [content[at : at + room_bytes] for at in range(room_bytes, len(content), room_bytes)]
-        return [self.response(result=result), *[self.response(chunk=batch_pb2.ResultChunk(data=chunk)) for chunk in chunks]]
+        return [first, *[self.response(chunk=batch_pb2.ResultChunk(data=chunk)) for chunk in chunks]]
 
     def _result(self, outcome: ItemOutcome[DoneT]) -> _Result:
         """The result, still without its content."""
