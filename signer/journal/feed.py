@@ -71,13 +71,16 @@ class Feed:
             await self.catch_up()
 
     async def catch_up(self) -> None:
-        """A look now; one that fails is logged."""
+        """A look now; one that fails is logged, and `problem` says it, which keeps the daemon from being ready."""
         try:
             await self.look()
             self.problem = ""
         except SignerError as error:
             self.problem = f"the database that all daemons share: {error.message}"
             _log.warning("changes of other daemons not seen", reason=error.reason.value, message=error.message)
+        except Exception as error:  # noqa: BLE001 - else nobody would look again, and rights taken away elsewhere would hold here
+            self.problem = f"changes of other daemons are not seen, by a bug: {type(error).__name__}; see the log"
+            _log.exception("changes of other daemons not seen, by a bug")
 
     async def clock_ahead_s(self) -> float:
         """By how much this daemon's clock is ahead of the database's. Raises JournalUnavailable."""

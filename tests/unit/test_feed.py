@@ -63,11 +63,12 @@ def test_a_daemon_hears_what_others_note_from_now_on_in_order_and_never_its_own(
     asyncio.run(run())
 
 
-def test_what_a_follower_could_not_take_in_is_told_again(postgres: Cluster) -> None:
+@pytest.mark.parametrize(("failure", "told"), [(JournalUnavailable("away"), "away"), (KeyError("school"), "by a bug: KeyError")])
+def test_what_a_follower_could_not_take_in_is_told_again(postgres: Cluster, failure: Exception, told: str) -> None:
     async def run() -> None:
         async with journals(postgres) as (one, other):
             heard: list[str] = []
-            failures = [JournalUnavailable("away")]
+            failures = [failure]
 
             async def hear(notes: Sequence[Heard]) -> None:
                 if failures:
@@ -78,7 +79,7 @@ def test_what_a_follower_could_not_take_in_is_told_again(postgres: Cluster) -> N
             feed.follow({NoteKind.CLIENT_SET}, hear)
             await other.note(NoteKind.CLIENT_SET, "vnedu")
             await feed.catch_up()
-            assert "away" in feed.problem
+            assert told in feed.problem
             await other.note(NoteKind.CLIENT_SET, "smas")
             await feed.catch_up()
             assert (heard, feed.problem) == (["vnedu", "smas"], "")
