@@ -10,6 +10,7 @@ import subprocess
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from signer.client.audit import AuditClient, JournalCheckpoint, JournalEntry, Jo
 from signer.errors import EntryArchived, InvalidArgument, JournalDamaged, MethodNotAllowed, RoleRefused, VerificationFailed
 from signer.formats.checkpoint import Checkpoint, SignedCheckpoint, read_note, read_notes
 from signer.formats.merkle import leaf_hash, require_included, root_of
-from tests.support.calls import sign_digests
+from tests.support.calls import operations_call, sign_digests
 from tests.support.daemon import SCHOOL, Running, World, running_daemon
 from tests.support.waiting import until
 from tests.support.worlds import copy_of
@@ -82,6 +83,14 @@ def test_every_entry_is_in_the_root_that_a_checkpoint_signs(desk: Desk) -> None:
     leaves = [leaf_hash(entry.canonical) for entry in [*entries, covering] if isinstance(entry, JournalEntry)]
     assert root_of(leaves[: made.checkpoint.size]) == made.checkpoint.root
     assert made.checkpoint.origin == ORIGIN
+
+
+def test_an_operator_is_told_the_age_of_the_last_checkpoint(desk: Desk) -> None:
+    desk.audit.checkpoint(make=True)
+    with desk.world.channel(desk.running.port, "operator") as operator:
+        told = operations_call(operator, "GetStatus")
+    assert told.HasField("checkpoint_age")
+    assert told.checkpoint_age.ToTimedelta() >= timedelta(0)
 
 
 def test_openssl_accepts_a_checkpoint_and_refuses_one_whose_root_was_changed(desk: Desk, tmp_path: Path) -> None:
