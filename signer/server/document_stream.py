@@ -160,8 +160,9 @@ class DocumentStream(Generic[ResponseT, DoneT]):
                 lot = None
                 continue
             if lot is None or len(content) > room_bytes:
-                responses.append(self.response())
-                lot, room_bytes = responses[-1].lot.results, self._content_bytes_max
+                response = self.response()
+                responses.append(response)
+                lot, room_bytes = response.lot.results, self._content_bytes_max
             lot.append(result)
             lot[-1].content = content
             room_bytes -= len(content)
