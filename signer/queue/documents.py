@@ -53,6 +53,16 @@ def open_portion(connection: Connection, sealer: Sealer, batch: QueuedBatch, aft
     return Portion(row.portion, _opened(sealer, batch, row.portion, row.content), ended)
 
 
+def open_portions(connection: Connection, sealer: Sealer, batch: QueuedBatch, after: int, bytes_wanted: int) -> list[Portion]:
+    """Those that follow after another one, until so many bytes are together; empty when there is none."""
+    found: list[Portion] = []
+    size_bytes = 0
+    while size_bytes < bytes_wanted and (following := open_portion(connection, sealer, batch, after)) is not None:
+        found.append(following)
+        after, size_bytes = following.number, size_bytes + following.size_bytes
+    return found
+
+
 def portion(connection: Connection, sealer: Sealer, batch: QueuedBatch, number: int) -> Portion | None:
     """One with all that is left of it; None when it was deleted."""
     query = select(queued_portion.c.content).where(queued_portion.c.batch == batch.number, queued_portion.c.portion == number)

@@ -119,6 +119,11 @@ class Portion:
     documents: tuple[QueuedDocument, ...]
     ended: frozenset[int] = frozenset()
 
+    @property
+    def size_bytes(self) -> int:
+        """Of its documents."""
+        return sum(len(document.content) for document in self.documents)
+
 
 class Made(msgspec.Struct, frozen=True, array_like=True):
     """An outcome as it is kept. result: as the door keeps it. additions: what makes the signed file, encoded; empty for a failed one."""

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -169,15 +169,28 @@ class Dispatch:
         idle_turns = 0 if end.kept else begun.idle_turns + 1
         waiting = to_rpc_status(end.waiting).SerializeToString() if end.waiting is not None else b""
         batch_id, turn = begun.ids.batch_id, begun.turn
-        ended = await self._store.run(rows.end_turn, batch_id, turn, end.state, waiting=waiting, idle_turns=idle_turns)
+        ended = await self._store.run(self._end_turn, batch_id, turn, end.state, waiting=waiting, idle_turns=idle_turns)
         if ended is None:
             return
         if end.waiting is not None:
             _log.info("queued batch waits", batch=batch_id, reason=end.waiting.reason.value, message=end.waiting.message)
-        if ended.state.is_final:
+        if ended.state.is_final and ended.left:
             await self._finish(ended)
+        elif ended.state.is_final:
+            await self._tell_end(ended)
         elif ended.state is not QueueState.PAUSED and not self._is_stopping:
             await self._put(ended, self._delay_s(ended, end))
+
+    def _end_turn(self, connection: Connection, /, batch_id: str, turn: int, state: QueueState, **how: Any) -> QueuedBatch | None:
+        """Closes the batch as well where every document has its outcome."""
+        ended = rows.end_turn(connection, batch_id, turn, state, **how)
+        if ended is not None and ended.state.is_final and not ended.left:
+            self._close(connection, batch_id)
+        return ended
+
+    def _close(self, connection: Connection, batch_id: str) -> None:
+        now = self._utc_now()
+        rows.close(connection, batch_id, now, now + timedelta(days=self._settings.results_days))
 
     def _delay_s(self, batch: QueuedBatch, end: TurnEnd) -> float:
         to_deadline_s = max(0.0, (batch.deadline - self._utc_now()).total_seconds())
@@ -240,9 +253,10 @@ class Dispatch:
         is_left = True
         while is_left:
             is_left = await self._store.run(self._fail_portion, batch, error)
-        now = self._utc_now()
-        expire = now + timedelta(days=self._settings.results_days)
-        await self._store.run(rows.close, batch.ids.batch_id, now, expire)
+        await self._store.run(self._close, batch.ids.batch_id)
+        await self._tell_end(batch)
+
+    async def _tell_end(self, batch: QueuedBatch) -> None:
         _log.info("queued batch ended", batch=batch.ids.batch_id, state=batch.state.value)
         self.bell.ring(batch.ids.batch_id)
         if self._line is not None:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Collection
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy import Connection
+
 from signer.errors import BatchNotFound
 from signer.queue import documents, rows
 from signer.queue.model import EndedDocument, QueuedBatch, QueuedDocument
@@ -33,7 +35,9 @@ class HandingOut:
 
     async def find(self, school_id: str, batch_id: str) -> QueuedBatch:
         """A school's batch, its header opened; BatchNotFound."""
-        batch = await self._store.run(rows.find, batch_id, school_id)
+        return self._found(await self._store.run(rows.find, batch_id, school_id), school_id, batch_id)
+
+    def _found(self, batch: QueuedBatch | None, school_id: str, batch_id: str) -> QueuedBatch:
         if batch is None:
             raise BatchNotFound(f"school {school_id} has no queued batch {batch_id!r}", batch=batch_id)
         return documents.opened_header(self._store.sealer, batch)
@@ -52,24 +56,29 @@ class HandingOut:
                 yield response
 
     async def _watch(self, batch: QueuedBatch, after: int, check: Callable[[], None], news: News) -> AsyncIterator[_Watched]:
-        ids, seen = batch.ids, None
+        seen: QueuedBatch | None = None
         while True:
             check()
-            items = await self._items(batch, after, _WATCHED_AT_ONCE)
+            items, batch, failures = await self._store.run(self._look, batch, after)
             for item in items:
                 yield _Watched(item=queue_pb2.BatchItem(position=item.position, result=handed_out(item)))
                 after = item.position
             if len(items) == _WATCHED_AT_ONCE:
                 continue
-            batch = await self.find(ids.school_id, ids.batch_id)
             if seen is None or (batch.state, batch.ended, batch.waiting) != (seen.state, seen.ended, seen.waiting):
                 yield _Watched(batch=queue_convert.batch(batch, self._utc_now()))
                 seen = batch
             if batch.end is not None and batch.ended <= after:
-                yield _Watched(summary=await self._summary(batch))
+                yield _Watched(summary=queue_convert.summary(batch, failures))
                 return
             if batch.ended <= after:
                 await news.wait(_LOOK_S)
+
+    def _look(self, connection: Connection, batch: QueuedBatch, after: int) -> tuple[list[EndedDocument], QueuedBatch, dict[str, int]]:
+        """What has ended after a position, the batch as it is, and once it has ended how many failed for what; BatchNotFound."""
+        items = documents.items(connection, self._store.sealer, batch, after, limit=_WATCHED_AT_ONCE)
+        found = self._found(rows.find(connection, batch.ids.batch_id, batch.ids.school_id), batch.ids.school_id, batch.ids.batch_id)
+        return items, found, {} if found.end is None else documents.failures(connection, found.number)
 
     async def fetch(
         self, batch: QueuedBatch, after: int, document_ids: Collection[str], *, bytes_max: int, check: Callable[[], None]

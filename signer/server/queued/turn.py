@@ -33,6 +33,7 @@ from signer.queue.store import QueueStore
 from signer.server.activating import list_proof
 from signer.server.planning import ready_plan
 from signer.server.queued import convert as queue_convert
+from signer.server.queued.reading import ReadAhead
 from signer.server.queued.reasons import AGAIN, HALTING, STOPPED
 from signer.server.queued.recorder import Recorder
 from signer.server.queued.results import ended, failed
@@ -197,12 +198,11 @@ class _Pass:
         return TurnEnd(QueueState.QUEUED, self._again, kept=kept)
 
     async def _feed(self, batch: Batch[SignedDocument], plan: ReadyPlan) -> None:
-        """Portion after portion, the next one read while one is fed."""
+        """Portion after portion."""
         until_s = self._request.clock_s() + min(_FEED_S, self._request.remaining_s)
-        following = asyncio.create_task(self._portion(-1))
+        reading = ReadAhead(self._portions)
         try:
-            while (portion := await following) is not None:
-                following = asyncio.create_task(self._portion(portion.number))
+            while (portion := await reading.next()) is not None:
                 self._recorder.expect(portion)
                 for document in portion.documents:
                     if self._must_stop(until_s):
@@ -213,8 +213,7 @@ class _Pass:
         except JournalUnavailable as error:
             self._halt = error
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            await reading.close()
             batch.end_of_input()
 
     async def _mind(self, pool: TokenPool) -> None:
@@ -256,6 +255,9 @@ class _Pass:
         else:
             self._again = error
         return True
+
+    async def _portions(self, after: int, bytes_wanted: int) -> list[Portion]:
+        return await self._store.run(documents.open_portions, self._store.sealer, self._batch, after, bytes_wanted)
 
     async def _portion(self, after: int) -> Portion | None:
         return await self._store.run(documents.open_portion, self._store.sealer, self._batch, after)
