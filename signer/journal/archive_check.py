@@ -25,6 +25,12 @@ class ArchiveReport:
     foreign: tuple[str, ...] = ()
 
 
+def missing_files(on_record: Collection[Segment], folder: Path | None) -> list[str]:
+    """Names of files that are not in the folder; none is read. JournalUnavailable when the folder can't be."""
+    there = names_in(folder) if folder is not None and on_record else {}
+    return [each.name for each in on_record if each.name not in there]
+
+
 def check_archive(
     connection: Connection, on_record: Collection[Segment], folder: Path | None, on_read: Callable[[], None] = lambda: None
 ) -> ArchiveReport:

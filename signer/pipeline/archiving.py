@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 from signer.errors import SignerError
+from signer.journal.archive_check import missing_files
 from signer.journal.archiving import Archiver
 from signer.journal.leading import Leading, Task
 from signer.journal.reading import Readings
@@ -25,13 +27,27 @@ class Archiving:
         self._readings = readings
         self._leading = leading
         self._metrics = metrics
+        self._known_missing: Sequence[str] = ()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where this daemon has its archive; None without `[journal.archive]`."""
+        return self._archiver.settings.directory if self._archiver.settings else None
+
+    async def missing(self) -> list[str]:
+        """Files on record that are not in this daemon's folder; all of them where it has none. JournalUnavailable."""
+        on_record = await self._readings.run(read_archived)
+        return await asyncio.to_thread(missing_files, on_record, self.folder)
 
     async def run(self) -> None:
         """Looks at intervals, until cancelled. A failure is logged and counted, and what was begun is gone on with at the next look."""
         settings = self._archiver.settings
+        if settings is None:
+            await self._warn()
         while settings is not None:
             try:
                 await self._tell()
+                await self._warn()
                 if await self._leading.leads(Task.HOUSEKEEPING):
                     async for _segment in self.archive():
                         pass
@@ -55,6 +71,23 @@ class Archiving:
         settings = self._archiver.settings
         size = settings.segment_entries if settings else _DEFAULT_ENTRIES
         return await self._readings.run(lambda connection: [*read_archived(connection), *read_closed(connection, size)])
+
+    async def _warn(self) -> None:
+        """Of what other daemons, or earlier ones, archived where this one does not look: once, until it is something else."""
+        try:
+            missing = await self.missing()
+        except SignerError as error:
+            _log.error("archive not looked at", reason=error.reason.value, problem=error.message)
+            return
+        if missing and missing != self._known_missing:
+            _log.warning(
+                "archived segments missing",
+                folder=str(self.folder or ""),
+                count=len(missing),
+                file=missing[0],
+                remedy="daemons on one database share one archive folder: name it in [journal.archive], or put the files back",
+            )
+        self._known_missing = missing
 
     async def _tell(self) -> None:
         on_record = await self._readings.run(read_archived)

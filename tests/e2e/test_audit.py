@@ -237,6 +237,15 @@ def test_old_entries_are_moved_into_files_and_everything_is_answered_as_before(d
     assert desk.audit.require_consistent(kept.note).checkpoint.size >= kept.checkpoint.size
 
 
+def findings(desk: Desk) -> list[dict[str, str]]:
+    """What `signer doctor` has from the daemon."""
+    pki, where = desk.world.pki, f"localhost:{desk.running.port}"
+    files = ["--ca", str(pki / "tls-ca.crt"), "--cert", str(pki / "operator.crt"), "--key", str(pki / "operator.key")]
+    ran = CliRunner().invoke(main, ["doctor", "--server", where, *files, "--json", "--lang", "en"])
+    found: list[dict[str, str]] = json.loads(ran.stdout)["findings"]
+    return found
+
+
 def test_an_archive_file_is_read_without_a_daemon_and_one_that_is_away_or_changed_is_named(desk: Desk, tmp_path: Path) -> None:
     file = min(desk.archive.iterdir())
     read = CliRunner().invoke(main, ["audit", "read", str(file), "--lines", "--lang", "en"])
@@ -245,6 +254,9 @@ def test_an_archive_file_is_read_without_a_daemon_and_one_that_is_away_or_change
     file.rename(away)
     told = signer(desk, "verify")
     assert (told.exit_code, file.name in told.stderr) == (1, True)
+    [missing] = [each for each in findings(desk) if each["check"] == "archive" and each["severity"] == "warn"]
+    assert file.name in missing["message"]
+    assert "[journal.archive]" in missing["remedy"]
     with pytest.raises(EntryArchived) as refused:
         desk.audit.prove(3)
     assert refused.value.metadata["file"] == file.name

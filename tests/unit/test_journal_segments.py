@@ -17,6 +17,7 @@ from pkgutil import resolve_name
 from typing import Any, Final
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import delete, literal_column, select, update
 
 from signer.algorithms import SignatureAlgorithm
@@ -24,6 +25,7 @@ from signer.errors import ConfigError, EntryArchived, InternalError, JournalDama
 from signer.formats.merkle import leaf_hash, require_consistent, require_included, root_of
 from signer.journal import Accounting, ChainReport, CheckpointStore, Intent, Journal, NoteKind, Outcome, OutcomeKind
 from signer.journal.archiving import Archiver
+from signer.journal.leading import AloneLeading
 from signer.journal.log import Account, JournalLog, LogFilter
 from signer.journal.reading import Readings
 from signer.journal.segment_file import bodies_of, names_in
@@ -31,10 +33,13 @@ from signer.journal.segments import Segment, read_archived
 from signer.journal.settings import ArchiveSettings
 from signer.journal.shelves import LogEntry
 from signer.journal.states import KeptState
-from signer.model import SignatureKey
+from signer.model import Severity, SignatureKey
+from signer.pipeline.archiving import Archiving
+from signer.server.diagnosis.archive import check_archive
 from signer.store import open_engine
 from signer.store.segment_tables import log_portion, log_segment
 from signer.store.tables import journal_entry
+from signer.telemetry.metrics import Metrics
 from tests.support.stores import Store
 
 SEGMENT: Final = 256
@@ -406,6 +411,24 @@ async def test_a_missing_file_and_a_foreign_one_are_named(archived: Vault) -> No
     with pytest.raises(JournalDamaged):
         list(bodies_of(foreign))
     assert len(list(bodies_of(second))) == SEGMENT
+
+
+async def test_a_daemon_with_another_folder_or_none_says_which_files_it_lacks_and_what_to_do(archived: Vault, tmp_path: Path) -> None:
+    first, second = archived.files
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(first, elsewhere)
+    for folder, missing in ((archived.folder, []), (elsewhere, [second.name]), (None, [first.name, second.name])):
+        settings = None if folder is None else ArchiveSettings(folder, keep_days=0, segment_entries=SEGMENT)
+        async with archived.journal() as journal:
+            readings = Readings(archived.url)
+            archiver = Archiver(journal, readings, settings, lambda: LATER)
+            archiving = Archiving(archiver, readings, AloneLeading(), Metrics.on(CollectorRegistry()))
+            assert await archiving.missing() == missing
+            [found] = await check_archive(archiving)
+        assert found.severity is (Severity.WARN if missing else Severity.OK)
+        assert all(name in found.message for name in missing)
+        assert ("one archive folder" in found.remedy) == bool(missing)
 
 
 async def test_a_changed_file_answers_nothing(archived: Vault) -> None:

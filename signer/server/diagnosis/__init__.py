@@ -4,6 +4,7 @@
 - `files`: what the configuration and the files it names tell, with or without a daemon.
 - `services`: whether what lies outside can be reached.
 - `process`: what the daemon's machine lets processes give up.
+- `archive`: whether what is archived is where the daemon looks for it.
 - `rooms`: what the running daemon sees of its tokens, clock, authorities, CAs and journal.
 
 Rules of the room:

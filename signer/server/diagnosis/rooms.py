@@ -9,6 +9,7 @@ from signer.errors import JournalUnavailable
 from signer.model import Finding
 from signer.pipeline.authorities import AuthorityState
 from signer.revocation.source import StatusSource
+from signer.server.diagnosis.archive import check_archive
 from signer.server.diagnosis.findings import fail, ok, warn
 from signer.server.diagnosis.process import check_process
 from signer.server.rooms import Rooms
@@ -38,6 +39,7 @@ async def check_rooms(rooms: Rooms, now: datetime) -> list[Finding]:
         *_authorities(rooms),
         *_revocation(rooms),
         await _journal(rooms),
+        *await check_archive(rooms.archiving),
         *await _others(rooms),
         *check_process(),
     ]
