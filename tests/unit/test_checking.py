@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
@@ -67,6 +68,12 @@ def test_a_class_is_checked_beside_the_thread_that_signs(checking: Checking) -> 
     answers, thread = ask(checking, made(35))
     judge(answers, 35)
     assert thread == "checks"
+
+
+def test_a_checker_shuts_itself_in(checking: Checking) -> None:
+    assert checking._checker is not None
+    status = Path(f"/proc/{checking._checker._process.pid}/status").read_text(encoding="ascii")
+    assert "Seccomp:\t2\n" in status
 
 
 def test_few_are_checked_at_once(checking: Checking) -> None:
