@@ -31,6 +31,7 @@ from tests.support import pdfs
 from tests.support.calls import metric, plan
 from tests.support.daemon import Running, World, build_world, running_daemon
 from tests.support.queued import Queue
+from tests.support.waiting import until
 
 _CARDS = 24
 _POLL_S = 1.0
@@ -75,8 +76,9 @@ class Account:
 
     @property
     def growths(self) -> list[Growth]:
-        """After the warm-up, by process."""
-        return growths([each for each in self.looks if each.documents >= _WARM_UP * self.looks[-1].documents])
+        """After the warm-up, by process; those that check signatures come with their worker's first one."""
+        last = self.looks[-1]
+        return growths([each for each in self.looks if each.documents >= _WARM_UP * last.documents and len(each.pids) == len(last.pids)])
 
 
 def settings(name: str) -> dict[str, dict[str, object]]:
@@ -89,6 +91,8 @@ def spend(world: World, name: str, night: Night, tell: Callable[[str], None] = l
     """Evening, night and morning of a daemon of its own. NotAsItShould when a document did not come back signed."""
     cards = [pdfs.report_card(number, pages=1) for number in range(_CARDS)]
     with running_daemon(world.config(f"{name}.toml", **settings(name))) as daemon, world.channel(daemon.port) as channel:
+        # A look at a daemon that still starts its workers would find others later.
+        until(lambda: [len(daemon.worker_pids(each)) for each in ("school-token", "documents")] == [2, 2], "every worker to serve")
         queue = Queue(channel)
         batch_ids: list[str] = []
         phases = {
