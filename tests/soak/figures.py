@@ -27,7 +27,11 @@ class Growth:
 
 
 def growths(looks: Sequence[Look]) -> list[Growth]:
-    """By process, in the order of the first look. At least four looks; ValueError when a process was replaced: nothing can be said then."""
+    """By process, in the order of the first look. At least four looks; ValueError when a process was replaced: nothing can be said then.
+
+    Looks before all processes were there are left out: what checks signatures comes with its worker's first one.
+    """
+    looks = [look for look in looks if len(look.pids) == len(looks[-1].pids)]
     if any(look.pids != looks[0].pids for look in looks):
         raise ValueError("a process was replaced")
     part = max(1, len(looks) // _PARTS)
