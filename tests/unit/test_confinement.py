@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from signer.confinement.syscalls import Refusal, filter_program
 from signer.model import Severity
 from signer.server.diagnosis import process
+from tests.support.waiting import until
 
 _PROGRAM = """
 import errno, json, os, signal, socket, subprocess, sys, threading
@@ -102,23 +104,34 @@ def test_without_shutting_in_all_of_it_is_allowed(tmp_path: Path) -> None:
     assert {name for name, outcome in found.items() if outcome != "done"} <= {"io_uring"}
 
 
+_STRANGER = 65534
+
+
+def _looks(pid: int) -> list[bool]:
+    """Whether an ordinary user's program sees a byte of each."""
+    commands = [["head", "-c", "1", f"/proc/{pid}/{name}"] for name in ("environ", "maps")]
+    return [subprocess.run(each, user=_STRANGER, group=_STRANGER, capture_output=True, check=False).returncode == 0 for each in commands]
+
+
+def _is_open(pid: int) -> bool:
+    return all(_looks(pid))
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="to become another user takes root")
 def test_memory_and_environment_are_closed_to_the_same_user() -> None:
     """Seen by another process of an ordinary user; to root of the machine nothing is closed."""
     program = "import sys\nfrom signer.confinement.memory import keep_memory_private\n{}print('up', flush=True)\nsys.stdin.read()\n"
-    user = 65534
     for shut_in, readable in (("", True), ("keep_memory_private()\n", False)):
         command = [sys.executable, "-c", program.format(shut_in)]
-        with subprocess.Popen(command, user=user, group=user, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(command, user=_STRANGER, group=_STRANGER, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
-            process.stdout.readline()
-            looks = [
-                subprocess.run(["head", "-c", "1", f"/proc/{process.pid}/{name}"], user=user, group=user, capture_output=True, check=False)
-                for name in ("environ", "maps")
-            ]
+            assert process.stdout.readline() == b"up\n"
+            if readable:
+                until(partial(_is_open, process.pid), "a look into a process that is open")
+            else:
+                assert not any(_looks(process.pid))
             core = Path(f"/proc/{process.pid}/limits").read_text(encoding="ascii").partition("Max core file size")[2].split()[:2]
             process.communicate()
-        assert [look.returncode == 0 for look in looks] == [readable] * 2
         assert (core == ["0", "0"]) or readable
 
 
