@@ -1,6 +1,6 @@
 # signer: the commands people type. Each sets up what it needs first (tools/setup.sh).
 PY := .venv/bin/python
-WORKERS ?= 3
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-serve test lint format proto docs bench bench-compare load season scale night soak faults fuzz dashboards lock dist sbom audit deb deb-check image-check clean
