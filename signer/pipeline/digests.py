@@ -24,7 +24,7 @@ from signer.people.authorization import ListProof
 from signer.pipeline.engine import Engine
 from signer.pipeline.key_use import KeyUse, use_key
 from signer.pipeline.material import Finished, encode, stored_material
-from signer.pipeline.plan import ReadyPlan, asked, fingerprint
+from signer.pipeline.plan import ReadyPlan, asked, fingerprint, fingerprint_of
 from signer.pipeline.request import Request
 from signer.pipeline.settling import settle_each
 from signer.telemetry.steps import Step
@@ -198,7 +198,7 @@ def _intents(request: Request, plan: ReadyPlan, fresh: Sequence[tuple[SignatureK
     return [
         Intent(
             key=key,
-            fingerprint=hashlib.sha256(item.digest + tail).digest(),  # as `fingerprint`
+            fingerprint=fingerprint_of(item.digest, tail),
             client_id=request.client_id,
             credential_id=plan.credential.id,
             certificate_serial=plan.certificate_serial,
