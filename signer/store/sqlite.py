@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,20 +54,25 @@ def _guard_file(path: Path, *, must_exist: bool) -> None:
         raise ConfigError(f"directory {path.parent} of the database does not exist: create it, owned by the user that runs signer")
     if must_exist and not path.is_file():
         raise ConfigError(f"database {path} does not exist")
+    if not must_exist:
+        _create(path)
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise ConfigError(f"database {path} can't be opened for writing: its file, or the file system, is not open to this user")
     try:
-        if not path.exists():
-            _create(path)
-        if not os.access(path, os.R_OK | os.W_OK):
-            raise ConfigError(f"database {path} can't be opened for writing: its file, or the file system, is not open to this user")
         if stat.S_IMODE(path.stat().st_mode) & ~_FILE_MODE:
             path.chmod(_FILE_MODE)
     except OSError as error:
-        raise ConfigError(f"database {path} can't be opened for its owner alone: {error.strerror}") from error
+        raise ConfigError(f"database {path} is open to others and can't be closed to them: {error.strerror}") from error
 
 
 def _create(path: Path) -> None:
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))  # nobody has locked what was not there
+    """Nothing if it is there: nobody has locked what was not."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise ConfigError(f"database {path} can't be opened for writing: {error.strerror}") from error
 
 
 def _configure(connection: Any, _record: Any) -> None:
