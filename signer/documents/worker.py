@@ -52,6 +52,7 @@ from signer.telemetry.logs import configure_logs, get_logger
 from signer.telemetry.steps import WorkerStep
 from signer.validation.long_term import examine
 from signer.workers.frames import Kind, WorkerChannel
+from signer.workers.precedence import give_way
 
 _log = get_logger(__name__)
 _decode_calls = msgspec.msgpack.Decoder(Calls).decode
@@ -168,6 +169,7 @@ def run(channel: WorkerChannel) -> None:
     start = msgspec.msgpack.decode(frame.body, type=Start)
     configure_logs(start.log_level, process=f"document:{start.name}")
     mapped_bytes_max = limit_memory(start.memory_bytes_max) + start.memory_bytes_max // 2
+    give_way()
     shut_in()
     channel.send(Kind.READY, 0)
     while (frame := channel.receive()) is not None:

@@ -32,6 +32,7 @@ from signer.tokens.unchecked import sign
 from signer.tokens.wire import Start
 from signer.tokens.wrapping import Wrapping
 from signer.workers.frames import Kind, WorkerChannel
+from signer.workers.precedence import give_way
 
 _log = get_logger(__name__)
 _EXIT_FAULT = 3
@@ -124,6 +125,7 @@ def run(channel: WorkerChannel) -> int:
         return 0
     start = msgspec.msgpack.decode(frame.body, type=Start)
     configure_logs(start.log_level, process=f"keys:{start.name}")
+    give_way()
     shut_in(start)
     try:
         login = Login(start)

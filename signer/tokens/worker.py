@@ -28,6 +28,7 @@ from signer.tokens.login import Login
 from signer.tokens.program import run_program, shut_in
 from signer.tokens.wire import Start
 from signer.workers.frames import Kind, WorkerChannel
+from signer.workers.precedence import go_first
 
 _log = get_logger(__name__)
 _EXIT_FAULT = 3
@@ -41,6 +42,7 @@ def run(channel: WorkerChannel) -> int:
         return 0
     start = msgspec.msgpack.decode(frame.body, type=Start)
     configure_logs(start.log_level, process=f"token:{start.name}")
+    _log.info("worker precedence", first=go_first())
     shut_in(start)
     try:
         login = Login(start, Patience(channel, start))
