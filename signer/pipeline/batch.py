@@ -66,8 +66,8 @@ class Work(Protocol[DoneT]):
     async def run(self, documents: Sequence[IncomingDocument]) -> Sequence[DoneT | SignerError]:
         """A result for each of a lot, in order."""
 
-    def ended(self, document_id: str, result: DoneT | SignerError) -> None:
-        """Told of each document's end, refused ones included."""
+    def ended(self, results: Sequence[tuple[str, DoneT | SignerError]]) -> None:
+        """Told of documents' ends by their ids, refused ones included: those that ended together, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +145,12 @@ class SigningWork:
         async with paced(self.request, len(documents)) as allowance:
             return await sign_documents(self._engine, self.request, self.plan, documents, allowance)
 
-    def ended(self, document_id: str, result: SignedDocument | SignerError) -> None:
-        """Counts it."""
-        if self.plan.evidence is not None and isinstance(result, SignedDocument):
-            self.covered[document_id] = result.material.digest(self.plan.evidence)
-        self._observer.observe(result)
+    def ended(self, results: Sequence[tuple[str, SignedDocument | SignerError]]) -> None:
+        """Counts them."""
+        for document_id, result in results:
+            if self.plan.evidence is not None and isinstance(result, SignedDocument):
+                self.covered[document_id] = result.material.digest(self.plan.evidence)
+        self._observer.observe_all([result for _document_id, result in results])
 
 
 class Batch(Generic[DoneT]):
@@ -189,7 +190,7 @@ class Batch(Generic[DoneT]):
     def refuse(self, index: int, document_id: str, error: SignerError) -> None:
         """Ends a document that never reached the path (too large, duplicate id …)."""
         self.tally.received += 1
-        self._end(ItemOutcome(document_id, index, None, error))
+        self._end([ItemOutcome(document_id, index, None, error)])
 
     def end_of_input(self) -> None:
         """No more documents will come."""
@@ -245,14 +246,20 @@ class Batch(Generic[DoneT]):
         self._ahead -= len(lot)
         if self._lot_timer is None:
             self._send_if_due()
-        for (index, document), result in zip(lot, results, strict=True):
-            self._end(ItemOutcome(document.document_id, index, document.content, result))
+        self._end(
+            [
+                ItemOutcome(document.document_id, index, document.content, result)
+                for (index, document), result in zip(lot, results, strict=True)
+            ]
+        )
 
-    def _end(self, outcome: ItemOutcome[DoneT]) -> None:
-        self.tally.add(outcome.result)
-        self._tell_failure(outcome)
-        self._work.ended(outcome.document_id, outcome.result)
-        self._ended.put_nowait(outcome)
+    def _end(self, outcomes: Sequence[ItemOutcome[DoneT]]) -> None:
+        for outcome in outcomes:
+            self.tally.add(outcome.result)
+            self._tell_failure(outcome)
+        self._work.ended([(outcome.document_id, outcome.result) for outcome in outcomes])
+        for outcome in outcomes:
+            self._ended.put_nowait(outcome)
 
     def _tell_failure(self, outcome: ItemOutcome[DoneT]) -> None:
         """The first, second, fourth, eighth … of a reason: 10,000 damaged documents are fourteen lines, each with how many so far."""

@@ -66,11 +66,12 @@ class ExtendingWork:
         """Raises them."""
         return await asyncio.gather(*(self._one(document) for document in documents))
 
-    def ended(self, document_id: str, result: ExtendedDocument | SignerError) -> None:  # noqa: ARG002
-        """Counts it."""
-        good = Counted.SIGNED if isinstance(result, SignerError) or not result.replayed else Counted.REPEATED
-        outcome = Counted.FAILED if isinstance(result, SignerError) else good
-        self._engine.metrics.extensions.labels(level=self.level.value, outcome=outcome.value).inc()
+    def ended(self, results: Sequence[tuple[str, ExtendedDocument | SignerError]]) -> None:
+        """Counts them."""
+        for _document_id, result in results:
+            good = Counted.SIGNED if isinstance(result, SignerError) or not result.replayed else Counted.REPEATED
+            outcome = Counted.FAILED if isinstance(result, SignerError) else good
+            self._engine.metrics.extensions.labels(level=self.level.value, outcome=outcome.value).inc()
 
     async def _one(self, document: IncomingDocument) -> ExtendedDocument | SignerError:
         try:

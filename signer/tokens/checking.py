@@ -1,7 +1,8 @@
 """Where a worker's signatures are checked before they are answered: on the thread that made them, or by a checker beside it (`checker`).
 
 The checker is for keys whose check costs more than their signature, on a token fast enough to make several of them between two answers.
-It is started when that is first seen; until it is ready, and from when it is gone, signatures are checked where they are made. So it costs
+It is started when that is first seen, where the machine has a core for it beside the worker's and the daemon's: on two cores it took more
+than it gave (docs/performance.md). Until it is ready, and from when it is gone, signatures are checked where they are made. So it costs
 nothing where it is not needed, and its loss costs speed alone: nothing is answered unchecked.
 """
 
@@ -30,6 +31,7 @@ from signer.workers.process import INHERITED
 _log = get_logger(__name__)
 _WORTH: Final = 8
 """So many dear checks at once are worth a process."""
+_CORES_MIN: Final = 3
 _LEAVE_S_MAX: Final = 5.0
 _decode = msgspec.msgpack.Decoder(list[bytes]).decode
 Made = Sequence[Signed | SignAnswer]
@@ -37,10 +39,11 @@ Send = Callable[[list[SignAnswer]], None]
 
 
 class Checking:
-    """A worker's. `answer` from any thread; `close` once, when nothing more will be signed."""
+    """A worker's. `answer` from any thread; `close` once, when nothing more will be signed. cores: that its processes may use."""
 
-    def __init__(self, token_name: str) -> None:
+    def __init__(self, token_name: str, *, cores: int) -> None:
         self._token_name = token_name
+        self._is_worth = cores >= _CORES_MIN
         self._start_lock = threading.Lock()
         self._is_started = False
         self._queue: SimpleQueue[tuple[Made, Send] | None] = SimpleQueue()
@@ -49,7 +52,7 @@ class Checking:
 
     def answer(self, made: Made, send: Send) -> None:
         """Checks what was made, and sends what the daemon hears of it: before this returns, or soon after on another thread."""
-        if len(made) < _WORTH or sum(isinstance(each, Signed) and each.signature.is_dear for each in made) < _WORTH:
+        if not self._is_worth or sum(isinstance(each, Signed) and each.signature.is_dear for each in made) < _WORTH:
             send(_checked_here(made))
         elif self._checker is not None and self._checker.is_ready:
             self._queue.put((made, send))

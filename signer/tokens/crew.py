@@ -11,6 +11,7 @@ raised again for the program to end with.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -91,7 +92,7 @@ class Crew:
         self._channel = channel
         self._login = login
         self._idle_s = login.start.keep_alive_s or None
-        self._checking = Checking(login.start.name)
+        self._checking = Checking(login.start.name, cores=len(os.sched_getaffinity(0)))
         self._send_lock = threading.Lock()
         self._signers = signers
         self._broken: Broken | None = None

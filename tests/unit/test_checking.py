@@ -57,7 +57,7 @@ def judge(answers: list[SignAnswer], count: int) -> None:
 @pytest.fixture
 def checking() -> Iterator[Checking]:
     """One whose checker is ready."""
-    started = Checking("t")
+    started = Checking("t", cores=3)
     ask(started, made(8))
     until(lambda: started._checker is not None and started._checker.is_ready, "the checker to be ready")
     yield started
@@ -94,8 +94,18 @@ def test_a_checker_that_was_killed_costs_nothing_but_speed(checking: Checking) -
     assert not checker.is_ready
 
 
+def test_a_machine_of_two_cores_has_none_for_a_checker() -> None:
+    checking = Checking("t", cores=2)
+    for _ in range(2):
+        answers, thread = ask(checking, made(35))
+        judge(answers, 35)
+        assert thread == threading.current_thread().name
+    assert checking._checker is None
+    checking.close()
+
+
 def test_who_leaves_before_its_checker_is_ready_has_sent_everything() -> None:
-    leaving = Checking("t")
+    leaving = Checking("t", cores=3)
     sent: list[list[SignAnswer]] = []
     leaving.answer(made(35), sent.append)
     leaving.answer(made(35), sent.append)
