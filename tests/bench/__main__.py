@@ -17,6 +17,7 @@ from rich.console import Console
 from tests.bench.benches import BENCHES, Bench
 from tests.bench.ground import FULL, QUICK, Ground, NotSigned, Skipped
 from tests.bench.lines import ProgramFailed
+from tests.bench.measure import Calm
 from tests.bench.report import Report
 from tests.bench.row import Row
 
@@ -29,7 +30,8 @@ _FOLDER = Path("var/bench")
 @click.option("--list", "list_only", is_flag=True, help="Say which benches there are.")
 @click.option("--pairs", type=click.IntRange(1), help="Repetitions of reference and subject.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Length of each side of a pair.")
-def main(names: tuple[str, ...], quick: bool, list_only: bool, pairs: int | None, seconds: float | None) -> None:
+@click.option("--calm", type=click.FloatRange(0, 100), help="Take a pair again when the host took more percent of all cores meanwhile.")
+def main(names: tuple[str, ...], *, quick: bool, list_only: bool, pairs: int | None, seconds: float | None, calm: float | None) -> None:
     """Measure the daemon against the token behind it. NAMES: benches to run; those whose name begins so."""
     if list_only:
         for bench in BENCHES:
@@ -37,7 +39,8 @@ def main(names: tuple[str, ...], quick: bool, list_only: bool, pairs: int | None
         return
     _run_alone()
     pace = QUICK if quick else FULL
-    ground = Ground(_FOLDER.resolve(), replace(pace, pairs=pairs or pace.pairs, seconds=seconds or pace.seconds))
+    calm_pairs = None if calm is None else Calm(calm / 100)
+    ground = Ground(_FOLDER.resolve(), replace(pace, pairs=pairs or pace.pairs, seconds=seconds or pace.seconds, calm=calm_pairs))
     report = Report(_FOLDER / "latest.jsonl", {"quick": quick, "cores": len(os.sched_getaffinity(0))})
     failed = [bench.name for bench in _chosen(names) if not _run(bench, ground, report)]
     report.show(Console(stderr=not sys.stdout.isatty(), width=None if sys.stderr.isatty() else 220))

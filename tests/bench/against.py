@@ -17,7 +17,7 @@ def row_against(
     deployed.client.do(shorter(order))
     reference()
     meter = deployed.meter()
-    pairs = take_pairs(reference, meter.metered(deployed.client.doing(order)), ground.pace.pairs)
+    pairs = take_pairs(reference, meter.metered(deployed.client.doing(order)), ground.pace.pairs, ground.pace.calm)
     return row_of_pairs(
         bench,
         pairs,

@@ -16,7 +16,7 @@ import msgspec
 
 from tests.bench.lines import LineProgram
 from tests.bench.loop import TokenPrograms, token_loop
-from tests.bench.measure import Run, Sample
+from tests.bench.measure import Calm, Run, Sample
 from tests.bench.orders import Order, Work
 from tests.bench.usage import Groups, Meter, daemon_groups
 from tests.support.daemon import SCHOOL, Running, World, build_world, running_daemon
@@ -35,6 +35,7 @@ class Pace:
     """How much is measured.
 
     pairs: repetitions; seconds: one side of a pair; batch: documents of a usual batch; growth: batch sizes; teachers: credentials.
+    calm: which pairs are taken again; None for none.
     """
 
     pairs: int
@@ -42,6 +43,7 @@ class Pace:
     batch: int
     growth: tuple[int, ...]
     teachers: tuple[int, ...]
+    calm: Calm | None = None
 
 
 FULL = Pace(pairs=5, seconds=3.0, batch=350, growth=(35, 350, 3_500, 10_000), teachers=(10, 1_000, 10_000))

@@ -23,7 +23,9 @@ def growth(ground: Ground) -> Iterator[Row]:
         deployed.client.do(shorter(_sized(usual, max(ground.pace.growth))))
         before, documents = _rss(deployed), 0
         for size in ground.pace.growth:
-            pairs = take_pairs(deployed.client.doing(usual), deployed.client.doing(_sized(usual, size)), ground.pace.pairs)
+            pairs = take_pairs(
+                deployed.client.doing(usual), deployed.client.doing(_sized(usual, size)), ground.pace.pairs, ground.pace.calm
+            )
             documents += sum(pair.reference.items + pair.subject.items for pair in pairs)
             yield _rate_row(size, pairs, ground)
         yield _memory_row(before, _rss(deployed), documents)

@@ -32,7 +32,9 @@ def _row(ground: Ground, name: str, target: Target, **changes: Any) -> Row:
         for deployed in (without, kept):
             deployed.client.do(shorter(order))
         meter, bare = kept.meter(), without.meter()
-        pairs = take_pairs(bare.metered(without.client.doing(order)), meter.metered(kept.client.doing(order)), ground.pace.pairs)
+        pairs = take_pairs(
+            bare.metered(without.client.doing(order)), meter.metered(kept.client.doing(order)), ground.pace.pairs, ground.pace.calm
+        )
         return row_of_pairs(
             f"journal-{name}",
             pairs,

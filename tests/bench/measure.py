@@ -2,14 +2,25 @@
 
 A pair is reference and subject, one right after the other; its ratio is free of the machine's slow drift. A figure is the median of the
 pairs; its spread is the least and the greatest of them.
+
+What a virtual machine's host takes for others (`steal` in proc(5)) is no drift: a loop on one core hardly feels it, a daemon that works on
+all of them loses that time and waits for it as well. Each pair tells how much it was; who asks for `Calm` has pairs taken again.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from statistics import median
-from typing import Any
+from time import perf_counter
+from typing import Any, Final
+
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+_STEAL: Final = 8
+"""Field of the line `cpu` in /proc/stat."""
+_TRIES_PER_PAIR: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +60,15 @@ Run = Callable[[], Sample]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A reference and the subject right after it. subject.items_per_s ÷ reference.items_per_s is `ratio`."""
+    """A reference and the subject right after it. subject.items_per_s ÷ reference.items_per_s is `ratio`.
+
+    stolen: share of all cores' time that the host took meanwhile. put_aside: pairs before it that were not kept.
+    """
 
     reference: Sample
     subject: Sample
+    stolen: float = 0.0
+    put_aside: int = 0
 
     @property
     def ratio(self) -> float:
@@ -73,9 +89,41 @@ class Spread:
         return cls(median(found), min(found), max(found))
 
 
-def take_pairs(reference: Run, subject: Run, count: int) -> list[Pair]:
-    """A B A B …: count pairs. Both were warmed up by the caller."""
-    return [Pair(reference(), subject()) for _ in range(count)]
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """How much of all cores' time the host may take for others during a pair that is kept, as a share."""
+
+    stolen_max: float
+
+
+def take_pairs(reference: Run, subject: Run, count: int, calm: Calm | None = None) -> list[Pair]:
+    """A B A B …: count pairs. Both were warmed up by the caller.
+
+    calm: a pair that is not is put aside and taken again, at most so often that a figure comes of it: the last try counts, whatever it was.
+    """
+    return [_calm_pair(reference, subject, calm) for _ in range(count)]
+
+
+def _calm_pair(reference: Run, subject: Run, calm: Calm | None) -> Pair:
+    pair = _pair(reference, subject)
+    tries = 1
+    while calm is not None and pair.stolen > calm.stolen_max and tries < _TRIES_PER_PAIR:
+        pair = _pair(reference, subject)
+        tries += 1
+    return replace(pair, put_aside=tries - 1)
+
+
+def _pair(reference: Run, subject: Run) -> Pair:
+    started_s, stolen_s = perf_counter(), _stolen_s()
+    sampled = Pair(reference(), subject())
+    cores_s = (perf_counter() - started_s) * (os.cpu_count() or 1)
+    return replace(sampled, stolen=(_stolen_s() - stolen_s) / cores_s)
+
+
+def _stolen_s() -> float:
+    """Of all cores since the machine started, in steps of 10 ms."""
+    first, _, _rest = Path("/proc/stat").read_text(encoding="ascii").partition("\n")
+    return int(first.split()[_STEAL]) / _TICKS_PER_S
 
 
 def percentile(ordered: list[float], share: float) -> float:

@@ -30,7 +30,8 @@ class Target:
 class Row:
     """A figure and all that goes with it. figure: what the target is about; None when skipped.
 
-    reference: the name of what it is compared with. details: further JSON fields of this bench alone.
+    reference: the name of what it is compared with. stolen: by the host, the median of the pairs (`measure.Pair`). details: further JSON
+    fields of this bench alone.
     """
 
     bench: str
@@ -42,6 +43,8 @@ class Row:
     p50_ms: float | None = None
     p99_ms: float | None = None
     pairs: int = 0
+    pairs_put_aside: int = 0
+    stolen: float | None = None
     rss_mb: Mapping[str, float] = field(default_factory=dict)
     cpu_us_per_item: Mapping[str, float] = field(default_factory=dict)
     stage_ms: Mapping[str, float] = field(default_factory=dict)
@@ -75,6 +78,8 @@ class Row:
             "stage_ms": dict(self.stage_ms) or None,
             "cpu_us_per_item": dict(self.cpu_us_per_item) or None,
             "pairs": self.pairs or None,
+            "pairs_put_aside": self.pairs_put_aside or None,
+            "stolen": _rounded(self.stolen),
             "load_1m": round(os.getloadavg()[0], 2),
             "skipped": self.skipped or None,
             **self.details,
@@ -94,6 +99,8 @@ def row_of_pairs(bench: str, pairs: list[Pair], *, target: Target | None, refere
         p50_ms=median(pair.subject.p50_ms for pair in pairs),
         p99_ms=median(pair.subject.p99_ms for pair in pairs),
         pairs=len(pairs),
+        pairs_put_aside=sum(pair.put_aside for pair in pairs),
+        stolen=median(pair.stolen for pair in pairs),
         stage_ms=mean_stages(pairs),
         **more,
     )

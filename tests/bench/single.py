@@ -18,7 +18,9 @@ def unloaded(ground: Ground) -> Iterator[Row]:
     with ground.loop("cbql") as loop, ground.daemon(ground.config("single")) as deployed:
         deployed.client.do(shorter(order))
         meter = deployed.meter()
-        pairs = take_pairs(lambda: loop.run(ground.pace.seconds), meter.metered(deployed.client.doing(order)), ground.pace.pairs)
+        pairs = take_pairs(
+            lambda: loop.run(ground.pace.seconds), meter.metered(deployed.client.doing(order)), ground.pace.pairs, ground.pace.calm
+        )
         yield Row(
             bench="sign-document-unloaded",
             target=Target(3.0, "ms", is_ceiling=True),
@@ -29,6 +31,8 @@ def unloaded(ground: Ground) -> Iterator[Row]:
             p50_ms=median(pair.subject.p50_ms for pair in pairs),
             p99_ms=median(pair.subject.p99_ms for pair in pairs),
             pairs=len(pairs),
+            pairs_put_aside=sum(pair.put_aside for pair in pairs),
+            stolen=median(pair.stolen for pair in pairs),
             stage_ms=mean_stages(pairs),
             rss_mb=meter.rss_mb(),
             cpu_us_per_item=meter.cpu_us_per_item(),

@@ -66,7 +66,7 @@ def _row(
     subject(_WARM_UP_S)
     seconds = ground.pace.seconds
     measured: Run = meter.metered(lambda: subject(seconds))
-    pairs = take_pairs(lambda: reference(seconds), measured, ground.pace.pairs)
+    pairs = take_pairs(lambda: reference(seconds), measured, ground.pace.pairs, ground.pace.calm)
     return row_of_pairs(
         bench,
         pairs,

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from signer.v1 import signing_pb2
-from tests.bench import orders
+from tests.bench import measure, orders
 from tests.bench.benches import BENCHES
 from tests.bench.lines import LineProgram, ProgramFailed
-from tests.bench.measure import Pair, Sample, Spread, percentile, take_pairs
+from tests.bench.measure import Calm, Pair, Sample, Spread, percentile, take_pairs
 from tests.bench.orders import Order, Work
 from tests.bench.row import Row, Target, row_of_pairs
 
@@ -67,6 +67,31 @@ def test_bench_a_row_is_the_median_of_pair_ratios_not_the_ratio_of_medians() -> 
     assert row.figure == Spread(0.9, 0.5, 0.9)
     assert row.is_met
     assert (row.items_per_s, row.reference_items_per_s) == (50, 100)
+
+
+def test_bench_a_pair_that_the_host_disturbed_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = iter(range(100))
+    now_s = iter(range(100))
+    stolen_s = iter([0.0, 0.5, 0.5, 0.5, 0.5, 0.9, 0.9, 0.9])  # before and after each pair: disturbed, calm, disturbed, calm
+    monkeypatch.setattr(measure, "perf_counter", lambda: float(next(now_s)))
+    monkeypatch.setattr(measure, "_stolen_s", lambda: next(stolen_s))
+
+    pairs = take_pairs(lambda: Sample(1, 1.0, 1.0, 1.0), lambda: Sample(next(runs), 1.0, 1.0, 1.0), 2, Calm(0.01))
+
+    assert [(pair.subject.items, pair.put_aside, pair.stolen) for pair in pairs] == [(1, 1, 0.0), (3, 1, 0.0)]
+
+
+def test_bench_a_host_that_is_never_calm_yields_a_figure_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, stolen_s = iter(range(100)), iter(range(100))
+    monkeypatch.setattr(measure, "perf_counter", lambda: float(next(now_s)))
+    monkeypatch.setattr(measure, "_stolen_s", lambda: float(next(stolen_s)))
+
+    [pair] = take_pairs(lambda: Sample(1, 1.0, 1.0, 1.0), lambda: Sample(1, 1.0, 1.0, 1.0), 1, Calm(0.01))
+
+    line = row_of_pairs("b", [pair], target=None, reference="r").as_json()
+    assert pair.stolen > 0.01
+    assert line["stolen"] > 0.01
+    assert line["pairs_put_aside"] == pair.put_aside > 0
 
 
 @pytest.mark.parametrize(
