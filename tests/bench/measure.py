@@ -9,18 +9,23 @@ all of them loses that time and waits for it as well. Each pair tells how much i
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, Final
 
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _STEAL: Final = 8
 """Field of the line `cpu` in /proc/stat."""
-_TRIES_PER_PAIR: Final = 12
+_TRIES_PER_PAIR: Final = 8
+_PROBE_S: Final = 0.3
+_PAUSE_S: Final = 0.5
+_WAIT_S_MAX: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +100,43 @@ class Calm:
 
     stolen_max: float
 
+    def wait(self) -> None:
+        """Until all cores at once are to be had, or a minute is over."""
+        until_s = perf_counter() + _WAIT_S_MAX
+        while perf_counter() < until_s and self._stolen_now() > self.stolen_max:
+            sleep(_PAUSE_S)
+
+    def _stolen_now(self) -> float:
+        """Hashing on every core for a moment: nothing is taken from who sleeps."""
+        cores = os.cpu_count() or 1
+        with ThreadPoolExecutor(cores) as threads:
+            started_s, stolen_s = perf_counter(), _stolen_s()
+            for done in [threads.submit(_hash_until, started_s + _PROBE_S) for _ in range(cores)]:
+                done.result()
+            return (_stolen_s() - stolen_s) / (perf_counter() - started_s) / cores
+
+
+def _hash_until(until_s: float) -> None:
+    block = bytes(1 << 20)
+    while perf_counter() < until_s:
+        hashlib.sha256(block)
+
 
 def take_pairs(reference: Run, subject: Run, count: int, calm: Calm | None = None) -> list[Pair]:
     """A B A B …: count pairs. Both were warmed up by the caller.
 
-    calm: a pair that is not is put aside and taken again, at most so often that a figure comes of it: the last try counts, whatever it was.
+    calm: a pair that is not is put aside and taken again when the host lets go, a few times: the last try counts, whatever it was.
     """
-    return [_calm_pair(reference, subject, calm) for _ in range(count)]
+    return [_pair(reference, subject) if calm is None else _calm_pair(reference, subject, calm) for _ in range(count)]
 
 
-def _calm_pair(reference: Run, subject: Run, calm: Calm | None) -> Pair:
-    pair = _pair(reference, subject)
-    tries = 1
-    while calm is not None and pair.stolen > calm.stolen_max and tries < _TRIES_PER_PAIR:
-        pair = _pair(reference, subject)
-        tries += 1
-    return replace(pair, put_aside=tries - 1)
+def _calm_pair(reference: Run, subject: Run, calm: Calm) -> Pair:
+    for tries in range(_TRIES_PER_PAIR):
+        calm.wait()
+        pair = replace(_pair(reference, subject), put_aside=tries)
+        if pair.stolen <= calm.stolen_max:
+            break
+    return pair
 
 
 def _pair(reference: Run, subject: Run) -> Pair:

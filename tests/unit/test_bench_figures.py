@@ -69,22 +69,40 @@ def test_bench_a_row_is_the_median_of_pair_ratios_not_the_ratio_of_medians() -> 
     assert (row.items_per_s, row.reference_items_per_s) == (50, 100)
 
 
-def test_bench_a_pair_that_the_host_disturbed_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def unwaited(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Nobody waits for this machine's host."""
+    monkeypatch.setattr(Calm, "wait", lambda _calm: None)
+    return monkeypatch
+
+
+def test_bench_a_pair_that_the_host_disturbed_is_taken_again(unwaited: pytest.MonkeyPatch) -> None:
     runs = iter(range(100))
     now_s = iter(range(100))
     stolen_s = iter([0.0, 0.5, 0.5, 0.5, 0.5, 0.9, 0.9, 0.9])  # before and after each pair: disturbed, calm, disturbed, calm
-    monkeypatch.setattr(measure, "perf_counter", lambda: float(next(now_s)))
-    monkeypatch.setattr(measure, "_stolen_s", lambda: next(stolen_s))
+    unwaited.setattr(measure, "perf_counter", lambda: float(next(now_s)))
+    unwaited.setattr(measure, "_stolen_s", lambda: next(stolen_s))
 
     pairs = take_pairs(lambda: Sample(1, 1.0, 1.0, 1.0), lambda: Sample(next(runs), 1.0, 1.0, 1.0), 2, Calm(0.01))
 
     assert [(pair.subject.items, pair.put_aside, pair.stolen) for pair in pairs] == [(1, 1, 0.0), (3, 1, 0.0)]
 
 
-def test_bench_a_host_that_is_never_calm_yields_a_figure_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    now_s, stolen_s = iter(range(100)), iter(range(100))
+def test_bench_waits_for_a_calm_host_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = iter([0.5, 0.3, 0.0, *[0.5] * 10_000])
+    now_s = iter(range(100_000))
+    monkeypatch.setattr(Calm, "_stolen_now", lambda _calm: next(taken))
     monkeypatch.setattr(measure, "perf_counter", lambda: float(next(now_s)))
-    monkeypatch.setattr(measure, "_stolen_s", lambda: float(next(stolen_s)))
+    monkeypatch.setattr(measure, "sleep", lambda _s: None)
+    Calm(0.01).wait()
+    assert next(taken) == 0.5  # the first after the calm one
+    Calm(0.01).wait()
+
+
+def test_bench_a_host_that_is_never_calm_yields_a_figure_that_says_so(unwaited: pytest.MonkeyPatch) -> None:
+    now_s, stolen_s = iter(range(100)), iter(range(100))
+    unwaited.setattr(measure, "perf_counter", lambda: float(next(now_s)))
+    unwaited.setattr(measure, "_stolen_s", lambda: float(next(stolen_s)))
 
     [pair] = take_pairs(lambda: Sample(1, 1.0, 1.0, 1.0), lambda: Sample(1, 1.0, 1.0, 1.0), 1, Calm(0.01))
 
