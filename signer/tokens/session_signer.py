@@ -6,10 +6,11 @@ What heals here is the session alone; everything that reaches further is raised 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 from typing import Protocol
 
+import msgspec
 from pkcs11 import Attribute, ObjectClass, Session, Token
 from pkcs11.exceptions import PKCS11Error
 
@@ -38,8 +39,7 @@ class LoggedIn(Protocol):
         """A signature was made: what was healed before holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(msgspec.Struct, frozen=True):
     """An item that the token signed. sign_s: time inside the token."""
 
     job_id: int
