@@ -107,7 +107,9 @@ def test_every_step_is_a_part_of_the_call_and_what_workers_did_a_part_of_their_s
         parent = spans.get(span.parent_id)
         if parent is not None:
             assert parent.started_ns - SLACK_NS <= span.started_ns
-            assert span.ended_ns <= parent.ended_ns + SLACK_NS
+            # A worker's frame may hold documents of the next step as well: it begins within the first one's, and may outlast it.
+            inside_ns = span.started_ns if span.name.endswith(".work") else span.ended_ns
+            assert inside_ns <= parent.ended_ns + SLACK_NS
 
 
 def test_a_timestamp_of_the_built_in_authority_shows_its_own_key_use(class_trace: tuple[list[SeenSpan], str, str]) -> None:
