@@ -22,10 +22,10 @@ from typing import Any, Final
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _STEAL: Final = 8
 """Field of the line `cpu` in /proc/stat."""
-_TRIES_PER_PAIR: Final = 8
+_TRIES_PER_PAIR: Final = 5
 _PROBE_S: Final = 0.3
 _PAUSE_S: Final = 0.5
-_WAIT_S_MAX: Final = 60.0
+_WAIT_S_MAX: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Calm:
     stolen_max: float
 
     def wait(self) -> None:
-        """Until all cores at once are to be had, or a minute is over."""
+        """Until all cores at once are to be had, or a while is over."""
         until_s = perf_counter() + _WAIT_S_MAX
         while perf_counter() < until_s and self._stolen_now() > self.stolen_max:
             sleep(_PAUSE_S)
