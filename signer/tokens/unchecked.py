@@ -27,7 +27,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True):
 
 
 class UncheckedSignature(msgspec.Struct, frozen=True):
-    """What a token answered. Only `checked` and `proven` give it away; as a dataclass it took ten times as long to make."""
+    """What a token answered. Only `checked` and `proven` give it away; as a dataclass it took six times as long to make."""
 
     _raw: bytes
     _digest: bytes
