@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 
 from signer.documents.anchors import anchors
 from signer.documents.record_judge import RecordJudge, flaw_of
 from signer.documents.wire import CheckedRecordReply, CheckRecordCall, ExaminedXmlReply, FindSlotCall
+from signer.formats.xml.alike.apart import Apart
+from signer.formats.xml.alike.memory import Memory
+from signer.formats.xml.alike.pattern import Pattern, finder_with_marks, pattern_of
 from signer.formats.xml.examine import examine as examine_xml
 from signer.formats.xml.reading import read
 from signer.formats.xml.search import Finder
-from signer.records.examination import Examination, examine, slot_to_sign
+from signer.records.alike import RecordPattern, record_pattern
+from signer.records.examination import Examination, Expectation, examine, slot_to_sign
 from signer.records.layout import Layout
 from signer.records.pdf_rules import PdfSignature, pdf_findings, pdf_standings
 from signer.records.plan_rules import OWN_SLOTS
@@ -45,10 +50,51 @@ def _examine_pdf(call: CheckRecordCall) -> Examination:
     return Examination(slots=pdf_standings(signatures), findings=tuple(pdf_findings(signatures, own)))
 
 
-def find_slot(call: FindSlotCall, layouts: tuple[Layout, ...]) -> ExaminedXmlReply:
-    """Where a fit record takes its signature; raises RecordUnfit, or a leaf of DocumentError for what can't be read at all."""
+@dataclass(frozen=True, slots=True)
+class KnownRecords:
+    """Records of one markup, for one expectation."""
+
+    record: RecordPattern
+    signature: Pattern
+
+
+def find_slot(call: FindSlotCall, layouts: tuple[Layout, ...], known: Memory[KnownRecords]) -> ExaminedXmlReply:
+    """Where a fit record takes its signature; raises RecordUnfit, or a leaf of DocumentError for what can't be read at all.
+
+    known: what was learnt of records like it, and will be.
+    """
     started_s = perf_counter()
+    return known.ask(
+        call.document,
+        call.expectation,
+        fill=lambda like, document: _fill(like, document, call.expectation, started_s),
+        read=lambda: _find_slot(call, layouts, started_s),
+        learn=lambda marked: _learn(marked, call.expectation, layouts),
+    )
+
+
+def _find_slot(call: FindSlotCall, layouts: tuple[Layout, ...], started_s: float) -> ExaminedXmlReply:
     finder = Finder(read(call.document))
     request, found = slot_to_sign(finder, call.expectation, layouts, RecordJudge(finder, call.trust, call.now))
     examined = examine_xml(finder, request)
     return ExaminedXmlReply(examined=examined, identity=found.identity, layout_id=found.layout_id, document_s=perf_counter() - started_s)
+
+
+def _learn(marked: bytes, expectation: Expectation, layouts: tuple[Layout, ...]) -> KnownRecords | None:
+    finder, kept = finder_with_marks(marked)
+    record = record_pattern(finder, expectation, layouts)
+    signature = pattern_of(marked, record.request.place, examine_xml(finder, record.request), kept) if record else None
+    return KnownRecords(record, signature) if record and signature else None
+
+
+def _fill(like: KnownRecords, document: Apart, expectation: Expectation, started_s: float) -> ExaminedXmlReply | None:
+    identity = like.record.identity(document.texts, expectation)
+    if identity is None:
+        return None
+    return ExaminedXmlReply(
+        examined=like.signature.fill(document),
+        identity=identity,
+        layout_id=like.record.layout.id,
+        document_s=perf_counter() - started_s,
+        is_alike=True,
+    )

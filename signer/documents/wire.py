@@ -180,10 +180,14 @@ class CheckedRecordReply(msgspec.Struct, frozen=True, kw_only=True, tag="checked
 
 
 class ExaminedXmlReply(msgspec.Struct, frozen=True, kw_only=True, tag="examined-xml"):
-    """REPLY: see `formats.xml.values.Examined`. identity, layout_id: of a record that is signed in a slot; None and empty for other XML."""
+    """REPLY: see `formats.xml.values.Examined`. identity, layout_id: of a record that is signed in a slot; None and empty for other XML.
+
+    is_alike: whether its markup was known already (`formats.xml.alike`).
+    """
 
     examined: Examined
     document_s: float
+    is_alike: bool = False
     identity: Identity | None = None
     layout_id: str = ""
 

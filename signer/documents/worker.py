@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter, time_ns
 
@@ -21,7 +22,7 @@ from signer.confinement.files import programs_own_files, read_only_below
 from signer.confinement.memory import keep_memory_private
 from signer.confinement.syscalls import nothing_but_work, refuse
 from signer.documents.anchors import anchors
-from signer.documents.records import check_record, find_slot
+from signer.documents.records import KnownRecords, check_record, find_slot
 from signer.documents.verifying import verify
 from signer.documents.wire import (
     Call,
@@ -47,6 +48,8 @@ from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.pades.extend import ValidationData, extend
 from signer.formats.pades.fast.fallback import FallbackReason
 from signer.formats.pades.prepare import prepare
+from signer.formats.xml.alike.memory import Memory
+from signer.formats.xml.alike.pattern import Pattern
 from signer.records.layout import Layout
 from signer.telemetry.logs import configure_logs, get_logger
 from signer.telemetry.steps import WorkerStep
@@ -83,10 +86,19 @@ def shut_in() -> None:
     tell("worker shut in", files=files, system_calls=calls)
 
 
-def answer(call: Call, artwork: Artwork | None = None, layouts: tuple[Layout, ...] = ()) -> Reply:  # noqa: PLR0911  # one a kind
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a worker knows. layouts: of records. records, documents: what it learnt of XML that it has read."""
+
+    layouts: tuple[Layout, ...] = ()
+    records: Memory[KnownRecords] = field(default_factory=Memory)
+    documents: Memory[Pattern] = field(default_factory=Memory)
+
+
+def answer(call: Call, known: Known, artwork: Artwork | None = None) -> Reply:  # noqa: PLR0911  # one a kind
     """Does what is asked with one document; raises a leaf of DocumentError, or what `validation.long_term` refuses with.
 
-    artwork: what its visible signature shows. layouts: of records.
+    artwork: what its visible signature shows.
     """
     try:
         match call:
@@ -97,13 +109,13 @@ def answer(call: Call, artwork: Artwork | None = None, layouts: tuple[Layout, ..
             case ExtendCall():
                 return _extend(call)
             case VerifyCall():
-                return verify(call, layouts)
+                return verify(call, known.layouts)
             case CheckRecordCall():
-                return check_record(call, layouts)
+                return check_record(call, known.layouts)
             case FindSlotCall():
-                return find_slot(call, layouts)
+                return find_slot(call, known.layouts, known.records)
             case ExamineXmlCall():
-                return examine_xml(call)
+                return examine_xml(call, known.documents)
     except MemoryError as error:
         raise DocumentTooCostly("the document needs more memory than one document may use; simplify or shrink it") from error
 
@@ -167,6 +179,7 @@ def run(channel: WorkerChannel) -> None:
     if frame is None:
         return
     start = msgspec.msgpack.decode(frame.body, type=Start)
+    known = Known(start.layouts)
     configure_logs(start.log_level, process=f"document:{start.name}")
     mapped_bytes_max = limit_memory(start.memory_bytes_max) + start.memory_bytes_max // 2
     give_way()
@@ -176,8 +189,8 @@ def run(channel: WorkerChannel) -> None:
         calls, started_ns = _decode_calls(frame.body), time_ns()
         *first, last = calls.documents
         for call in first:
-            channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call, calls.artwork, start.layouts)))
-        reply = _encode(_reply(last, calls.artwork, start.layouts))
+            channel.send(Kind.REPLY, frame.call_id, _encode(_reply(call, known, calls.artwork)))
+        reply = _encode(_reply(last, known, calls.artwork))
         if any(origin.traceparent for origin in channel.origins):
             channel.tell_span(frame.call_id, WorkerStep.DOCUMENT_WORK, started_ns, len(calls.documents))
         channel.finish(frame.call_id, reply)
@@ -188,9 +201,9 @@ def run(channel: WorkerChannel) -> None:
             return
 
 
-def _reply(call: Call, artwork: Artwork | None, layouts: tuple[Layout, ...]) -> Reply | RefusedReply:
+def _reply(call: Call, known: Known, artwork: Artwork | None) -> Reply | RefusedReply:
     try:
-        return answer(call, artwork, layouts)
+        return answer(call, known, artwork)
     except SignerError as error:
         return RefusedReply(reason=error.reason.value, message=error.message, metadata=error.metadata)
 

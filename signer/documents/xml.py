@@ -7,6 +7,8 @@ from time import perf_counter
 from urllib.parse import quote
 
 from signer.documents.wire import ExaminedXmlReply, ExamineXmlCall
+from signer.formats.xml.alike.memory import Memory
+from signer.formats.xml.alike.pattern import Pattern, finder_with_marks, pattern_of
 from signer.formats.xml.detached import examine_detached
 from signer.formats.xml.examine import examine, examine_enveloping
 from signer.formats.xml.names import ENVELOPED_SIGNATURE
@@ -19,15 +21,33 @@ _ROOT = "/*"
 _PLACE_FIELD = "plan.xades.placement_xpath"
 
 
-def examine_xml(call: ExamineXmlCall) -> ExaminedXmlReply:
-    """Raises InvalidArgument for options that don't fit the document, or a leaf of DocumentError."""
+def examine_xml(call: ExamineXmlCall, known: Memory[Pattern]) -> ExaminedXmlReply:
+    """Raises InvalidArgument for options that don't fit the document, or a leaf of DocumentError.
+
+    known: what was learnt of documents like it, and will be.
+    """
     started_s = perf_counter()
-    examined = _EXAMINE[call.options.packaging](call)
-    return ExaminedXmlReply(examined=examined, document_s=perf_counter() - started_s)
+    if call.options.packaging is not Packaging.ENVELOPED:
+        return _reply(_EXAMINE[call.options.packaging](call), started_s)
+    return known.ask(
+        call.document,
+        (call.options, call.digest_algorithm),
+        fill=lambda like, document: _reply(like.fill(document), started_s, is_alike=True),
+        read=lambda: _reply(_enveloped(Finder(read(call.document)), call), started_s),
+        learn=lambda marked: _learn(marked, call),
+    )
 
 
-def _enveloped(call: ExamineXmlCall) -> Examined:
-    finder = Finder(read(call.document))
+def _reply(examined: Examined, started_s: float, *, is_alike: bool = False) -> ExaminedXmlReply:
+    return ExaminedXmlReply(examined=examined, document_s=perf_counter() - started_s, is_alike=is_alike)
+
+
+def _learn(marked: bytes, call: ExamineXmlCall) -> Pattern | None:
+    finder, kept = finder_with_marks(marked)
+    return pattern_of(marked, call.options.placement_xpath or _ROOT, _enveloped(finder, call), kept)
+
+
+def _enveloped(finder: Finder, call: ExamineXmlCall) -> Examined:
     options = call.options
     place = options.placement_xpath or _ROOT
     enveloped = (ENVELOPED_SIGNATURE,) if _stands_inside(finder, place, options.reference_id) else ()
@@ -56,7 +76,6 @@ def _detached(call: ExamineXmlCall) -> Examined:
 
 
 _EXAMINE: Mapping[Packaging, Callable[[ExamineXmlCall], Examined]] = {
-    Packaging.ENVELOPED: _enveloped,
     Packaging.ENVELOPING: _enveloping,
     Packaging.DETACHED: _detached,
 }

@@ -22,7 +22,7 @@ from signer.records.finding import FoundSlot, Target, locate, slots_of, target_o
 from signer.records.layout import Layout, LayoutSlot
 from signer.records.order import Flaw, SlotStanding, Standing, order_findings
 from signer.records.problem import Finding, Wording, found, refusal
-from signer.records.reading import Element, Identity, IdentityReader, Record, is_accepted, recognise
+from signer.records.reading import Element, Identity, IdentityReader, Record, Values, is_accepted, recognise
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,18 @@ def examine(
     return _Examiner(record, layout, expectation, judge).examine(judges_all=judges_all)
 
 
+def fitting_request(record: Record, layout: Layout, expectation: Expectation, judge: SlotJudge) -> SlotRequest | None:
+    """Where a record is signed, if nothing but its identity can keep it from that; None when something else does."""
+    return _Examiner(record, layout, expectation, judge).fitting_request()
+
+
+def identify(record: Values, layout: Layout, expectation: Expectation) -> tuple[Identity, list[Finding]]:
+    """Whose record it is, and what is wrong with that."""
+    reader = IdentityReader(record, layout)
+    identity = reader.read()
+    return identity, [*reader.findings, *_identity_findings(layout, identity, expectation)]
+
+
 class _Examiner:
     def __init__(self, record: Record, layout: Layout, expectation: Expectation, judge: SlotJudge) -> None:
         self._record = record
@@ -99,10 +111,19 @@ class _Examiner:
 
     def examine(self, *, judges_all: bool) -> Examination:
         self._findings += _layout_findings(self._layout, self._expectation)
-        reader = IdentityReader(self._record, self._layout)
-        identity = reader.read()
-        self._findings += reader.findings
-        self._findings += _identity_findings(self._layout, identity, self._expectation)
+        identity, problems = identify(self._record, self._layout, self._expectation)
+        self._findings += problems
+        target, standings = self._slots(judges_all=judges_all)
+        request = target.request if target is not None and not self._findings else None
+        return Examination(self._layout.id, identity, standings, tuple(self._findings), request)
+
+    def fitting_request(self) -> SlotRequest | None:
+        self._findings += _layout_findings(self._layout, self._expectation)
+        target, _ = self._slots(judges_all=False)
+        return target.request if target is not None and not self._findings else None
+
+    def _slots(self, *, judges_all: bool) -> tuple[Target | None, tuple[SlotStanding, ...]]:
+        """What is to be signed, and how every slot stands."""
         own = self._layout.slot_of(self._expectation.plan.role)
         target = self._own_target(own)
         if own is not None and target is not None:
@@ -113,8 +134,7 @@ class _Examiner:
             self._findings += order_findings(self._layout, own, subject_id, standings)
             self._findings += self._uncovered(own)
         self._findings += self._strays()
-        request = target.request if target is not None and not self._findings else None
-        return Examination(self._layout.id, identity, standings, tuple(self._findings), request)
+        return target, standings
 
     def _own_target(self, own: LayoutSlot | None) -> Target | None:
         plan = self._expectation.plan
@@ -160,15 +180,11 @@ class _Examiner:
                 if any(results.each.startswith(f"{reference.element}/") for reference in own.references):
                     yield found(Wording.RESULTS_UNFINISHED, results.each, what=_tag(results.each), count=1)
                 continue
-            missing = [
-                (each, need) for need in results.needs for each in self._without(results.each, need) if _concerns(each, target.elements)
-            ]
+            lacking = ((each, need) for need in results.needs for each in self._record.lacking(results.each, need))
+            missing = [(each, need) for each, need in lacking if _concerns(each, target.elements)]
             if missing:
                 first, need = missing[0]
                 yield found(Wording.RESULTS_UNFINISHED, self._record.path(first), what=_tag(need), count=len(missing))
-
-    def _without(self, entries: str, need: str) -> list[Element]:
-        return self._record.find(f"({entries})[not({need}[normalize-space()])]")
 
     def _uncovered(self, own: LayoutSlot) -> Iterator[Finding]:
         """Elements that need a teacher's signature and have no slot for it: asked when somebody signs after the teachers."""

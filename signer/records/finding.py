@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from signer.model import SlotRequest, XmlReference
 from signer.records.layout import Layout, LayoutReference, LayoutSlot
-from signer.records.layout_checks import xpath
 from signer.records.problem import Finding, Wording, found
-from signer.records.reading import SIGNATURE_TAG, Element, Record, text_of
+from signer.records.reading import SIGNATURE_TAG, Element, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +31,10 @@ class Target:
 
 def slots_of(record: Record, slot: LayoutSlot) -> list[FoundSlot]:
     """Every place of the slot in the record: one, or one a subject."""
-    return [_found(slot, element) for element in record.find(slot.place)]
-
-
-def _found(slot: LayoutSlot, element: Element) -> FoundSlot:
-    subject = _text(xpath(slot.subject)(element)) if slot.subject else ""
-    return FoundSlot(slot, subject, element, tuple(element.iterchildren(SIGNATURE_TAG)))
-
-
-def _text(result: object) -> str:
-    first = (result[0] if result else "") if isinstance(result, list) else result
-    return first if isinstance(first, str) else text_of(first) if isinstance(first, Element) else ""
+    return [
+        FoundSlot(slot, record.text_at(slot.subject, element) if slot.subject else "", element, tuple(element.iterchildren(SIGNATURE_TAG)))
+        for element in record.find(slot.place)
+    ]
 
 
 def locate(record: Record, layout: Layout, places: Sequence[FoundSlot], slot: LayoutSlot, subject_id: str) -> FoundSlot | Finding:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Protocol
 
 from lxml import etree
 
@@ -43,6 +44,20 @@ class Record:
         if found is None:
             found = self._found[expression] = self._by_names(expression) if _is_of_names(expression) else self._evaluate(expression, {})
         return found
+
+    def lacking(self, entries: str, need: str) -> list[Element]:
+        """Which entries have no text at a relative path."""
+        return self.find(f"({entries})[not({need}[normalize-space()])]")
+
+    def text_at(self, expression: str, element: Element) -> str:
+        """What a relative XPath finds first, as text."""
+        result = xpath(expression)(element)
+        first = (result[0] if result else "") if isinstance(result, list) else result
+        return first if isinstance(first, str) else text_of(first) if isinstance(first, Element) else ""
+
+    def values(self, expression: str) -> set[str]:
+        """Every text that a layout's XPath finds, but empty ones."""
+        return {text_of(each) for each in self.find(expression)} - {""}
 
     def _evaluate(self, expression: str, variables: Mapping[str, str]) -> list[Element]:
         result = xpath(expression)(self.root, **variables)
@@ -125,10 +140,20 @@ def _is_of(record: Record, layout: Layout) -> bool:
     )
 
 
+class Values(Protocol):
+    """What stands where in a record."""
+
+    def values(self, expression: str, /) -> set[str]:
+        """Every text that a layout's XPath finds, but empty ones."""
+
+    def find(self, expression: str, /) -> Sequence[object]:
+        """What it finds."""
+
+
 class IdentityReader:
     """Reads a record's identifiers, and gathers what is wrong with them."""
 
-    def __init__(self, record: Record, layout: Layout) -> None:
+    def __init__(self, record: Values, layout: Layout) -> None:
         self._record = record
         self._layout = layout
         self.findings: list[Finding] = []
@@ -150,7 +175,7 @@ class IdentityReader:
 
     def _text(self, expression: str) -> str:
         """The one value there; empty for none or several."""
-        values = {text_of(each) for each in self._record.find(expression)} - {""}
+        values = self._record.values(expression)
         if len(values) > 1:
             self.findings.append(found(Wording.VALUES_DIFFER, expression, layout=self._layout.id))
             return ""

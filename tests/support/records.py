@@ -11,6 +11,7 @@ from signer.demo.pupils import DEMO_SCHOOL
 from signer.demo.records import class_records
 from signer.documents.records import check_record, find_slot
 from signer.documents.wire import CheckedRecordReply, CheckRecordCall, FindSlotCall, Trust
+from signer.formats.xml.alike.memory import Memory
 from signer.formats.xml.template import XmlProfile
 from signer.model import RecordPlan, Role
 from signer.records.examination import Expectation
@@ -50,8 +51,11 @@ class Office:
 
     def sign(self, record: bytes, plan: RecordPlan, by: xmls.Signer | None = None) -> bytes:
         """The record with one more signature; RecordUnfit when it must not be signed so."""
-        reply = find_slot(FindSlotCall(document=record, expectation=self.expectation(plan), trust=self.trust, now=NOW), LAYOUTS)
+        reply = find_slot(self.slot_call(record, plan), LAYOUTS, Memory())
         return xmls.complete(record, reply.examined, by or xmls.signer(), XmlProfile.MINISTRY)
+
+    def slot_call(self, record: bytes, plan: RecordPlan) -> FindSlotCall:
+        return FindSlotCall(document=record, expectation=self.expectation(plan), trust=self.trust, now=NOW)
 
     def expectation(self, plan: RecordPlan) -> Expectation:
         return Expectation(plan, self.school_code, self.today)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from signer.algorithms import DigestAlgorithm
 from signer.documents.wire import ExamineCall, ExaminedReply, ExtendCall, ExtendedReply, Trust
-from signer.documents.worker import answer
+from signer.documents.worker import Known, answer
 from signer.errors import Cancelled, DocumentTooCostly, JournalUnavailable, SignerError
 from signer.formats.status import crl
 from signer.formats.status.answer import Answer, Terms
@@ -58,13 +58,13 @@ class Workers:
         error, self.error = self.error, None
         if error is not None:
             raise error
-        reply = await asyncio.to_thread(answer, call)
+        reply = await asyncio.to_thread(answer, call, Known())
         assert isinstance(reply, ExaminedReply)
         return reply
 
     async def extend(self, call: ExtendCall) -> ExtendedReply:
         self.extended += 1
-        reply = await asyncio.to_thread(answer, call)
+        reply = await asyncio.to_thread(answer, call, Known())
         assert isinstance(reply, ExtendedReply)
         return reply
 

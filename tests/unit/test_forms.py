@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.documents.wire import ExaminedXmlReply, PrepareCall, PreparedReply, XmlCall
-from signer.documents.worker import answer
+from signer.documents.worker import Known, answer
 from signer.errors import InternalError, SignerError, TimestampPending, TimestampUnavailable
 from signer.formats.pades.appearance.artwork import Artwork
 from signer.formats.xml.values import Place
@@ -63,7 +63,7 @@ class Keys:
 
 def told(call: Any, artwork: Artwork | None = None) -> Any:
     try:
-        return answer(call, artwork)
+        return answer(call, Known(), artwork)
     except SignerError as error:
         return error
 

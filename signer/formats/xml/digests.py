@@ -24,12 +24,16 @@ class Digests:
         """Of an element with all below it. DocumentUnsupported for what has no canonical form."""
         key = (element, False, method, algorithm)
         if key not in self._known:
-            self._known[key] = hashlib.new(algorithm.value, canonicalize(element, method)).digest()
+            self._known[key] = self.digest(canonicalize(element, method), algorithm)
         return self._known[key]
 
     def of_document(self, root: Element, method: Canonicalization, algorithm: DigestAlgorithm) -> bytes:
         """Of the whole document, with the processing instructions around its root. Raises as `of_element`."""
         key = (root, True, method, algorithm)
         if key not in self._known:
-            self._known[key] = hashlib.new(algorithm.value, canonicalize_document(root, method)).digest()
+            self._known[key] = self.digest(canonicalize_document(root, method), algorithm)
         return self._known[key]
+
+    def digest(self, octets: bytes, algorithm: DigestAlgorithm) -> bytes:
+        """Of canonical octets."""
+        return hashlib.new(algorithm.value, octets).digest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Final, TypeAlias, cast
 
@@ -35,9 +35,9 @@ SIGNATURE: Final = f"{{{DS}}}Signature"
 class Finder:
     """Looks into one document, which is left as it is. What was found and digested once is remembered."""
 
-    def __init__(self, document: XmlDocument) -> None:
+    def __init__(self, document: XmlDocument, digests: Digests | None = None) -> None:
         self.document = document
-        self.digests = Digests()
+        self.digests = digests or Digests()
         self.root = document.root
         self._content = document.content
         self._counts: dict[str, int] = {}
@@ -124,9 +124,16 @@ class Finder:
 
     def free_id(self, wanted: str) -> str:
         """An Id that no attribute's value contains: the one wanted, lengthened where need be."""
-        while wanted.encode() in self._content if self._is_plain else any(wanted in value for value in self._values):
-            wanted += "x"
-        return wanted
+        return lengthened(
+            wanted, lambda id_: id_.encode() in self._content if self._is_plain else any(id_ in value for value in self._values)
+        )
+
+
+def lengthened(wanted: str, is_taken: Callable[[str], bool]) -> str:
+    """An Id that is not taken: the one wanted, or a longer one."""
+    while is_taken(wanted):
+        wanted += "x"
+    return wanted
 
 
 def is_id(value: str) -> bool:

@@ -22,6 +22,7 @@ from signer.pipeline.record_slots import slots_to_sign
 from signer.records.calendar import vietnamese_day
 from signer.records.examination import Expectation
 from signer.records.register import SignedSlot
+from signer.telemetry.metrics import Reading
 
 if TYPE_CHECKING:
     from signer.pipeline.lot import Lot
@@ -120,6 +121,8 @@ def _built(
 ) -> Preparation[XmlPrepared] | SignerError:
     if isinstance(reply, SignerError):
         return reply
+    reading = Reading.TEXTS if reply.is_alike else Reading.WHOLE
+    lot.engine.metrics.xml_examined.labels(reading=reading.value).inc()
     template = lot.engine.templates.xml(lot.plan.signer, profile)
     try:
         prepared = template.prepare(arrived.document.content, reply.examined, lot.signing_time)

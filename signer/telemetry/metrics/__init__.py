@@ -7,6 +7,6 @@ Rules of the room:
 """
 
 from signer.telemetry.metrics.holder import Metrics, specs
-from signer.telemetry.metrics.labels import CertificateVerdict, KeyClass, Outcome, PinState, PreparationPath, Stage
+from signer.telemetry.metrics.labels import CertificateVerdict, KeyClass, Outcome, PinState, PreparationPath, Reading, Stage
 
-__all__ = ["CertificateVerdict", "KeyClass", "Metrics", "Outcome", "PinState", "PreparationPath", "Stage", "specs"]
+__all__ = ["CertificateVerdict", "KeyClass", "Metrics", "Outcome", "PinState", "PreparationPath", "Reading", "Stage", "specs"]

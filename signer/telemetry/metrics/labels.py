@@ -33,6 +33,13 @@ class PreparationPath(Enum):
     COMPLETE = "complete"
 
 
+class Reading(Enum):
+    """How much of an XML document was read before it was signed."""
+
+    TEXTS = "texts"
+    WHOLE = "whole"
+
+
 class CertificateVerdict(Enum):
     """What the check of a certificate that is to sign came to."""
 

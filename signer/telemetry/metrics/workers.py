@@ -91,3 +91,11 @@ class WorkerMetrics:
             (("path", "fast, complete"), ("fallback", "a reason of the fast path's table; empty on the fast path")),
         ),
     ]
+    xml_examined: Annotated[
+        Counter,
+        Spec(
+            "signer_xml_documents_examined_total",
+            "XML examined for signing: by its texts alone where other documents had its markup, such as a class's records, or whole.",
+            (("reading", "texts, whole"),),
+        ),
+    ]

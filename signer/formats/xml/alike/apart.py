@@ -1,0 +1,84 @@
+"""A document taken apart into markup and character data, without a parser.
+
+Every `<` is followed by its `>` before the next `<`, in documents that are let in here. So a comment, a CDATA section or a processing
+instruction is one tag, and the same one in all documents of a markup.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+SIZE_BYTES_MAX: Final = 256 * 1024
+"""Of a document that is looked at here: five times a record of twelve years."""
+
+_BUT_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b"<>")))
+_NOT_AS_IT_STANDS: Final = bytes(sorted(set(range(0x20)) - set(b"\t\n"))) + b"&"
+"""Control characters, which XML has not or reads otherwise; and references."""
+_NEAR_NONCHARACTERS: Final = b"\xef\xbf"
+"""U+FFFE and U+FFFF are not in XML; few characters beside them begin so."""
+_OPENING, _CLOSING = "\ue000", "\ue001"
+_MARK: Final = re.compile(f"{_OPENING}([0-9]+){_CLOSING}")
+_MARK_BYTES: Final = re.compile(_MARK.pattern.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """One document. content: as it came. key: equal for documents of the same markup. texts: what follows each tag.
+
+    The text behind the first tag and the one behind the last are part of the key: they may be outside of the root, where none may be.
+    """
+
+    content: bytes
+    key: bytes
+    tags: list[bytes]
+    texts: list[bytes]
+
+    def offset_of(self, tag: int) -> int:
+        """Where the n-th tag begins, in bytes from the start."""
+        return len(self.content) - sum(len(tag) + len(text) + 2 for tag, text in zip(self.tags[tag:], self.texts[tag:], strict=True))
+
+
+def take_apart(content: bytes) -> Apart | None:
+    """The document in pieces; None for one whose texts may mean something else than they say, or that is too big."""
+    if len(content) > SIZE_BYTES_MAX:
+        return None
+    brackets = content.translate(None, _BUT_BRACKETS)
+    pieces = content.replace(b"<", b">").split(b">")
+    if brackets != b"<>" * (len(pieces) // 2) or not brackets:
+        return None
+    tags, texts = pieces[1::2], pieces[2::2]
+    return Apart(content, b"<".join((*tags, pieces[0], texts[0], texts[-1])), tags, texts) if _are_plain(texts) else None
+
+
+def _are_plain(texts: list[bytes]) -> bool:
+    """Whether each is its own parsed and its own canonical form (XML 1.0 §2.2 and §2.11, C14N §2.3)."""
+    joined = b"\n".join(texts)  # a character must end where its text does
+    try:
+        joined.decode()
+    except UnicodeDecodeError:
+        return False
+    return len(joined.translate(None, _NOT_AS_IT_STANDS)) == len(joined) and _NEAR_NONCHARACTERS not in joined
+
+
+def with_marks(document: Apart) -> bytes | None:
+    """The document with a numbered mark for each text; None where something in its markup could be taken for one."""
+    if _OPENING.encode() in document.key:
+        return None
+    before = document.content[: document.content.index(b"<")]
+    last = len(document.texts) - 1
+    texts = (text if number in (0, last) else f"{_OPENING}{number}{_CLOSING}".encode() for number, text in enumerate(document.texts))
+    return before + b"".join(b"<%s>%s" % pair for pair in zip(document.tags, texts, strict=True))
+
+
+def number_of(text: str) -> int | None:
+    """Which text a mark stands for; None for what is not one mark alone."""
+    found = _MARK.fullmatch(text)
+    return int(found[1]) if found else None
+
+
+def split_at_marks(octets: bytes) -> tuple[list[bytes], list[int]]:
+    """What stands between marks, and their numbers."""
+    pieces = _MARK_BYTES.split(octets)
+    return pieces[0::2], [int(each) for each in pieces[1::2]]

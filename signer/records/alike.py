@@ -1,0 +1,123 @@
+"""Records of one markup, such as a class's: what the layout finds in one of them, and then in all by their texts alone.
+
+A layout's XPath may ask for a text's value. Those that can't, by their form, are known (`is_of_markup`); a layout that needs another one to
+find a slot is not for this room, and its records are read one by one. What a record says of itself, and whether results are finished, is
+asked of each record's own texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from signer.formats.xml.alike.apart import number_of
+from signer.formats.xml.search import Finder
+from signer.model import SlotRequest
+from signer.records.examination import Expectation, SlotVerdict, fitting_request, identify
+from signer.records.layout import Identifiers, Layout
+from signer.records.reading import Element, Identity, Record, recognise, text_of
+
+_OF_MARKUP: Final = re.compile(
+    r"(?:\s++|/++|\[(?:[0-9]++|last\(\))\]|[\[\]()|]|not(?=\()|(?<=[/\[(|:])\*"
+    r"|(?:self::)?(?!(?:div|mod)\b)[A-Za-z_][\w.\-]*+(?<!-)(?!\s*[(:]))+"
+)
+_OF_ATTRIBUTE: Final = re.compile(r"@[A-Za-z_][\w.\-]*+")
+_XML_SPACE: Final = b" \t\r\n"
+
+
+class _DependsOnText(Exception):
+    """What is asked of a record with marks depends on a text."""
+
+
+@lru_cache(maxsize=1024)
+def is_of_markup(expression: str) -> bool:
+    """Whether an XPath finds the same whatever texts say: names, paths, positions and what is there, without comparing or computing."""
+    return _OF_MARKUP.fullmatch(expression) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPattern:
+    """A fit record but for its identity. places: by an identifier's XPath, its texts. filled: texts that must not be blank."""
+
+    layout: Layout
+    request: SlotRequest
+    places: Mapping[str, tuple[int, ...]]
+    filled: tuple[int, ...]
+
+    def identity(self, texts: Sequence[bytes], expectation: Expectation) -> Identity | None:
+        """Whose record this one is, if it is fit; None when something is wrong with it, and the whole of it has to be looked at.
+
+        texts: of a record of the same markup. expectation: the one that the pattern was learnt for.
+        """
+        if not all(texts[number].strip(_XML_SPACE) for number in self.filled):
+            return None
+        identity, findings = identify(_Texts(self.places, texts), self.layout, expectation)
+        return None if findings else identity
+
+
+class _Texts:
+    """What a record says where (`reading.Values`)."""
+
+    def __init__(self, places: Mapping[str, tuple[int, ...]], texts: Sequence[bytes]) -> None:
+        self._places = places
+        self._texts = texts
+
+    def find(self, expression: str) -> Sequence[object]:
+        return self._places[expression]
+
+    def values(self, expression: str) -> set[str]:
+        return {self._texts[number].decode().strip() for number in self._places[expression]} - {""}
+
+
+def record_pattern(finder: Finder, expectation: Expectation, layouts: Sequence[Layout]) -> RecordPattern | None:
+    """Learn from a record with marks; None when it is unfit, or when more than its identity and blanks depends on its texts."""
+    record = _MarkedRecord(finder)
+    try:
+        layout = recognise(record, layouts)
+        request = fitting_request(record, layout, expectation, _no_judge) if layout else None
+        if layout is None or request is None:
+            return None
+        places = {path: record.numbers(path) for name in Identifiers.__slots__ if (path := getattr(layout.identifiers, name))}
+    except _DependsOnText:
+        return None
+    return RecordPattern(layout, request, places, tuple(record.filled))
+
+
+class _MarkedRecord(Record):
+    """A record with marks. filled: the texts that were asked for not being blank."""
+
+    def __init__(self, finder: Finder) -> None:
+        super().__init__(finder)
+        self.filled: dict[int, None] = {}
+
+    def numbers(self, expression: str) -> tuple[int, ...]:
+        """Which texts the elements have that a layout's XPath finds."""
+        return tuple(_number(each) for each in self.find(expression))
+
+    def lacking(self, entries: str, need: str) -> list[Element]:
+        self.filled |= dict.fromkeys(self.numbers(f"({entries})/{need}"))
+        return self.find(f"({entries})[not({need})]")
+
+    def text_at(self, expression: str, element: Element) -> str:
+        if not _OF_ATTRIBUTE.fullmatch(expression):
+            raise _DependsOnText
+        return super().text_at(expression, element)
+
+    def _evaluate(self, expression: str, variables: Mapping[str, str]) -> list[Element]:
+        if variables or not is_of_markup(expression):
+            raise _DependsOnText
+        return super()._evaluate(expression, variables)
+
+
+def _number(element: Element) -> int:
+    number = number_of(text_of(element))
+    if number is None or len(element):
+        raise _DependsOnText
+    return number
+
+
+def _no_judge(_signature: Element, _request: SlotRequest) -> SlotVerdict:
+    raise _DependsOnText

@@ -1,0 +1,356 @@
+"""Documents of one markup: read by their texts alone, they yield what reading the whole of them yields, or are read whole."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from signer.algorithms import DigestAlgorithm
+from signer.demo.ministry_xml import RecordLayout
+from signer.demo.records import Fault, class_records
+from signer.documents.records import KnownRecords, find_slot
+from signer.documents.wire import ExaminedXmlReply, ExamineXmlCall
+from signer.documents.xml import examine_xml
+from signer.errors import RecordUnfit, SignerError
+from signer.formats.xml.alike.apart import take_apart, with_marks
+from signer.formats.xml.alike.memory import KNOWN_MAX, Memory
+from signer.formats.xml.alike.pattern import Pattern, finder_with_marks
+from signer.formats.xml.names import Canonicalization
+from signer.formats.xml.reading import read
+from signer.formats.xml.template import XmlProfile
+from signer.model import RecordPlan, XadesOptions
+from signer.records.alike import is_of_markup, record_pattern
+from tests.support import pki, xml_verdicts, xmls
+from tests.support.records import HOMEROOM, LAYOUTS, OFFICE, ORDER, PRINCIPAL, Office
+from tests.unit.test_xml_canonical import documents
+
+EXAMPLES = int(os.environ.get("SIGNER_FUZZ_EXAMPLES", "60"))
+laws = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+
+PRIMARY = RecordLayout.PRIMARY_V1
+BETWEEN_TAGS = re.compile(rb">([^<>]*)</")
+TEXTS = (
+    *(b"", b" ", b"9,5", "Tiến bộ rõ rệt".encode(), "\ue0001\ue001".encode(), b'"data"', b"'", b"S-0000000000000000"),
+    *(b"a > b", b"&amp;", b"&#65;", b"&la;", b"\r\n", b"\x00", b"\x1f", b"\x7f", b"]]>", b"\xef\xbf\xbe", b"\xef\xbf\xbf", b"\xef\xbf\xa5"),
+    *(b"\xc4", b"\x91", b"\xed\xa0\x80", b"<!-- a -->", b"<![CDATA[a]]>", b"<?a?>", b"<b/>", b"<", b">", b"></x><x>"),
+)
+"""Plain ones, and such as are another text when they are parsed, or none at all."""
+
+
+def without_time(reply: ExaminedXmlReply) -> ExaminedXmlReply:
+    return msgspec.structs.replace(reply, document_s=0, is_alike=False)
+
+
+def xades(document: bytes, known: Memory[Pattern], options: XadesOptions = XadesOptions()) -> ExaminedXmlReply:  # noqa: B008 - frozen
+    return examine_xml(ExamineXmlCall(document=document, options=options, digest_algorithm=DigestAlgorithm.SHA256, name=""), known)
+
+
+def slot(record: bytes, plan: RecordPlan, known: Memory[KnownRecords], office: Office = OFFICE) -> ExaminedXmlReply:
+    return find_slot(office.slot_call(record, plan), LAYOUTS, known)
+
+
+def outcome(work: object) -> object:
+    """What was found, or what was refused and why."""
+    try:
+        return without_time(work())  # type: ignore[operator]
+    except SignerError as error:
+        return type(error), error.message, error.metadata
+
+
+def with_texts(document: bytes, texts: list[bytes]) -> bytes:
+    """The document with these texts in leaves, by turns."""
+    left = iter(texts * (1 + len(document) // max(1, len(texts))))
+    return BETWEEN_TAGS.sub(lambda _found: b">" + next(left) + b"</", document)
+
+
+@cache
+def pupils(layout: RecordLayout = PRIMARY) -> list[bytes]:
+    return [each.content for each in class_records(layout, size=6)]
+
+
+SHAPE = b'<?xml version="1.0"?>\n<r>\n<data Id="data"><a>%s</a><b>%s</b>%s</data><c>%s</c></r>\n'
+PLAIN = [SHAPE % texts for texts in ((b"1", b"2", b"", b"3"), (b"4", b"5", b"", b"6"), ("ỵ".encode(), b"", b" ", b""))]
+
+
+def among(others: list[bytes], document: bytes, options: XadesOptions = XadesOptions()) -> object:  # noqa: B008 - frozen
+    """What a document yields to whoever has read the others; fails if nothing was learnt of them."""
+    known: Memory[Pattern] = Memory()
+    assert [xades(each, known, options).is_alike for each in (*others, others[0])][-1]
+    return outcome(lambda: xades(document, known, options))
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("place", range(4))
+def test_every_text_is_taken_as_it_is_parsed_and_in_its_canonical_form(text: bytes, place: int) -> None:
+    document = SHAPE % tuple(text if number == place else b"x" for number in range(4))
+    assert among(PLAIN, document) == outcome(lambda: xades(document, Memory()))
+
+
+def test_halves_of_a_character_in_two_texts_are_not_one_character() -> None:
+    document = SHAPE % ("đ".encode()[:1], "đ".encode()[1:], b"", b"")
+    assert among(PLAIN, document) == outcome(lambda: xades(document, Memory()))
+
+
+def test_brackets_in_a_text_are_no_tag() -> None:
+    others = [b"<r><a>%d</a><y/><b>2</b></r>" % number for number in range(3)]
+    document = b"<r><a>1</a>>y/><b>2</b></r>"
+    assert among(others, document) == outcome(lambda: xades(document, Memory()))
+    assert among(others, document) != among(others, others[1])
+
+
+@pytest.mark.parametrize(
+    "document", [PLAIN[0] + b"x", PLAIN[0].replace(b"?>\n", b"?>x"), b"x" + PLAIN[0], PLAIN[0] + b" ", b"\xef\xbb\xbf" + PLAIN[0]]
+)
+def test_what_stands_outside_of_the_root_is_part_of_the_markup(document: bytes) -> None:
+    assert among(PLAIN, document) == outcome(lambda: xades(document, Memory()))
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_markup_that_looks_like_a_mark_stays_what_it_is(number: int) -> None:
+    known: Memory[Pattern] = Memory()
+    for text in (b"1", b"2", b"3", b"4"):
+        document = f'<r a="\ue000{number}\ue001"><b>%s</b></r>'.encode() % text
+        assert outcome(lambda document=document: xades(document, known)) == outcome(lambda document=document: xades(document, Memory()))
+
+
+def test_an_id_that_stands_in_a_text_is_not_given_to_the_signature() -> None:
+    options = XadesOptions(reference_id="data")
+    taken = xades(SHAPE % (b"1", b"2", b"", b"3"), Memory(), options).examined.id
+    document = SHAPE % (b"1", b"2", b"", taken.encode())
+    assert among(PLAIN, document, options) == outcome(lambda: xades(document, Memory(), options))
+    assert xades(document, Memory(), options).examined.id == f"{taken}x"
+
+
+@pytest.mark.parametrize("inside", [b"<!-- a -->", b"<![CDATA[a]]>", b"<?a b?>"])
+def test_comments_sections_and_instructions_are_part_of_the_markup(inside: bytes) -> None:
+    shape = b"<r><a>%s</a>" + inside + b"%s<b>%s</b></r>"
+    others = [shape % texts for texts in ((b"1", b"", b"2"), (b"3", b"x", b""), (b"4", b"y", b"z"))]
+    document = shape % (b"5", b"7", b"")
+    assert among(others, document) == outcome(lambda: xades(document, Memory()))
+    assert xades(document, Memory()).examined.references != xades(document.replace(b"7", b""), Memory()).examined.references
+
+
+@laws
+@given(
+    documents(),
+    st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4),
+    st.sampled_from(Canonicalization),
+    st.sampled_from(("", "data")),
+    st.sampled_from(("", "/*/*/*[2]")),
+)
+def test_any_document_yields_what_it_yields_alone(
+    document: bytes, texts: list[bytes], method: Canonicalization, reference_id: str, place: str
+) -> None:
+    options = XadesOptions(reference_id=reference_id, placement_xpath=place, canonicalization=method.value)
+    known: Memory[Pattern] = Memory()
+    for variant in (
+        document,
+        with_texts(document, [b"x", "ỵ".encode()]),
+        document,
+        with_texts(document, texts),
+        with_texts(document, [b""]),
+    ):
+        expected = outcome(lambda variant=variant: xades(variant, Memory(), options))
+        assert outcome(lambda variant=variant: xades(variant, known, options)) == expected
+
+
+@laws
+@given(st.integers(0, 5), st.dictionaries(st.integers(0, 300), st.sampled_from(TEXTS), max_size=3), st.sampled_from(ORDER[PRIMARY]))
+def test_any_record_yields_what_it_yields_alone(number: int, changes: dict[int, bytes], plan: RecordPlan) -> None:
+    known: Memory[KnownRecords] = Memory()
+    place = -1
+
+    def changed(found: re.Match[bytes]) -> bytes:
+        nonlocal place
+        place += 1
+        return b">" + changes.get(place, found[1]) + b"</"
+
+    record = BETWEEN_TAGS.sub(changed, pupils()[number])
+    for each in (*pupils()[:4], record, *pupils()):
+        expected = outcome(lambda each=each: slot(each, plan, Memory()))
+        assert outcome(lambda each=each: slot(each, plan, known)) == expected
+
+
+def test_a_class_is_parsed_twice_for_each_markup_and_then_read_by_its_texts() -> None:
+    known: Memory[KnownRecords] = Memory()
+    found = [slot(each, HOMEROOM, known) for each in pupils()]
+    markups = {BETWEEN_TAGS.sub(b"></", each) for each in pupils()}
+    assert len(markups) < 3
+    assert sum(not each.is_alike for each in found) <= 2 * len(markups)
+    assert [without_time(each) for each in found] == [without_time(slot(each, HOMEROOM, Memory())) for each in pupils()]
+    assert len({each.identity for each in found}) == len(found)
+
+
+def test_other_xml_of_one_markup_is_read_by_its_texts() -> None:
+    known: Memory[Pattern] = Memory()
+    found = [xades(b"<bang>\n<dong>%d</dong>\n</bang>" % number, known) for number in range(5)]
+    assert [each.is_alike for each in found] == [False, False, True, True, True]
+    assert len({each.examined.id for each in found}) == 5
+
+
+@pytest.mark.parametrize("fault", [each for each in Fault if each is not Fault.TRUNCATED])
+@pytest.mark.parametrize("plan", [HOMEROOM, PRINCIPAL])
+def test_a_faulty_record_is_found_so_also_among_records_of_its_markup(fault: Fault, plan: RecordPlan) -> None:
+    known: Memory[KnownRecords] = Memory()
+    for each in pupils():
+        slot(each, plan, known)
+    unfit = class_records(size=6, faults={5: fault})[5].content
+    assert outcome(lambda: slot(unfit, plan, known)) == outcome(lambda: slot(unfit, plan, Memory()))
+    assert slot(pupils()[0], plan, known).is_alike
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\n\t"])
+def test_a_blank_result_is_unfinished_also_among_records_of_its_markup(blank: str) -> None:
+    known: Memory[KnownRecords] = Memory()
+    for each in pupils():
+        slot(each, HOMEROOM, known)
+    record = re.sub(rb"(<DIEM_TONG_KET [^>]*>\s*<MUC_DAT_DUOC>)[^<]*", rb"\g<1>" + blank.encode(), pupils()[5], count=1)
+    with pytest.raises(RecordUnfit) as refused:
+        slot(record, HOMEROOM, known)
+    assert refused.value.metadata["finding"] == "RESULTS_UNFINISHED"
+
+
+def test_what_was_learnt_for_one_plan_or_school_is_not_used_for_another() -> None:
+    known: Memory[KnownRecords] = Memory()
+    for each in pupils():
+        slot(each, HOMEROOM, known)
+    assert not slot(pupils()[0], PRINCIPAL, known).is_alike
+    with pytest.raises(RecordUnfit):
+        slot(pupils()[0], HOMEROOM, known, Office("99999999"))
+    with pytest.raises(RecordUnfit):
+        slot(pupils()[0], replace(HOMEROOM, class_id="9Z"), known)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'Id="data"', b'Id="dat4"'), (b"<GVCN/>", b"<GVCN></GVCN>"), (b"<CBQL/>", b"<!-- --><CBQL/>"), (b"<HOC_BA>", b"<HOC_BA >")],
+)
+def test_another_markup_is_never_taken_for_a_known_one(old: bytes, new: bytes) -> None:
+    known: Memory[KnownRecords] = Memory()
+    for each in pupils():
+        slot(each, HOMEROOM, known)
+    changed = pupils()[0].replace(old, new, 1)
+    assert changed != pupils()[0]
+    assert outcome(lambda: slot(changed, HOMEROOM, known)) == outcome(lambda: slot(changed, HOMEROOM, Memory()))
+
+
+def test_xmlsec1_and_signxml_accept_records_that_were_read_by_their_texts(tmp_path: Path) -> None:
+    cas = tmp_path / "root.pem", tmp_path / "ca.pem"
+    for file, issued in zip(cas, (pki.root(), pki.authority()), strict=True):
+        file.write_bytes(issued.pem)
+    known: Memory[KnownRecords] = Memory()
+    judged = 0
+    for record in pupils():
+        reply = slot(record, HOMEROOM, known)
+        if reply.is_alike:
+            signed = xmls.complete(record, reply.examined, xmls.signer(), XmlProfile.MINISTRY)
+            assert xml_verdicts.xmlsec1(signed, cas, tmp_path)
+            assert xml_verdicts.signxml(signed, cas, tmp_path) is not None
+            assert not xml_verdicts.xmlsec1(signed.replace(b"<LOP>1A<", b"<LOP>1B<"), cas, tmp_path)
+            judged += 1
+    assert judged >= 2
+
+
+def test_a_layout_that_asks_for_a_text_has_its_records_read_whole() -> None:
+    primary, *others = LAYOUTS
+    asks = replace(primary.identifiers, class_id=primary.identifiers.class_id.replace("[last()]", "[NAM_HOC = '2025-2026']"))
+    layouts = (replace(primary, identifiers=asks), *others)
+    known: Memory[KnownRecords] = Memory()
+    found = [find_slot(OFFICE.slot_call(each, HOMEROOM), layouts, known) for each in pupils()]
+    assert not any(each.is_alike for each in found)
+    assert {each.identity.class_id for each in found if each.identity} == {"1A"}
+
+
+@pytest.mark.parametrize("fault", [Fault.RESULT_MISSING, Fault.SUMMARY_MISSING, Fault.ID_WRONG, Fault.ID_TWICE, Fault.LAYOUT_UNKNOWN])
+def test_nothing_is_learnt_of_an_unfit_record_s_markup(fault: Fault) -> None:
+    document = take_apart(class_records(size=1, faults={0: fault})[0].content)
+    assert document is not None
+    finder, _ = finder_with_marks(with_marks(document) or b"")
+    assert record_pattern(finder, OFFICE.expectation(HOMEROOM), LAYOUTS) is None
+
+
+def test_memory_is_bounded_and_keeps_what_is_used() -> None:
+    known: Memory[Pattern] = Memory()
+
+    def show(name: bytes) -> bool:
+        return xades(b"<%s><a>1</a></%s>" % (name, name), known).is_alike
+
+    assert [show(b"used") for _ in range(3)] == [False, False, True]
+    for number in range(3 * KNOWN_MAX):
+        assert [show(b"r%d" % number) for _ in range(3)] == [False, False, True]
+        assert show(b"used")
+    assert known.count <= KNOWN_MAX
+    assert not show(b"r1")
+
+
+def test_memory_forgets_big_markups_first_of_all_by_their_bytes() -> None:
+    known: Memory[Pattern] = Memory(bytes_max=100_000)
+    for number in range(10):
+        document = b"<r%d>%s</r%d>" % (number, b"<dong/>" * 4000, number)
+        for _ in range(3):
+            xades(document, known)
+    assert known.count <= 4
+
+
+def test_nothing_is_learnt_of_what_is_refused() -> None:
+    known: Memory[KnownRecords] = Memory()
+    for _ in range(4):
+        with pytest.raises(RecordUnfit):
+            slot(pupils()[0], HOMEROOM, known, Office("99999999"))
+    assert known.count == 0
+
+
+OF_MARKUP = (
+    *("/HOC_BA", "/A/B/C", "/A//B", "//B", "/A/*", "/A/*[self::B or self::C-D]", "/A/B[last()]/C", "/A/B[2]", "/A | /B", "(/A/B)[C]"),
+    *("/A/B[not(C)]", "/A/B[C and D]/E", "/A/B.C/D_E", "(/A/B)[not(C/D)]"),
+)
+OF_TEXT = (
+    *("/A/B[C='x']", "/A/B[C != D]", "/A/B[C=$subject]", "/A/B[. = 1]", "/A/B[C > 1]", "/A/B[text()]", "/A/B[string(C)]", "/A/B[C + 1]"),
+    *("/A/B[C * 2]", "/A/B[C*2]", "/A/B[-C]", "/A/B[C div 2]", "/A/B[C mod D]", "/A/B[number(C)]", "/A/B[count(C)]", "/A/B[C - 1]"),
+    *("/A/B[contains(C, D)]", "id(/A/B)", "/A/B[position() = C]", "/A/B[lang('vi')]", "/A/B[sum(C)]", "/A/B[not(string(C))]"),
+    "/A/B[normalize-space()]",
+)
+
+
+@pytest.mark.parametrize("expression", OF_MARKUP)
+def test_an_expression_of_names_paths_and_positions_is_of_markup(expression: str) -> None:
+    assert is_of_markup(expression)
+
+
+@pytest.mark.parametrize("expression", OF_TEXT)
+def test_an_expression_that_compares_computes_or_calls_is_not(expression: str) -> None:
+    assert not is_of_markup(expression)
+
+
+WORDS = (
+    *("/A", "//B", "[", "]", "not(", ")", "*", " or ", " and ", "B", "self::B", "1", "last()", ".", "-", " ", "div ", "|", "="),
+    *("[B]", "[last()]", "[1]", "[not(A)]", "[self::A or self::B]"),
+)
+EXPRESSIONS = st.text(st.sampled_from("AB/[]()|*.@$='-+ 12"), min_size=1, max_size=14) | st.lists(st.sampled_from(WORDS), max_size=9).map(
+    "".join
+)
+
+
+@settings(max_examples=20 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(EXPRESSIONS)
+def test_what_is_of_markup_finds_the_same_whatever_texts_say(expression: str) -> None:
+    assume(is_of_markup(expression))
+    shape = b"<A>%s<B>%s</B><B><A>%s</A></B><A><B>%s</B></A></A>"
+    found = []
+    for texts in ((b"", b"", b"", b""), (b"1", b"2", b"3", b"0"), (b"x", b"0", b"1", b"1"), (b"2", b"A", b"B", b" ")):
+        root = read(shape % texts).root
+        try:
+            result = root.xpath(expression)
+        except etree.XPathError:
+            return
+        found.append([root.getroottree().getpath(each) for each in result] if isinstance(result, list) else result)  # type: ignore[arg-type]
+    assert all(each == found[0] for each in found)
