@@ -10,19 +10,23 @@ from signer.documents.anchors import anchors
 from signer.documents.record_judge import RecordJudge, flaw_of
 from signer.documents.wire import CheckedRecordReply, CheckRecordCall, ExaminedXmlReply, FindSlotCall
 from signer.formats.xml.alike.apart import Apart
+from signer.formats.xml.alike.learning import Marked
 from signer.formats.xml.alike.memory import Memory
-from signer.formats.xml.alike.pattern import Pattern, finder_with_marks, pattern_of
+from signer.formats.xml.alike.parts import PartsOfDocument
+from signer.formats.xml.alike.pattern import Pattern, pattern_of
 from signer.formats.xml.examine import examine as examine_xml
-from signer.formats.xml.reading import read
+from signer.formats.xml.reading import Element, read
 from signer.formats.xml.search import Finder
+from signer.model import SlotRequest
 from signer.records.alike import RecordPattern, record_pattern
-from signer.records.examination import Examination, Expectation, examine, slot_to_sign
+from signer.records.examination import Examination, Expectation, SlotVerdict, examine, slot_to_sign
 from signer.records.layout import Layout
 from signer.records.pdf_rules import PdfSignature, pdf_findings, pdf_standings
 from signer.records.plan_rules import OWN_SLOTS
 from signer.validation.content import DocumentKind, recognise
 from signer.validation.pdf import verify_pdf
 from signer.validation.report import SignatureKind
+from signer.validation.xml_alike import SignaturePattern, signature_pattern
 
 
 def check_record(call: CheckRecordCall, layouts: tuple[Layout, ...]) -> CheckedRecordReply:
@@ -52,9 +56,10 @@ def _examine_pdf(call: CheckRecordCall) -> Examination:
 
 @dataclass(frozen=True, slots=True)
 class KnownRecords:
-    """Records of one markup, for one expectation."""
+    """Records of one markup, for one expectation. earlier: the signatures that must stand in them."""
 
     record: RecordPattern
+    earlier: tuple[SignaturePattern, ...]
     signature: Pattern
 
 
@@ -67,7 +72,7 @@ def find_slot(call: FindSlotCall, layouts: tuple[Layout, ...], known: Memory[Kno
     return known.ask(
         call.document,
         call.expectation,
-        fill=lambda like, document: _fill(like, document, call.expectation, started_s),
+        fill=lambda like, document: _fill(like, document, call, started_s),
         read=lambda: _find_slot(call, layouts, started_s),
         learn=lambda marked: _learn(marked, call.expectation, layouts),
     )
@@ -80,19 +85,27 @@ def _find_slot(call: FindSlotCall, layouts: tuple[Layout, ...], started_s: float
     return ExaminedXmlReply(examined=examined, identity=found.identity, layout_id=found.layout_id, document_s=perf_counter() - started_s)
 
 
-def _learn(marked: bytes, expectation: Expectation, layouts: tuple[Layout, ...]) -> KnownRecords | None:
-    finder, kept = finder_with_marks(marked)
-    record = record_pattern(finder, expectation, layouts)
-    signature = pattern_of(marked, record.request.place, examine_xml(finder, record.request), kept) if record else None
-    return KnownRecords(record, signature) if record and signature else None
+def _learn(marked: Marked, expectation: Expectation, layouts: tuple[Layout, ...]) -> KnownRecords | None:
+    """From a fit record, whose earlier signatures stand."""
+    earlier: list[SignaturePattern | None] = []
+
+    def judge(signature: Element, _request: SlotRequest) -> SlotVerdict:
+        earlier.append(signature_pattern(marked, signature))
+        return SlotVerdict(None)
+
+    record = record_pattern(marked.finder, expectation, layouts, judge)
+    signature = pattern_of(marked, record.request.place, examine_xml(marked.finder, record.request)) if record else None
+    learnt = tuple(each for each in earlier if each)
+    return KnownRecords(record, learnt, signature) if record and signature and len(learnt) == len(earlier) else None
 
 
-def _fill(like: KnownRecords, document: Apart, expectation: Expectation, started_s: float) -> ExaminedXmlReply | None:
-    identity = like.record.identity(document.texts, expectation)
-    if identity is None:
+def _fill(like: KnownRecords, document: Apart, call: FindSlotCall, started_s: float) -> ExaminedXmlReply | None:
+    identity = like.record.identity(document.texts, call.expectation)
+    parts, now = PartsOfDocument(document), datetime.fromisoformat(call.now)
+    if identity is None or not all(each.stands(parts, anchors(call.trust), now) for each in like.earlier):
         return None
     return ExaminedXmlReply(
-        examined=like.signature.fill(document),
+        examined=like.signature.fill(document, parts),
         identity=identity,
         layout_id=like.record.layout.id,
         document_s=perf_counter() - started_s,

@@ -7,8 +7,10 @@ from time import perf_counter
 from urllib.parse import quote
 
 from signer.documents.wire import ExaminedXmlReply, ExamineXmlCall
+from signer.formats.xml.alike.learning import Marked
 from signer.formats.xml.alike.memory import Memory
-from signer.formats.xml.alike.pattern import Pattern, finder_with_marks, pattern_of
+from signer.formats.xml.alike.parts import PartsOfDocument
+from signer.formats.xml.alike.pattern import Pattern, pattern_of
 from signer.formats.xml.detached import examine_detached
 from signer.formats.xml.examine import examine, examine_enveloping
 from signer.formats.xml.names import ENVELOPED_SIGNATURE
@@ -32,7 +34,7 @@ def examine_xml(call: ExamineXmlCall, known: Memory[Pattern]) -> ExaminedXmlRepl
     return known.ask(
         call.document,
         (call.options, call.digest_algorithm),
-        fill=lambda like, document: _reply(like.fill(document), started_s, is_alike=True),
+        fill=lambda like, document: _reply(like.fill(document, PartsOfDocument(document)), started_s, is_alike=True),
         read=lambda: _reply(_enveloped(Finder(read(call.document)), call), started_s),
         learn=lambda marked: _learn(marked, call),
     )
@@ -42,9 +44,8 @@ def _reply(examined: Examined, started_s: float, *, is_alike: bool = False) -> E
     return ExaminedXmlReply(examined=examined, document_s=perf_counter() - started_s, is_alike=is_alike)
 
 
-def _learn(marked: bytes, call: ExamineXmlCall) -> Pattern | None:
-    finder, kept = finder_with_marks(marked)
-    return pattern_of(marked, call.options.placement_xpath or _ROOT, _enveloped(finder, call), kept)
+def _learn(marked: Marked, call: ExamineXmlCall) -> Pattern | None:
+    return pattern_of(marked, call.options.placement_xpath or _ROOT, _enveloped(marked.finder, call))
 
 
 def _enveloped(finder: Finder, call: ExamineXmlCall) -> Examined:

@@ -16,7 +16,7 @@ from typing import Final
 from signer.formats.xml.alike.apart import number_of
 from signer.formats.xml.search import Finder
 from signer.model import SlotRequest
-from signer.records.examination import Expectation, SlotVerdict, fitting_request, identify
+from signer.records.examination import Expectation, SlotJudge, fitting_request, identify
 from signer.records.layout import Identifiers, Layout
 from signer.records.reading import Element, Identity, Record, recognise, text_of
 
@@ -72,12 +72,15 @@ class _Texts:
         return {self._texts[number].decode().strip() for number in self._places[expression]} - {""}
 
 
-def record_pattern(finder: Finder, expectation: Expectation, layouts: Sequence[Layout]) -> RecordPattern | None:
-    """Learn from a record with marks; None when it is unfit, or when more than its identity and blanks depends on its texts."""
+def record_pattern(finder: Finder, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge) -> RecordPattern | None:
+    """Learn from a record with marks; None when it is unfit, or when more than its identity and blanks depends on its texts.
+
+    judge: asked for every signature that must stand.
+    """
     record = _MarkedRecord(finder)
     try:
         layout = recognise(record, layouts)
-        request = fitting_request(record, layout, expectation, _no_judge) if layout else None
+        request = fitting_request(record, layout, expectation, judge) if layout else None
         if layout is None or request is None:
             return None
         places = {path: record.numbers(path) for name in Identifiers.__slots__ if (path := getattr(layout.identifiers, name))}
@@ -117,7 +120,3 @@ def _number(element: Element) -> int:
     if number is None or len(element):
         raise _DependsOnText
     return number
-
-
-def _no_judge(_signature: Element, _request: SlotRequest) -> SlotVerdict:
-    raise _DependsOnText

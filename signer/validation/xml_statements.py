@@ -124,11 +124,13 @@ def _timestamp(signature: SignatureParts, element: Element) -> EmbeddedTimestamp
 
 
 def _time(element: Element) -> datetime | None:
+    return None if len(element) else time_of(element.text or "")
+
+
+def time_of(text: str) -> datetime | None:
     """None for what is no time with an offset."""
-    if len(element):
-        return None
     try:
-        time = datetime.fromisoformat((element.text or "").strip())
+        time = datetime.fromisoformat(text.strip())
     except ValueError:
         return None
     return time if time.tzinfo is not None else None

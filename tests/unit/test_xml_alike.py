@@ -21,14 +21,16 @@ from signer.documents.records import KnownRecords, find_slot
 from signer.documents.wire import ExaminedXmlReply, ExamineXmlCall
 from signer.documents.xml import examine_xml
 from signer.errors import RecordUnfit, SignerError
-from signer.formats.xml.alike.apart import take_apart, with_marks
+from signer.formats.xml.alike.apart import take_apart
+from signer.formats.xml.alike.learning import Marked
 from signer.formats.xml.alike.memory import KNOWN_MAX, Memory
-from signer.formats.xml.alike.pattern import Pattern, finder_with_marks
+from signer.formats.xml.alike.pattern import Pattern
 from signer.formats.xml.names import Canonicalization
 from signer.formats.xml.reading import read
 from signer.formats.xml.template import XmlProfile
 from signer.model import RecordPlan, XadesOptions
 from signer.records.alike import is_of_markup, record_pattern
+from signer.records.examination import SlotVerdict
 from tests.support import pki, xml_verdicts, xmls
 from tests.support.records import HOMEROOM, LAYOUTS, OFFICE, ORDER, PRINCIPAL, Office
 from tests.unit.test_xml_canonical import documents
@@ -274,8 +276,7 @@ def test_a_layout_that_asks_for_a_text_has_its_records_read_whole() -> None:
 def test_nothing_is_learnt_of_an_unfit_record_s_markup(fault: Fault) -> None:
     document = take_apart(class_records(size=1, faults={0: fault})[0].content)
     assert document is not None
-    finder, _ = finder_with_marks(with_marks(document) or b"")
-    assert record_pattern(finder, OFFICE.expectation(HOMEROOM), LAYOUTS) is None
+    assert record_pattern(Marked(document).finder, OFFICE.expectation(HOMEROOM), LAYOUTS, lambda *_: SlotVerdict(None)) is None
 
 
 def test_memory_is_bounded_and_keeps_what_is_used() -> None:

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from signer.errors import DocumentUnsupported
+
 SIZE_BYTES_MAX: Final = 256 * 1024
 """Of a document that is looked at here: five times a record of twelve years."""
 
@@ -19,14 +21,18 @@ _NOT_AS_IT_STANDS: Final = bytes(sorted(set(range(0x20)) - set(b"\t\n"))) + b"&"
 _NEAR_NONCHARACTERS: Final = b"\xef\xbf"
 """U+FFFE and U+FFFF are not in XML; few characters beside them begin so."""
 _OPENING, _CLOSING = "\ue000", "\ue001"
-_MARK: Final = re.compile(f"{_OPENING}([0-9]+){_CLOSING}")
-_MARK_BYTES: Final = re.compile(_MARK.pattern.encode())
+_TEXT_MARK: Final = re.compile(f"{_OPENING}([0-9]+){_CLOSING}")
+_SIGNATURE_ID: Final = re.compile(rb'( (?:Id|URI|Target)="#?)(S-[0-9a-f]{16})')
+_ID_MARK: Final = b"S-00000000"
+"""With eight digits behind it: as long as an Id of ours, and one in four billion of them."""
+_MARK: Final = re.compile(b"%s([0-9]+)%s|%s([0-9]{8})" % (_OPENING.encode(), _CLOSING.encode(), _ID_MARK))
 
 
 @dataclass(frozen=True, slots=True)
 class Apart:
     """One document. content: as it came. key: equal for documents of the same markup. texts: what follows each tag.
 
+    ids: of signatures of ours, each once, in their order; tags and key have marks in their places, since they differ from record to record.
     The text behind the first tag and the one behind the last are part of the key: they may be outside of the root, where none may be.
     """
 
@@ -34,6 +40,12 @@ class Apart:
     key: bytes
     tags: list[bytes]
     texts: list[bytes]
+    ids: list[bytes]
+
+    @property
+    def values(self) -> list[bytes]:
+        """What marks stand for, by their numbers: texts, then ids."""
+        return self.texts + self.ids
 
     def offset_of(self, tag: int) -> int:
         """Where the n-th tag begins, in bytes from the start."""
@@ -48,8 +60,24 @@ def take_apart(content: bytes) -> Apart | None:
     pieces = content.replace(b"<", b">").split(b">")
     if brackets != b"<>" * (len(pieces) // 2) or not brackets:
         return None
-    tags, texts = pieces[1::2], pieces[2::2]
-    return Apart(content, b"<".join((*tags, pieces[0], texts[0], texts[-1])), tags, texts) if _are_plain(texts) else None
+    markup, texts = b"<".join(pieces[1::2]), pieces[2::2]
+    if _ID_MARK in markup or not _are_plain(texts):
+        return None
+    markup, ids = _without_ids(markup)
+    return Apart(content, b"<".join((markup, pieces[0], texts[0], texts[-1])), markup.split(b"<"), texts, ids)
+
+
+def _without_ids(markup: bytes) -> tuple[bytes, list[bytes]]:
+    """Marks for the Ids of signatures of ours, and the Ids: one mark an Id, so that what references what stays told.
+
+    In three attributes alone, and of the same length: no order of attributes or namespaces in a canonical form depends on them.
+    """
+    numbers: dict[bytes, bytes] = {}
+
+    def mark(found: re.Match[bytes]) -> bytes:
+        return found[1] + numbers.setdefault(found[2], b"%s%08d" % (_ID_MARK, len(numbers)))
+
+    return _SIGNATURE_ID.sub(mark, markup) if b'"S-' in markup else markup, list(numbers)
 
 
 def _are_plain(texts: list[bytes]) -> bool:
@@ -62,10 +90,10 @@ def _are_plain(texts: list[bytes]) -> bool:
     return len(joined.translate(None, _NOT_AS_IT_STANDS)) == len(joined) and _NEAR_NONCHARACTERS not in joined
 
 
-def with_marks(document: Apart) -> bytes | None:
-    """The document with a numbered mark for each text; None where something in its markup could be taken for one."""
+def with_marks(document: Apart) -> bytes:
+    """The document with a numbered mark for each text. DocumentUnsupported where something in its markup could be taken for one."""
     if _OPENING.encode() in document.key:
-        return None
+        raise DocumentUnsupported("the XML has characters of private use in its markup")
     before = document.content[: document.content.index(b"<")]
     last = len(document.texts) - 1
     texts = (text if number in (0, last) else f"{_OPENING}{number}{_CLOSING}".encode() for number, text in enumerate(document.texts))
@@ -74,11 +102,20 @@ def with_marks(document: Apart) -> bytes | None:
 
 def number_of(text: str) -> int | None:
     """Which text a mark stands for; None for what is not one mark alone."""
-    found = _MARK.fullmatch(text)
+    found = _TEXT_MARK.fullmatch(text)
     return int(found[1]) if found else None
 
 
-def split_at_marks(octets: bytes) -> tuple[list[bytes], list[int]]:
-    """What stands between marks, and their numbers."""
-    pieces = _MARK_BYTES.split(octets)
-    return pieces[0::2], [int(each) for each in pieces[1::2]]
+def has_mark(value: str) -> bool:
+    """Whether an attribute's value has a mark in it."""
+    return _ID_MARK.decode() in value
+
+
+def split_at_marks(octets: bytes, texts: int) -> tuple[list[bytes], list[int]]:
+    """What stands between marks, and the numbers of the values that they stand for. texts: how many there are."""
+    between, numbers, start = [], [], 0
+    for mark in _MARK.finditer(octets):
+        between.append(octets[start : mark.start()])
+        numbers.append(int(mark[1]) if mark[1] else texts + int(mark[2]))
+        start = mark.end()
+    return [*between, octets[start:]], numbers

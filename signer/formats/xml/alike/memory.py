@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from signer.errors import SignerError
-from signer.formats.xml.alike.apart import Apart, take_apart, with_marks
+from signer.formats.xml.alike.apart import Apart, take_apart
+from signer.formats.xml.alike.learning import Marked
 
 _K = TypeVar("_K")
 _R = TypeVar("_R")
@@ -39,7 +40,7 @@ class Memory(Generic[_K]):
         *,
         fill: Callable[[_K, Apart], _R | None],
         read: Callable[[], _R],
-        learn: Callable[[bytes], _K | None],
+        learn: Callable[[Marked], _K | None],
     ) -> _R:
         """The answer to a question about a document, by what is known of others with its markup, or by reading the whole of it.
 
@@ -81,9 +82,8 @@ class Memory(Generic[_K]):
             self._bytes -= len(markup)
 
 
-def _learnt(document: Apart, learn: Callable[[bytes], _K | None]) -> _K | None:
-    marked = with_marks(document)
+def _learnt(document: Apart, learn: Callable[[Marked], _K | None]) -> _K | None:
     try:
-        return None if marked is None else learn(marked)
+        return learn(Marked(document))
     except SignerError:
         return None  # marks may be too many, or stand where a text may not be: such documents are read one by one

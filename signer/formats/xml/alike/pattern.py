@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
-from signer.formats.xml.alike.apart import Apart
-from signer.formats.xml.alike.parts import KeptOctets, Part
+from signer.formats.xml.alike.apart import Apart, has_mark
+from signer.formats.xml.alike.learning import Marked
+from signer.formats.xml.alike.parts import Part, PartsOfDocument
 from signer.formats.xml.identity import signature_id
-from signer.formats.xml.reading import read
-from signer.formats.xml.search import Finder, lengthened
+from signer.formats.xml.search import lengthened
 from signer.formats.xml.values import Examined, Place, Reference
 
 
@@ -26,16 +25,10 @@ class Pattern:
     place_tag: int
     place_bytes: int
 
-    def fill(self, document: Apart) -> Examined:
-        """The same of another document with that markup."""
+    def fill(self, document: Apart, parts: PartsOfDocument) -> Examined:
+        """The same of another document with that markup. parts: that document's."""
         references = tuple(
-            Reference(
-                known.uri,
-                known.transforms,
-                known.digest_algorithm,
-                hashlib.new(known.digest_algorithm.value, part.octets(document.texts)).digest(),
-                known.mime_type,
-            )
+            Reference(known.uri, known.transforms, known.digest_algorithm, parts.digest(part, known.digest_algorithm), known.mime_type)
             for known, part in zip(self.examined.references, self.parts, strict=True)
         )
         return Examined(
@@ -47,20 +40,14 @@ class Pattern:
         )
 
 
-def finder_with_marks(marked: bytes) -> tuple[Finder, KeptOctets]:
-    """Over a document with marks, as over any other; beside it, what it digests."""
-    kept = KeptOctets()
-    return Finder(read(marked), kept), kept
+def pattern_of(marked: Marked, path: str, examined: Examined) -> Pattern | None:
+    """What was found in a document with marks, ready for others; None for what can't be.
 
-
-def pattern_of(marked: bytes, path: str, examined: Examined, kept: KeptOctets) -> Pattern | None:
-    """What was found in a document with marks, ready for others; None for what can't be."""
+    path: of the place. examined: what `examine` found in it.
+    """
     place = examined.place
-    parts = [Part.of(kept.octets[each.digest]) for each in examined.references]
-    if place is None or place.end:
+    if place is None or place.end or any(has_mark(each.uri) for each in examined.references):
         return None
-    start = place.offset if marked.startswith(b"<", place.offset) else marked.rindex(b"<", 0, place.offset)
-    known = tuple(part for part in parts if part is not None)
-    if len(known) < len(parts):
-        return None
-    return Pattern(examined, path, known, marked.count(b"<", 0, start), place.offset - start)
+    start = place.offset if marked.content.startswith(b"<", place.offset) else marked.content.rindex(b"<", 0, place.offset)
+    parts = tuple(marked.parts.digested(each.digest) for each in examined.references)
+    return Pattern(examined, path, parts, marked.content.count(b"<", 0, start), place.offset - start)

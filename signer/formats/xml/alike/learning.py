@@ -1,0 +1,39 @@
+"""A document with marks for its texts, parsed: what is found in it is found in every document of its markup."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from signer.formats.xml.alike.apart import Apart, with_marks
+from signer.formats.xml.alike.parts import KeptParts
+from signer.formats.xml.reading import Element, read
+from signer.formats.xml.search import Finder
+
+
+class Marked:
+    """document: the one that has the texts. content: the same with marks. finder: over that. parts: of it, as they are digested."""
+
+    def __init__(self, document: Apart) -> None:
+        """Raises a leaf of DocumentError where marks may not stand, or could be taken for something else."""
+        self.document = document
+        self.content = with_marks(document)
+        self.parts = KeptParts(len(document.texts))
+        self.finder = Finder(read(self.content), self.parts)
+
+    @cached_property
+    def original(self) -> Finder:
+        """Over the document that has the texts."""
+        return Finder(read(self.document.content))
+
+    def in_original(self, element: Element) -> Element:
+        """The same element there."""
+        return self._twins[0][element]
+
+    def in_marked(self, element: Element) -> Element:
+        """The same element here."""
+        return self._twins[1][element]
+
+    @cached_property
+    def _twins(self) -> tuple[dict[Element, Element], dict[Element, Element]]:
+        pairs = list(zip(self.finder.root.iter(), self.original.root.iter(), strict=True))
+        return dict(pairs), {original: marked for marked, original in pairs}
