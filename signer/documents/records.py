@@ -17,12 +17,14 @@ from signer.formats.xml.alike.pattern import Pattern, pattern_of
 from signer.formats.xml.examine import examine as examine_xml
 from signer.formats.xml.reading import Element, read
 from signer.formats.xml.search import Finder
+from signer.formats.xml.values import Examined
 from signer.model import SlotRequest
-from signer.records.alike import RecordPattern, record_pattern
+from signer.records.alike import RecordPattern, compared_names, record_pattern
 from signer.records.examination import Examination, Expectation, SlotVerdict, examine, slot_to_sign
 from signer.records.layout import Layout
 from signer.records.pdf_rules import PdfSignature, pdf_findings, pdf_standings
 from signer.records.plan_rules import OWN_SLOTS
+from signer.records.reading import Identity
 from signer.validation.content import DocumentKind, recognise
 from signer.validation.pdf import verify_pdf
 from signer.validation.report import SignatureKind
@@ -56,11 +58,21 @@ def _examine_pdf(call: CheckRecordCall) -> Examination:
 
 @dataclass(frozen=True, slots=True)
 class KnownRecords:
-    """Records of one markup, for one expectation. earlier: the signatures that must stand in them."""
+    """Records of one markup, for one expectation. fixed: texts that they have in common. earlier: signatures that must stand in them."""
 
+    fixed: tuple[tuple[int, bytes], ...]
     record: RecordPattern
     earlier: tuple[SignaturePattern, ...]
     signature: Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """Where a record is signed."""
+
+    examined: Examined
+    identity: Identity
+    layout_id: str
 
 
 def find_slot(call: FindSlotCall, layouts: tuple[Layout, ...], known: Memory[KnownRecords]) -> ExaminedXmlReply:
@@ -69,45 +81,51 @@ def find_slot(call: FindSlotCall, layouts: tuple[Layout, ...], known: Memory[Kno
     known: what was learnt of records like it, and will be.
     """
     started_s = perf_counter()
-    return known.ask(
+    found, is_alike = known.ask(
         call.document,
         call.expectation,
-        fill=lambda like, document: _fill(like, document, call, started_s),
-        read=lambda: _find_slot(call, layouts, started_s),
-        learn=lambda marked: _learn(marked, call.expectation, layouts),
+        fill=lambda like, document: _fill(like, document, call),
+        read=lambda: _find_slot(call, layouts),
+        learn=lambda document: _learn(document, call.expectation, layouts),
+    )
+    return ExaminedXmlReply(
+        examined=found.examined,
+        identity=found.identity,
+        layout_id=found.layout_id,
+        document_s=perf_counter() - started_s,
+        is_alike=is_alike,
     )
 
 
-def _find_slot(call: FindSlotCall, layouts: tuple[Layout, ...], started_s: float) -> ExaminedXmlReply:
+def _find_slot(call: FindSlotCall, layouts: tuple[Layout, ...]) -> _Located:
     finder = Finder(read(call.document))
     request, found = slot_to_sign(finder, call.expectation, layouts, RecordJudge(finder, call.trust, call.now))
-    examined = examine_xml(finder, request)
-    return ExaminedXmlReply(examined=examined, identity=found.identity, layout_id=found.layout_id, document_s=perf_counter() - started_s)
+    return _Located(examine_xml(finder, request), found.identity, found.layout_id)
 
 
-def _learn(marked: Marked, expectation: Expectation, layouts: tuple[Layout, ...]) -> KnownRecords | None:
+def _learn(document: Apart, expectation: Expectation, layouts: tuple[Layout, ...]) -> KnownRecords | None:
     """From a fit record, whose earlier signatures stand."""
+    marked = Marked(document, compared_names(layouts))
     earlier: list[SignaturePattern | None] = []
 
     def judge(signature: Element, _request: SlotRequest) -> SlotVerdict:
         earlier.append(signature_pattern(marked, signature))
         return SlotVerdict(None)
 
-    record = record_pattern(marked.finder, expectation, layouts, judge)
+    record = record_pattern(marked, expectation, layouts, judge)
     signature = pattern_of(marked, record.request.place, examine_xml(marked.finder, record.request)) if record else None
     learnt = tuple(each for each in earlier if each)
-    return KnownRecords(record, learnt, signature) if record and signature and len(learnt) == len(earlier) else None
+    if record is None or signature is None or len(learnt) < len(earlier):
+        return None
+    fixed = dict([*marked.fixed, *(pair for each in learnt for pair in each.fixed)])
+    return KnownRecords(tuple(fixed.items()), record, learnt, signature)
 
 
-def _fill(like: KnownRecords, document: Apart, call: FindSlotCall, started_s: float) -> ExaminedXmlReply | None:
+def _fill(like: KnownRecords, document: Apart, call: FindSlotCall) -> _Located | None:
+    if any(document.texts[number] != text for number, text in like.fixed):
+        return None
     identity = like.record.identity(document.texts, call.expectation)
     parts, now = PartsOfDocument(document), datetime.fromisoformat(call.now)
     if identity is None or not all(each.stands(parts, anchors(call.trust), now) for each in like.earlier):
         return None
-    return ExaminedXmlReply(
-        examined=like.signature.fill(document, parts),
-        identity=identity,
-        layout_id=like.record.layout.id,
-        document_s=perf_counter() - started_s,
-        is_alike=True,
-    )
+    return _Located(like.signature.fill(document, parts), identity, like.record.layout.id)

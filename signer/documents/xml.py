@@ -29,18 +29,17 @@ def examine_xml(call: ExamineXmlCall, known: Memory[Pattern]) -> ExaminedXmlRepl
     known: what was learnt of documents like it, and will be.
     """
     started_s = perf_counter()
-    if call.options.packaging is not Packaging.ENVELOPED:
-        return _reply(_EXAMINE[call.options.packaging](call), started_s)
-    return known.ask(
-        call.document,
-        (call.options, call.digest_algorithm),
-        fill=lambda like, document: _reply(like.fill(document, PartsOfDocument(document)), started_s, is_alike=True),
-        read=lambda: _reply(_enveloped(Finder(read(call.document)), call), started_s),
-        learn=lambda marked: _learn(marked, call),
-    )
-
-
-def _reply(examined: Examined, started_s: float, *, is_alike: bool = False) -> ExaminedXmlReply:
+    is_alike = False
+    if call.options.packaging is Packaging.ENVELOPED:
+        examined, is_alike = known.ask(
+            call.document,
+            (call.options, call.digest_algorithm),
+            fill=lambda like, document: like.fill(document, PartsOfDocument(document)),
+            read=lambda: _enveloped(Finder(read(call.document)), call),
+            learn=lambda document: _learn(Marked(document), call),
+        )
+    else:
+        examined = _EXAMINE[call.options.packaging](call)
     return ExaminedXmlReply(examined=examined, document_s=perf_counter() - started_s, is_alike=is_alike)
 
 

@@ -1,29 +1,33 @@
 """Records of one markup, such as a class's: what the layout finds in one of them, and then in all by their texts alone.
 
-A layout's XPath may ask for a text's value. Those that can't, by their form, are known (`is_of_markup`); a layout that needs another one to
-find a slot is not for this room, and its records are read one by one. What a record says of itself, and whether results are finished, is
-asked of each record's own texts.
+A layout's XPath may ask for a text's value. Whose values it asks for is read from its form (`compared_in`), and such texts stay where
+others have marks: what is found is found in records that have the same text there. Where an XPath computes, records are read one by one.
+What a record says of itself, and whether results are finished, is asked of each record's own texts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from signer.formats.xml.alike.apart import number_of
-from signer.formats.xml.search import Finder
+from signer.formats.xml.alike.learning import Marked
 from signer.model import SlotRequest
 from signer.records.examination import Expectation, SlotJudge, fitting_request, identify
 from signer.records.layout import Identifiers, Layout
+from signer.records.layout_checks import expressions_of
 from signer.records.reading import Element, Identity, Record, recognise, text_of
 
+_NAME: Final = r"[A-Za-z_][\w.\-]*+(?<!-)"
+_COMPARED: Final = rf"({_NAME})\s*=\s*(?:'[^']*+'|\"[^\"]*+\"|\$subject\b)"
 _OF_MARKUP: Final = re.compile(
-    r"(?:\s++|/++|\[(?:[0-9]++|last\(\))\]|[\[\]()|]|not(?=\()|(?<=[/\[(|:])\*"
-    r"|(?:self::)?(?!(?:div|mod)\b)[A-Za-z_][\w.\-]*+(?<!-)(?!\s*[(:]))+"
+    rf"(?:\s++|/++|\[(?:[0-9]++|last\(\))\]|[\[\]()|]|not(?=\()|(?<=[/\[(|:])\*|@?{_COMPARED}"
+    rf"|(?:self::|@)?(?!(?:div|mod)\b){_NAME}(?!\s*[(:=]))+"
 )
+_COMPARISON: Final = re.compile(rf"(@?){_COMPARED}")
 _OF_ATTRIBUTE: Final = re.compile(r"@[A-Za-z_][\w.\-]*+")
 _XML_SPACE: Final = b" \t\r\n"
 
@@ -32,10 +36,20 @@ class _DependsOnText(Exception):
     """What is asked of a record with marks depends on a text."""
 
 
+def compared_names(layouts: Iterable[Layout]) -> frozenset[str]:
+    """Names of the elements whose values are asked for by a layout's XPaths."""
+    return frozenset(name for layout in layouts for _, expression in expressions_of(layout) for name in compared_in(expression) or ())
+
+
 @lru_cache(maxsize=1024)
-def is_of_markup(expression: str) -> bool:
-    """Whether an XPath finds the same whatever texts say: names, paths, positions and what is there, without comparing or computing."""
-    return _OF_MARKUP.fullmatch(expression) is not None
+def compared_in(expression: str) -> frozenset[str] | None:
+    """Of which elements' values it depends what an XPath finds; of no text beside them. None where that can't be said from its form.
+
+    Names, paths, positions, what is there, and whether an element's value is a certain text: no computing, no functions.
+    """
+    if _OF_MARKUP.fullmatch(expression) is None or ("|" in expression and "=" in expression):
+        return None
+    return frozenset(found[2] for found in _COMPARISON.finditer(expression) if not found[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +86,12 @@ class _Texts:
         return {self._texts[number].decode().strip() for number in self._places[expression]} - {""}
 
 
-def record_pattern(finder: Finder, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge) -> RecordPattern | None:
+def record_pattern(marked: Marked, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge) -> RecordPattern | None:
     """Learn from a record with marks; None when it is unfit, or when more than its identity and blanks depends on its texts.
 
     judge: asked for every signature that must stand.
     """
-    record = _MarkedRecord(finder)
+    record = _MarkedRecord(marked)
     try:
         layout = recognise(record, layouts)
         request = fitting_request(record, layout, expectation, judge) if layout else None
@@ -92,8 +106,9 @@ def record_pattern(finder: Finder, expectation: Expectation, layouts: Sequence[L
 class _MarkedRecord(Record):
     """A record with marks. filled: the texts that were asked for not being blank."""
 
-    def __init__(self, finder: Finder) -> None:
-        super().__init__(finder)
+    def __init__(self, marked: Marked) -> None:
+        super().__init__(marked.finder)
+        self._kept = marked.kept
         self.filled: dict[int, None] = {}
 
     def numbers(self, expression: str) -> tuple[int, ...]:
@@ -110,7 +125,8 @@ class _MarkedRecord(Record):
         return super().text_at(expression, element)
 
     def _evaluate(self, expression: str, variables: Mapping[str, str]) -> list[Element]:
-        if variables or not is_of_markup(expression):
+        compared = compared_in(expression)
+        if compared is None or not compared <= self._kept:
             raise _DependsOnText
         return super()._evaluate(expression, variables)
 

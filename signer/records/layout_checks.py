@@ -36,7 +36,7 @@ def problems_of(layout: Layout) -> Iterator[Problem]:
 
 
 def _check_xpaths(layout: Layout) -> Iterator[Problem]:
-    for key, expression in _expressions(layout):
+    for key, expression in expressions_of(layout):
         try:
             xpath(expression)
         except etree.XPathSyntaxError as error:
@@ -46,7 +46,8 @@ def _check_xpaths(layout: Layout) -> Iterator[Problem]:
                 yield key, "the one variable that an XPath may use is $subject"
 
 
-def _expressions(layout: Layout) -> Iterator[Problem]:
+def expressions_of(layout: Layout) -> Iterator[tuple[str, str]]:
+    """Every XPath of a layout, after the key that it has in the file."""
     recognition, identifiers = layout.recognition, layout.identifiers
     yield from ((f"recognition.present[{index}]", each) for index, each in enumerate(recognition.present))
     yield from ((f"recognition.absent[{index}]", each) for index, each in enumerate(recognition.absent))

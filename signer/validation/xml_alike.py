@@ -57,16 +57,17 @@ class SignaturePattern:
     certificates: tuple[bytes, ...]
 
     def stands(self, document: PartsOfDocument, trust: TrustAnchors, at: datetime) -> bool:
-        """Whether a document's signature is valid in every respect at that moment; no word on why not."""
+        """Whether a document's signature is valid in every respect at that moment; no word on why not.
+
+        document: one whose texts are those of `fixed`.
+        """
         texts = document.values
-        if any(texts[number] != text for number, text in self.fixed):
-            return False
-        if any(base64.b64encode(document.digest(each.part, each.algorithm)) != texts[each.digest] for each in self.references):
+        if any(base64.b64encode(document.digest(each.part, each.algorithm)) != _packed(texts[each.digest]) for each in self.references):
             return False
         if time_of(texts[self.time].decode()) is None:
             return False
         try:
-            value = base64.b64decode(texts[self.value], validate=True)
+            value = base64.b64decode(_packed(texts[self.value]), validate=True)
         except binascii.Error:
             return False
         signer = find_signer(self.certificates, self.signed_info.octets(texts), value, self.algorithm)
@@ -74,6 +75,10 @@ class SignaturePattern:
             return False
         others = tuple(each for each in self.certificates if each != signer)
         return not judge_chain(ChainQuestion(signer, others, trust, at)).findings
+
+
+def _packed(base64_text: bytes) -> bytes:
+    return b"".join(base64_text.split())
 
 
 def signature_pattern(marked: Marked, signature: Element) -> SignaturePattern | None:

@@ -29,7 +29,7 @@ from signer.formats.xml.names import Canonicalization
 from signer.formats.xml.reading import read
 from signer.formats.xml.template import XmlProfile
 from signer.model import RecordPlan, XadesOptions
-from signer.records.alike import is_of_markup, record_pattern
+from signer.records.alike import compared_in, compared_names, record_pattern
 from signer.records.examination import SlotVerdict
 from tests.support import pki, xml_verdicts, xmls
 from tests.support.records import HOMEROOM, LAYOUTS, OFFICE, ORDER, PRINCIPAL, Office
@@ -276,7 +276,7 @@ def test_a_layout_that_asks_for_a_text_has_its_records_read_whole() -> None:
 def test_nothing_is_learnt_of_an_unfit_record_s_markup(fault: Fault) -> None:
     document = take_apart(class_records(size=1, faults={0: fault})[0].content)
     assert document is not None
-    assert record_pattern(Marked(document).finder, OFFICE.expectation(HOMEROOM), LAYOUTS, lambda *_: SlotVerdict(None)) is None
+    assert record_pattern(Marked(document), OFFICE.expectation(HOMEROOM), LAYOUTS, lambda *_: SlotVerdict(None)) is None
 
 
 def test_memory_is_bounded_and_keeps_what_is_used() -> None:
@@ -312,29 +312,58 @@ def test_nothing_is_learnt_of_what_is_refused() -> None:
 
 OF_MARKUP = (
     *("/HOC_BA", "/A/B/C", "/A//B", "//B", "/A/*", "/A/*[self::B or self::C-D]", "/A/B[last()]/C", "/A/B[2]", "/A | /B", "(/A/B)[C]"),
-    *("/A/B[not(C)]", "/A/B[C and D]/E", "/A/B.C/D_E", "(/A/B)[not(C/D)]"),
+    *("/A/B[not(C)]", "/A/B[C and D]/E", "/A/B.C/D_E", "(/A/B)[not(C/D)]", "/A/B[@C]", "/A/B[@C = 'x']"),
 )
+OF_VALUES = {
+    "/A/B[C='x']": {"C"},
+    "/A/B[C = $subject or D/@Id = $subject]": {"C"},
+    '//B[C/D = "|x"]/E': None,
+    "//B[C/D = 'x']/E": {"D"},
+    "/A/B[not(/A//C = 'x') and D]": {"C"},
+    "/A/B[C = 'D = 1']": {"C"},
+}
 OF_TEXT = (
-    *("/A/B[C='x']", "/A/B[C != D]", "/A/B[C=$subject]", "/A/B[. = 1]", "/A/B[C > 1]", "/A/B[text()]", "/A/B[string(C)]", "/A/B[C + 1]"),
+    *("/A/B[C != D]", "/A/B[. = 1]", "/A/B[C > 1]", "/A/B[text()]", "/A/B[string(C)]", "/A/B[C + 1]", "/A/B[C = D]", "/A/B[C = 1]"),
     *("/A/B[C * 2]", "/A/B[C*2]", "/A/B[-C]", "/A/B[C div 2]", "/A/B[C mod D]", "/A/B[number(C)]", "/A/B[count(C)]", "/A/B[C - 1]"),
     *("/A/B[contains(C, D)]", "id(/A/B)", "/A/B[position() = C]", "/A/B[lang('vi')]", "/A/B[sum(C)]", "/A/B[not(string(C))]"),
-    "/A/B[normalize-space()]",
+    *("/A/B[normalize-space()]", "/A/B[C[1] = 'x']", "/A/B[(C) = 'x']", "/A/B[* = 'x']", "/A/B['x' = C]", "/A/B[C | D = 'x']"),
 )
 
 
 @pytest.mark.parametrize("expression", OF_MARKUP)
-def test_an_expression_of_names_paths_and_positions_is_of_markup(expression: str) -> None:
-    assert is_of_markup(expression)
+def test_an_expression_of_names_paths_and_positions_depends_on_no_text(expression: str) -> None:
+    assert compared_in(expression) == frozenset()
+
+
+@pytest.mark.parametrize("expression", OF_VALUES)
+def test_an_expression_that_compares_depends_on_the_elements_that_it_names(expression: str) -> None:
+    assert compared_in(expression) == OF_VALUES[expression]
 
 
 @pytest.mark.parametrize("expression", OF_TEXT)
-def test_an_expression_that_compares_computes_or_calls_is_not(expression: str) -> None:
-    assert not is_of_markup(expression)
+def test_of_an_expression_that_computes_or_calls_nothing_is_said(expression: str) -> None:
+    assert compared_in(expression) is None
+
+
+def test_the_ministry_s_layouts_ask_for_the_values_of_two_elements() -> None:
+    assert compared_names(LAYOUTS) == {"CAP_HOC", "MA_GVBM"}
 
 
 WORDS = (
     *("/A", "//B", "[", "]", "not(", ")", "*", " or ", " and ", "B", "self::B", "1", "last()", ".", "-", " ", "div ", "|", "="),
-    *("[B]", "[last()]", "[1]", "[not(A)]", "[self::A or self::B]"),
+    *(
+        "[B]",
+        "[last()]",
+        "[1]",
+        "[not(A)]",
+        "[self::A or self::B]",
+        "[B = '1']",
+        "[C = $subject]",
+        "[A/B='1' and C]",
+        "C",
+        "'1'",
+        "$subject",
+    ),
 )
 EXPRESSIONS = st.text(st.sampled_from("AB/[]()|*.@$='-+ 12"), min_size=1, max_size=14) | st.lists(st.sampled_from(WORDS), max_size=9).map(
     "".join
@@ -343,14 +372,16 @@ EXPRESSIONS = st.text(st.sampled_from("AB/[]()|*.@$='-+ 12"), min_size=1, max_si
 
 @settings(max_examples=20 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(EXPRESSIONS)
-def test_what_is_of_markup_finds_the_same_whatever_texts_say(expression: str) -> None:
-    assume(is_of_markup(expression))
-    shape = b"<A>%s<B>%s</B><B><A>%s</A></B><A><B>%s</B></A></A>"
+def test_an_expression_finds_the_same_whatever_the_texts_say_that_it_does_not_compare(expression: str) -> None:
+    compared = compared_in(expression)
+    assume(compared is not None and "A" not in compared)
+    shape = b"<A>%s<B>1</B><B><A>%s</A></B><A><B>%s</B><C>%s</C></A></A>"
     found = []
-    for texts in ((b"", b"", b"", b""), (b"1", b"2", b"3", b"0"), (b"x", b"0", b"1", b"1"), (b"2", b"A", b"B", b" ")):
-        root = read(shape % texts).root
+    for texts in ((b"", b"", b"1", b""), (b"1", b"2", b"3", b"0"), (b"x", b"0", b"1", b"1"), (b"2", b"A", b"B", b" ")):
+        said = [b"1" if name in (compared or ()) else text for name, text in zip("ABBC", texts, strict=True)]
+        root = read(shape % tuple(said)).root
         try:
-            result = root.xpath(expression)
+            result = root.xpath(expression, subject="1")
         except etree.XPathError:
             return
         found.append([root.getroottree().getpath(each) for each in result] if isinstance(result, list) else result)  # type: ignore[arg-type]

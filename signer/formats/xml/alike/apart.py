@@ -7,6 +7,7 @@ instruction is one tag, and the same one in all documents of a markup.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +23,7 @@ _NEAR_NONCHARACTERS: Final = b"\xef\xbf"
 """U+FFFE and U+FFFF are not in XML; few characters beside them begin so."""
 _OPENING, _CLOSING = "\ue000", "\ue001"
 _TEXT_MARK: Final = re.compile(f"{_OPENING}([0-9]+){_CLOSING}")
-_SIGNATURE_ID: Final = re.compile(rb'( (?:Id|URI|Target)="#?)(S-[0-9a-f]{16})')
+_SIGNATURE_ID: Final = re.compile(rb'( (?:Id|URI|Target|ObjectReference)="#?)(S-[0-9a-f]{16})')
 _ID_MARK: Final = b"S-00000000"
 """With eight digits behind it: as long as an Id of ours, and one in four billion of them."""
 _MARK: Final = re.compile(b"%s([0-9]+)%s|%s([0-9]{8})" % (_OPENING.encode(), _CLOSING.encode(), _ID_MARK))
@@ -70,7 +71,7 @@ def take_apart(content: bytes) -> Apart | None:
 def _without_ids(markup: bytes) -> tuple[bytes, list[bytes]]:
     """Marks for the Ids of signatures of ours, and the Ids: one mark an Id, so that what references what stays told.
 
-    In three attributes alone, and of the same length: no order of attributes or namespaces in a canonical form depends on them.
+    In four attributes alone, and of the same length: no order of attributes or namespaces in a canonical form depends on them.
     """
     numbers: dict[bytes, bytes] = {}
 
@@ -90,14 +91,26 @@ def _are_plain(texts: list[bytes]) -> bool:
     return len(joined.translate(None, _NOT_AS_IT_STANDS)) == len(joined) and _NEAR_NONCHARACTERS not in joined
 
 
-def with_marks(document: Apart) -> bytes:
-    """The document with a numbered mark for each text. DocumentUnsupported where something in its markup could be taken for one."""
+def with_marks(document: Apart, kept: Container[bytes] = ()) -> tuple[bytes, list[int]]:
+    """The document with a numbered mark for each text, and the numbers of texts that stay as they are.
+
+    kept: names of elements whose texts do. DocumentUnsupported where such an element has others in it, or where something in the markup
+    could be taken for a mark.
+    """
     if _OPENING.encode() in document.key:
         raise DocumentUnsupported("the XML has characters of private use in its markup")
+    left = [number for number, tag in enumerate(document.tags) if _name(tag) in kept and not tag.endswith(b"/")]
+    if any(document.tags[number + 1] != b"/" + _name(document.tags[number]) for number in left):
+        raise DocumentUnsupported("an element that is compared by its value has elements in it")
+    texts = [f"{_OPENING}{number}{_CLOSING}".encode() for number in range(len(document.texts))]
+    for number in (0, len(texts) - 1, *left):
+        texts[number] = document.texts[number]
     before = document.content[: document.content.index(b"<")]
-    last = len(document.texts) - 1
-    texts = (text if number in (0, last) else f"{_OPENING}{number}{_CLOSING}".encode() for number, text in enumerate(document.texts))
-    return before + b"".join(b"<%s>%s" % pair for pair in zip(document.tags, texts, strict=True))
+    return before + b"".join(b"<%s>%s" % pair for pair in zip(document.tags, texts, strict=True)), left
+
+
+def _name(tag: bytes) -> bytes:
+    return tag.split(None, 1)[0].removesuffix(b"/") if tag.strip() else tag
 
 
 def number_of(text: str) -> int | None:

@@ -11,12 +11,17 @@ from signer.formats.xml.search import Finder
 
 
 class Marked:
-    """document: the one that has the texts. content: the same with marks. finder: over that. parts: of it, as they are digested."""
+    """document: the one that has the texts. content: the same with marks. finder: over that. parts: of it, as they are digested.
 
-    def __init__(self, document: Apart) -> None:
-        """Raises a leaf of DocumentError where marks may not stand, or could be taken for something else."""
+    kept: names of elements whose texts are there. fixed: these texts, by their numbers: what is found depends on them too.
+    """
+
+    def __init__(self, document: Apart, kept: frozenset[str] = frozenset()) -> None:
+        """Raises a leaf of DocumentError where there can't be marks."""
         self.document = document
-        self.content = with_marks(document)
+        self.kept = kept
+        self.content, left = with_marks(document, {each.encode() for each in kept})
+        self.fixed = tuple((number, document.texts[number]) for number in left)
         self.parts = KeptParts(len(document.texts))
         self.finder = Finder(read(self.content), self.parts)
 

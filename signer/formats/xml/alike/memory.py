@@ -8,12 +8,13 @@ from typing import Final, Generic, TypeVar
 
 from signer.errors import SignerError
 from signer.formats.xml.alike.apart import Apart, take_apart
-from signer.formats.xml.alike.learning import Marked
 
 _K = TypeVar("_K")
 _R = TypeVar("_R")
 KNOWN_MAX: Final = 32
 """Markups: a class's records have one or two for each thing that some have and others lack."""
+KINDS_MAX: Final = 8
+"""Of one markup: classes of a school have it, with other teachers' signatures."""
 _SEEN_MAX: Final = 256
 BYTES_MAX: Final = 8 * 1024 * 1024
 
@@ -22,9 +23,9 @@ class Memory(Generic[_K]):
     """Bounded: what was not needed for longest goes first. Not thread-safe."""
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
-        """bytes_max: of the markup that is known; what is kept of it is about twice that."""
+        """bytes_max: of the markup that is known; what is kept of each is about twice as much."""
         self._bytes_max = bytes_max
-        self._known: OrderedDict[tuple[bytes, Hashable], _K | None] = OrderedDict()
+        self._known: OrderedDict[tuple[bytes, Hashable], list[_K | None]] = OrderedDict()
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._bytes = 0
 
@@ -40,50 +41,57 @@ class Memory(Generic[_K]):
         *,
         fill: Callable[[_K, Apart], _R | None],
         read: Callable[[], _R],
-        learn: Callable[[Marked], _K | None],
-    ) -> _R:
-        """The answer to a question about a document, by what is known of others with its markup, or by reading the whole of it.
+        learn: Callable[[Apart], _K | None],
+    ) -> tuple[_R, bool]:
+        """The answer to a question about a document, and whether it came from what is known of others with its markup.
 
         Args:
             content: the document.
             question: whatever else the answer depends on; small.
             fill: the answer by what is known; None where this document's texts need more.
             read: the answer to a document that isn't known; raises whatever is wrong with it, and nothing is learnt then.
-            learn: what to keep, from the same document with marks for texts; None where nothing can be.
+            learn: what to keep of a document; None, or a SignerError, where nothing can be. It is kept if it gives this document's answer.
         """
         document = take_apart(content)
         if document is None:
-            return read()
+            return read(), False
         key = (document.key, question)
-        if key in self._known:
-            self._known.move_to_end(key)
-            known = self._known[key]
-            answer = None if known is None else fill(known, document)
-            return read() if answer is None else answer
+        kinds = self._known.get(key, [])
+        for kind in kinds:
+            known = None if kind is None else fill(kind, document)
+            if known is not None:
+                self._known.move_to_end(key)
+                return known, True
         answer = read()
-        if self._came_before(key):
-            self._keep(key, _learnt(document, learn))
-        return answer
+        if None not in kinds and self._came_before(hash((key, len(kinds)))):
+            kind = _learnt(document, learn)
+            self._keep(key, kind if kind is not None and fill(kind, document) == answer else None)
+        return answer, False
 
-    def _came_before(self, key: tuple[bytes, Hashable]) -> bool:
-        mark = hash(key)
-        if mark in self._seen:
+    def _came_before(self, mark: int) -> bool:
+        if self._seen.pop(mark, self) is None:
             return True
         self._seen[mark] = None
         if len(self._seen) > _SEEN_MAX:
             self._seen.popitem(last=False)
         return False
 
-    def _keep(self, key: tuple[bytes, Hashable], what: _K | None) -> None:
-        self._known[key] = what
+    def _keep(self, key: tuple[bytes, Hashable], kind: _K | None) -> None:
+        """Of a markup as much as its kinds. None: nothing can be learnt of it, and nobody is to try again."""
+        kinds = self._known.setdefault(key, [])
+        kinds.insert(0, kind)
         self._bytes += len(key[0])
+        if len(kinds) > KINDS_MAX:
+            kinds.pop()
+            self._bytes -= len(key[0])
+        self._known.move_to_end(key)
         while len(self._known) > KNOWN_MAX or self._bytes > self._bytes_max:
-            (markup, _), _ = self._known.popitem(last=False)
-            self._bytes -= len(markup)
+            (markup, _), gone = self._known.popitem(last=False)
+            self._bytes -= len(markup) * len(gone)
 
 
-def _learnt(document: Apart, learn: Callable[[Marked], _K | None]) -> _K | None:
+def _learnt(document: Apart, learn: Callable[[Apart], _K | None]) -> _K | None:
     try:
-        return learn(Marked(document))
+        return learn(document)
     except SignerError:
         return None  # marks may be too many, or stand where a text may not be: such documents are read one by one
