@@ -30,8 +30,6 @@ from signer.validation.xml_references import CoveredReference, Standing, judge_r
 from signer.validation.xml_signature import Malformed, SignatureParts, Unsupported, take_apart
 from signer.validation.xml_statements import read_statements, time_of
 
-_REFERENCES_MAX: Final = 4
-"""More would have to be counted as work on a document."""
 _TIME: Final = "{*}SigningTime"
 
 
@@ -94,16 +92,14 @@ def signature_pattern(marked: Marked, signature: Element) -> SignaturePattern | 
     except (Malformed, Unsupported):
         return None
     times = list(signature.iter(_TIME))
-    if statements.profile is not Profile.MINISTRY_XML or len(times) != 1 or parts.with_comments:
-        return None
-    if len(references) > _REFERENCES_MAX or not all(_is_plain(each, original) for each in references):
+    if statements.profile is not Profile.MINISTRY_XML or len(times) != 1 or not all(_is_plain(each, original) for each in references):
         return None
     return _pattern(marked, signature, parts, references, times[0])
 
 
 def _is_plain(reference: CoveredReference, signature: Element) -> bool:
     """Of an element in the document that is digested as it stands."""
-    if reference.standing is not Standing.INTACT or reference.element is None or not reference.parts.uri:
+    if reference.standing is not Standing.INTACT or reference.element is None:
         return False
     return not (reference.parts.is_enveloped and is_within(signature, reference.element))
 

@@ -23,7 +23,7 @@ from signer.documents.xml import examine_xml
 from signer.errors import RecordUnfit, SignerError
 from signer.formats.xml.alike.apart import take_apart
 from signer.formats.xml.alike.learning import Marked
-from signer.formats.xml.alike.memory import KNOWN_MAX, Memory
+from signer.formats.xml.alike.memory import KINDS_MAX, KNOWN_MAX, Memory
 from signer.formats.xml.alike.pattern import Pattern
 from signer.formats.xml.names import Canonicalization
 from signer.formats.xml.reading import read
@@ -262,6 +262,19 @@ def test_xmlsec1_and_signxml_accept_records_that_were_read_by_their_texts(tmp_pa
     assert judged >= 2
 
 
+def test_the_value_of_an_element_with_others_in_it_is_asked_of_each_record() -> None:
+    primary, *others = LAYOUTS
+    father = "".join(str(each) for each in next(etree.fromstring(pupils()[5]).iter("CHA")).itertext())
+    (reference,) = primary.slots[0].references
+    picky = replace(reference, element=f"/HOC_BA/DU_LIEU_HOC_BA[not(THONG_TIN_CHUNG/HOC_SINH/CHA = '{father}')]")
+    layouts = (replace(primary, slots=(replace(primary.slots[0], references=(picky,)), *primary.slots[1:])), *others)
+    known: Memory[KnownRecords] = Memory()
+    for each in pupils()[:5] * 2:
+        find_slot(OFFICE.slot_call(each, HOMEROOM), layouts, known)
+    with pytest.raises(RecordUnfit):
+        find_slot(OFFICE.slot_call(pupils()[5], HOMEROOM), layouts, known)
+
+
 def test_a_layout_that_asks_for_a_text_has_its_records_read_whole() -> None:
     primary, *others = LAYOUTS
     asks = replace(primary.identifiers, class_id=primary.identifiers.class_id.replace("[last()]", "[NAM_HOC = '2025-2026']"))
@@ -277,6 +290,77 @@ def test_nothing_is_learnt_of_an_unfit_record_s_markup(fault: Fault) -> None:
     document = take_apart(class_records(size=1, faults={0: fault})[0].content)
     assert document is not None
     assert record_pattern(Marked(document), OFFICE.expectation(HOMEROOM), LAYOUTS, lambda *_: SlotVerdict(None)) is None
+
+
+def test_what_looks_like_an_id_of_a_signature_is_told_from_one_that_is_a_mark() -> None:
+    shape = b'<r><x Id="%s"/><data Id="data" b="S-0000000000000000">%d</data></r>'
+    others = [shape % (b"S-0000000000000000", number) for number in range(3)]
+    document = shape % (b"S-aaaaaaaaaaaaaaaa", 4)
+    known: Memory[Pattern] = Memory()
+    for each in (*others, document):
+        assert outcome(lambda each=each: xades(each, known)) == outcome(lambda each=each: xades(each, Memory()))
+
+
+def test_ids_of_signatures_are_taken_from_each_document() -> None:
+    shape = b'<r><x Id="S-%016x" URI="#S-%016x-time"/><y Id="S-%016x"/><data Id="data">1</data></r>'
+    others = [shape % (number, number, number + 1) for number in (2**60, 2**61, 2**62)]
+    for document in (shape % (2**59, 2**59, 1 + 2**59), shape % (2**59, 1 + 2**59, 1 + 2**59), shape % (2**59, 2**59, 2**59)):
+        assert among(others, document) == outcome(lambda document=document: xades(document, Memory()))
+
+
+class Counting:
+    """Answers to `Memory.ask` that count how often something is learnt. fills: whether what is known is of use."""
+
+    def __init__(self, *, fills: bool, learns: str | None) -> None:
+        self.learnt = 0
+        self._fills = fills
+        self._learns = learns
+
+    def ask(self, known: Memory[str], times: int) -> list[bool]:
+        return [
+            known.ask(b"<r>1</r>", 0, fill=lambda *_: "a" if self._fills else None, read=lambda: "a", learn=self._learn)[1]
+            for _ in range(times)
+        ]
+
+    def _learn(self, _document: object) -> str | None:
+        self.learnt += 1
+        return self._learns
+
+
+def test_where_nothing_can_be_learnt_nobody_tries_again() -> None:
+    counting = Counting(fills=True, learns=None)
+    assert not any(counting.ask(Memory(), 20))
+    assert counting.learnt == 1
+
+
+def test_what_does_not_give_its_own_document_s_answer_is_not_kept_nor_learnt_again() -> None:
+    counting = Counting(fills=False, learns="something")
+    assert not any(counting.ask(Memory(), 20))
+    assert counting.learnt == 1
+
+
+def test_kinds_that_alternate_without_end_are_learnt_every_second_time_at_most() -> None:
+    known: Memory[int] = Memory()
+    learnt = 0
+
+    def learn(kind: int) -> int:
+        nonlocal learnt
+        learnt += 1
+        return kind
+
+    kinds = KINDS_MAX + 12
+    rounds = 12 * kinds
+    for number in range(rounds):
+        kind = number % kinds
+        found, _ = known.ask(
+            b"<r>1</r>",
+            0,
+            fill=lambda each, _document, kind=kind: each if each == kind else None,  # type: ignore[misc]
+            read=lambda kind=kind: kind,  # type: ignore[misc]
+            learn=lambda _document, kind=kind: learn(kind),  # type: ignore[misc]
+        )
+        assert found == kind
+    assert learnt <= rounds // 2
 
 
 def test_memory_is_bounded_and_keeps_what_is_used() -> None:

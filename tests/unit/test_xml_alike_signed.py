@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from functools import cache
@@ -11,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from signer.demo.ministry_xml import RecordLayout
 from signer.demo.records import class_records
@@ -18,14 +21,17 @@ from signer.documents.records import KnownRecords, find_slot
 from signer.documents.wire import ExaminedXmlReply, Trust
 from signer.formats.xml.alike.memory import KINDS_MAX, Memory
 from signer.formats.xml.alike.pattern import Pattern
+from signer.formats.xml.names import Canonicalization
 from signer.formats.xml.template import XmlProfile
 from signer.model import RecordPlan, XadesOptions
 from tests.support import pki, xml_verdicts, xmls
+from tests.support.c14n import by_the_book
 from tests.support.records import CLERK, LAYOUTS, NOW, OFFICE, ORDER, PRINCIPAL, TEACHERS, TRUST, Office
 from tests.unit.test_xml_alike import BETWEEN_TAGS, EXAMPLES, TEXTS, outcome, without_time, xades
 
 PRIMARY, MULTI_LEVEL = RecordLayout.PRIMARY_V1, RecordLayout.MULTI_LEVEL
 STAGES = [(layout, place) for layout in RecordLayout for place in range(len(ORDER[layout]))]
+DS = "{http://www.w3.org/2000/09/xmldsig#}"
 SIGNATURE = re.compile(rb"<Signature .*?</Signature>", re.DOTALL)
 laws = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -129,7 +135,56 @@ def test_a_tampered_signature_is_met_as_in_a_record_alone(change: str, stage: tu
     assert changed != record
     passes = change in UNSIGNED or (change, layout) in {("no signature", PRIMARY), ("the data", MULTI_LEVEL)}
     assert isinstance(same(changed, ORDER[layout][place], known), ExaminedXmlReply) == passes
+    if change == "lines in the value":
+        assert slot(changed, ORDER[layout][place], known).is_alike
     assert slot(record, ORDER[layout][place], known).is_alike
+
+
+def signed_anew(record: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """The record with something else in its first signature, which the signer's key has signed: as other software may have done."""
+    root = etree.fromstring(change(record))
+    signature = next(root.iter(f"{DS}Signature"))
+    for reference in signature.iter(f"{DS}Reference"):
+        target = next(each for each in root.iter() if each.get("Id") == (reference.get("URI") or "")[1:])
+        value = next(reference.iter(f"{DS}DigestValue"))
+        digest = base64.b64encode(hashlib.sha256(by_the_book(target, Canonicalization.C14N_10)).digest()).decode()
+        value.text = "\n".join((digest[:20], digest[20:])) if "\n" in (value.text or "") else digest
+    octets = by_the_book(next(signature.iter(f"{DS}SignedInfo")), Canonicalization.C14N_10)
+    next(signature.iter(f"{DS}SignatureValue")).text = base64.b64encode(xmls.signer().sign(octets)).decode()
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "passes"), [("lines in a digest", True), ("a time without offset", False), ("text beside the property", False)]
+)
+def test_what_a_signer_s_own_software_wrote_is_met_as_in_a_record_alone(change: str, passes: bool) -> None:
+    plain = [signed_anew(each, lambda record: record) for each in a_class(PRIMARY, 1)]
+    known: Memory[KnownRecords] = Memory()
+    for each in plain[:5]:
+        slot(each, PRINCIPAL, known)
+    assert slot(plain[0], PRINCIPAL, known).is_alike
+    changed = signed_anew(a_class(PRIMARY, 1)[5], CHANGES[change])
+    assert isinstance(same(changed, PRINCIPAL, known), ExaminedXmlReply) == passes
+    assert not passes or slot(changed, PRINCIPAL, known).is_alike
+
+
+def test_a_teacher_of_another_subject_is_not_taken_for_the_one_that_was_known() -> None:
+    known = primed(MULTI_LEVEL, 0)
+    record = a_class(MULTI_LEVEL, 0)[0]
+    first, second = (f"<MA_GVBM>{plan.subject_id}<".encode() for plan in TEACHERS[:2])
+    exchanged = record.replace(first, b"\0").replace(second, first).replace(b"\0", second)
+    assert slot(record, TEACHERS[0], known).is_alike
+    before, after = slot(record, TEACHERS[0], known), slot(exchanged, TEACHERS[0], known)
+    same(exchanged, TEACHERS[0], known)
+    assert before.examined.references[0].uri != after.examined.references[0].uri
+
+
+def test_an_element_whose_id_looks_like_a_signature_s_is_referenced_by_that_id() -> None:
+    known: Memory[KnownRecords] = Memory()
+    for each in a_class(MULTI_LEVEL, 0):
+        record = re.sub(rb'Id="DTK_[A-Z_]+"', b'Id="S-0123456789abcdef"', each, count=1)
+        assert record != each
+        same(record, TEACHERS[0], known)
 
 
 def test_a_signature_of_another_pupil_s_record_does_not_pass() -> None:

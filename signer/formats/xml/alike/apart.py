@@ -119,11 +119,6 @@ def number_of(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def has_mark(value: str) -> bool:
-    """Whether an attribute's value has a mark in it."""
-    return _ID_MARK.decode() in value
-
-
 def split_at_marks(octets: bytes, texts: int) -> tuple[list[bytes], list[int]]:
     """What stands between marks, and the numbers of the values that they stand for. texts: how many there are."""
     between, numbers, start = [], [], 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from signer.formats.xml.alike.apart import Apart, has_mark
+from signer.formats.xml.alike.apart import Apart
 from signer.formats.xml.alike.learning import Marked
 from signer.formats.xml.alike.parts import Part, PartsOfDocument
 from signer.formats.xml.identity import signature_id
@@ -46,7 +46,7 @@ def pattern_of(marked: Marked, path: str, examined: Examined) -> Pattern | None:
     path: of the place. examined: what `examine` found in it.
     """
     place = examined.place
-    if place is None or place.end or any(has_mark(each.uri) for each in examined.references):
+    if place is None or place.end:
         return None
     start = place.offset if marked.content.startswith(b"<", place.offset) else marked.content.rindex(b"<", 0, place.offset)
     parts = tuple(marked.parts.digested(each.digest) for each in examined.references)
