@@ -48,6 +48,7 @@ BENCHES = (
     Bench("pades-b-b-third", pades.third),
     Bench("pades-b-b-visible", pades.visible),
     Bench("ministry-xml", forms.ministry),
+    Bench("ministry-xml-third", forms.ministry_third),
     Bench("xades-b-b", forms.xades),
     Bench("cades-detached", forms.cades),
     Bench("pades-b-t", pades.timestamped),

@@ -17,13 +17,24 @@ from tests.support import cms_judges, xml_verdicts
 
 _LOOP = "C_Sign loop, 1 process"
 _JUDGED = 4
-_CREDENTIAL = "gvcn"
 
 
 def ministry(ground: Ground) -> Iterator[Row]:
     """Records of 20 KB, signed in the homeroom teacher's slot."""
     folder = records(ground.folder / "documents", ground.pace.batch)
     yield _row("ministry-xml", ground, Profile.MINISTRY_XML, folder=folder, target=Target(0.75), judge=_judge_xml)
+
+
+def ministry_third(ground: Ground) -> Iterator[Row]:
+    """The seal over records that homeroom teacher and principal have signed, whose signatures are verified first."""
+    folder = records(ground.folder / "documents", ground.pace.batch)
+    with ground.daemon(ground.config("ministry-xml-signed")) as deployed:
+        for credential in ("gvcn", "cbql"):
+            signed = ground.scratch(f"records-{credential}")
+            order = ground.order(Work.BATCH, credential, batch=ground.pace.batch, folder=str(folder), profile=Profile.MINISTRY_XML)
+            deployed.client.do(msgspec.structs.replace(order, seconds=0, keep=str(signed)))
+            folder = signed
+    yield _row("ministry-xml-third", ground, Profile.MINISTRY_XML, folder=folder, target=None, judge=_judge_third, credential="seal")
 
 
 def xades(ground: Ground) -> Iterator[Row]:
@@ -38,10 +49,19 @@ def cades(ground: Ground) -> Iterator[Row]:
     yield _row("cades-detached", ground, Profile.CADES, folder=folder, target=Target(0.85), judge=_judge_cms)
 
 
-def _row(bench: str, ground: Ground, profile: Profile, *, folder: Path, target: Target, judge: Callable[[Ground, Path, Path], bool]) -> Row:
+def _row(
+    bench: str,
+    ground: Ground,
+    profile: Profile,
+    *,
+    folder: Path,
+    target: Target | None,
+    judge: Callable[[Ground, Path, Path], bool],
+    credential: str = "gvcn",
+) -> Row:
     """One row; what the daemon makes of some documents is judged first."""
-    order = ground.order(Work.BATCH, _CREDENTIAL, batch=ground.pace.batch, folder=str(folder), profile=profile)
-    with ground.loop(_CREDENTIAL) as loop, ground.daemon(ground.config(bench)) as deployed:
+    order = ground.order(Work.BATCH, credential, batch=ground.pace.batch, folder=str(folder), profile=profile)
+    with ground.loop(credential) as loop, ground.daemon(ground.config(bench)) as deployed:
         judged = ground.scratch(f"judged-{bench}")
         deployed.client.do(msgspec.structs.replace(order, batch=_JUDGED, seconds=0, keep=str(judged)))
         for signed in judged.iterdir():
@@ -51,9 +71,13 @@ def _row(bench: str, ground: Ground, profile: Profile, *, folder: Path, target: 
         return row_against(bench, ground, deployed, order, lambda: loop.run(ground.pace.seconds), target=target, name=_LOOP, **size)
 
 
-def _judge_xml(ground: Ground, signed: Path, _original: Path) -> bool:
+def _judge_xml(ground: Ground, signed: Path, _original: Path, number: int = 0) -> bool:
     cas = (ground.world.root_file, ground.world.ca_file)
-    return xml_verdicts.xmlsec1(signed.read_bytes(), cas, ground.scratch(f"xmlsec1-{signed.parent.name}-{signed.stem}"))
+    return xml_verdicts.xmlsec1(signed.read_bytes(), cas, ground.scratch(f"xmlsec1-{signed.parent.name}-{signed.stem}-{number}"), number)
+
+
+def _judge_third(ground: Ground, signed: Path, original: Path) -> bool:
+    return all(_judge_xml(ground, signed, original, number) for number in range(3))
 
 
 def _judge_cms(ground: Ground, signed: Path, original: Path) -> bool:

@@ -17,6 +17,7 @@ from signer.model import Level, Profile
 from signer.v1 import batch_pb2, common_pb2, plan_pb2, signing_pb2
 
 _LEVELS = {Level.B_B: common_pb2.LEVEL_B_B, Level.B_T: common_pb2.LEVEL_B_T}
+_ROLES = {"gvcn": common_pb2.ROLE_HOMEROOM_TEACHER, "cbql": common_pb2.ROLE_PRINCIPAL, "seal": common_pb2.ROLE_CLERK}
 _LOT_TAG = b"\x22"
 """Field 4 (lot) of BatchSignDocumentsRequest, length-delimited."""
 _DOCUMENT_TAG = b"\x0a"
@@ -64,7 +65,7 @@ def plan(order: Order) -> plan_pb2.SigningPlan:
         number = common_pb2.Profile.Value(f"PROFILE_{order.profile.name}")
         made = plan_pb2.SigningPlan(credential_id=order.credential, profile=number, level=_LEVELS[order.level])
         if order.profile is Profile.MINISTRY_XML:
-            made.record.role = common_pb2.ROLE_HOMEROOM_TEACHER
+            made.record.role = _ROLES[order.credential]
         return made
     pades = plan_pb2.PadesOptions(field_name=order.field_name)
     if order.visible:
