@@ -292,8 +292,17 @@ def test_nothing_is_learnt_of_an_unfit_record_s_markup(fault: Fault) -> None:
     assert record_pattern(Marked(document), OFFICE.expectation(HOMEROOM), LAYOUTS, lambda *_: SlotVerdict(None)) is None
 
 
-def test_what_looks_like_an_id_of_a_signature_is_told_from_one_that_is_a_mark() -> None:
-    shape = b'<r><x Id="%s"/><data Id="data" b="S-0000000000000000">%d</data></r>'
+@pytest.mark.parametrize("document", [b"", b"abc", b"<", b">", b"<>", b"<r", b"r>", b"<r/>", b"<<r>>"])
+def test_what_is_hardly_xml_is_met_as_it_is_alone(document: bytes) -> None:
+    known: Memory[Pattern] = Memory()
+    for _ in range(4):
+        assert outcome(lambda: xades(document, known)) == outcome(lambda: xades(document, Memory()))
+    assert (take_apart(document) is None) == (document not in {b"<>", b"<r/>"})
+
+
+@pytest.mark.parametrize("quoted", [b'"S-0000000000000000"', b"'S-0000000000000000'", b'"x S-0000000000000000"', b"'S-0000000000000007'"])
+def test_what_looks_like_an_id_of_a_signature_is_told_from_one_that_is_a_mark(quoted: bytes) -> None:
+    shape = b'<r><x Id="%s"/><data Id="data" b=' + quoted + b">%d</data></r>"
     others = [shape % (b"S-0000000000000000", number) for number in range(3)]
     document = shape % (b"S-aaaaaaaaaaaaaaaa", 4)
     known: Memory[Pattern] = Memory()

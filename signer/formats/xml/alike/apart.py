@@ -16,9 +16,8 @@ from signer.errors import DocumentUnsupported
 SIZE_BYTES_MAX: Final = 256 * 1024
 """Of a document that is looked at here: five times a record of twelve years."""
 
-_BUT_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b"<>")))
-_NOT_AS_IT_STANDS: Final = bytes(sorted(set(range(0x20)) - set(b"\t\n"))) + b"&"
-"""Control characters, which XML has not or reads otherwise; and references."""
+_HARMLESS: Final = bytes(sorted({*range(0x20, 0x100), *b"\t\n"} - set(b"<>&")))
+"""Not among them: brackets; references; control characters, which XML has not or reads otherwise."""
 _NEAR_NONCHARACTERS: Final = b"\xef\xbf"
 """U+FFFE and U+FFFF are not in XML; few characters beside them begin so."""
 _OPENING, _CLOSING = "\ue000", "\ue001"
@@ -44,6 +43,18 @@ class Apart:
     ids: list[bytes]
 
     @property
+    def is_of_characters(self) -> bool:
+        """Whether each text is its own parsed and its own canonical form (XML 1.0 §2.2 and §2.11, C14N §2.3).
+
+        What `take_apart` refuses aside, that is to say that it is UTF-8, and characters that XML has.
+        """
+        try:
+            self.content.decode()
+        except UnicodeDecodeError:
+            return False
+        return _NEAR_NONCHARACTERS not in self.content
+
+    @property
     def values(self) -> list[bytes]:
         """What marks stand for, by their numbers: texts, then ids."""
         return self.texts + self.ids
@@ -57,15 +68,17 @@ def take_apart(content: bytes) -> Apart | None:
     """The document in pieces; None for one whose texts may mean something else than they say, or that is too big."""
     if len(content) > SIZE_BYTES_MAX:
         return None
-    brackets = content.translate(None, _BUT_BRACKETS)
     pieces = content.replace(b"<", b">").split(b">")
-    if brackets != b"<>" * (len(pieces) // 2) or not brackets:
+    if content.translate(None, _HARMLESS) != b"<>" * (len(pieces) // 2) or len(pieces) == 1:
         return None
-    markup, texts = b"<".join(pieces[1::2]), pieces[2::2]
-    if _ID_MARK in markup or not _are_plain(texts):
+    tags, texts = pieces[1::2], pieces[2::2]
+    markup, ids = b"<".join(tags), list[bytes]()
+    if _ID_MARK in markup:
         return None
-    markup, ids = _without_ids(markup)
-    return Apart(content, b"<".join((markup, pieces[0], texts[0], texts[-1])), markup.split(b"<"), texts, ids)
+    if b'"S-' in markup:
+        markup, ids = _without_ids(markup)
+        tags = markup.split(b"<")
+    return Apart(content, b"<".join((markup, pieces[0], texts[0], texts[-1])), tags, texts, ids)
 
 
 def _without_ids(markup: bytes) -> tuple[bytes, list[bytes]]:
@@ -78,17 +91,7 @@ def _without_ids(markup: bytes) -> tuple[bytes, list[bytes]]:
     def mark(found: re.Match[bytes]) -> bytes:
         return found[1] + numbers.setdefault(found[2], b"%s%08d" % (_ID_MARK, len(numbers)))
 
-    return _SIGNATURE_ID.sub(mark, markup) if b'"S-' in markup else markup, list(numbers)
-
-
-def _are_plain(texts: list[bytes]) -> bool:
-    """Whether each is its own parsed and its own canonical form (XML 1.0 §2.2 and §2.11, C14N §2.3)."""
-    joined = b"\n".join(texts)  # a character must end where its text does
-    try:
-        joined.decode()
-    except UnicodeDecodeError:
-        return False
-    return len(joined.translate(None, _NOT_AS_IT_STANDS)) == len(joined) and _NEAR_NONCHARACTERS not in joined
+    return _SIGNATURE_ID.sub(mark, markup), list(numbers)
 
 
 def with_marks(document: Apart, kept: Container[bytes] = ()) -> tuple[bytes, list[int]]:

@@ -57,7 +57,7 @@ class Memory(Generic[_K]):
             return read(), False
         key = (document.key, question)
         kinds = self._known.get(key, [])
-        for kind in kinds:
+        for kind in kinds if kinds and document.is_of_characters else ():
             known = None if kind is None else fill(kind, document)
             if known is not None:
                 self._known.move_to_end(key)
