@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 demo_packages="python3 python3-venv openssl softhsm2 poppler-utils libnss3-tools fonts-liberation2 fonts-dejavu-core"
-test_packages="gcc libc6-dev curl chromium chromium-driver chrony xmlsec1 prometheus prometheus-alertmanager p11-kit p11-kit-modules pcscd vsmartcard-vpcd opensc-pkcs11 opencryptoki debhelper systemd postgresql postgresql-client haproxy"  # chrony keeps the time of a machine it is installed on, in place of systemd-timesyncd
+test_packages="gcc libc6-dev curl chromium chromium-driver chrony xmlsec1 prometheus prometheus-alertmanager p11-kit p11-kit-modules pcscd vsmartcard-vpcd opensc opensc-pkcs11 opencryptoki debhelper systemd postgresql postgresql-client haproxy"  # chrony keeps the time of a machine it is installed on, in place of systemd-timesyncd
 deploy_packages="debootstrap lintian buildah crun systemd-container"
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
