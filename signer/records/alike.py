@@ -97,10 +97,18 @@ def record_pattern(marked: Marked, expectation: Expectation, layouts: Sequence[L
         request = fitting_request(record, layout, expectation, judge) if layout else None
         if layout is None or request is None:
             return None
-        places = {path: record.numbers(path) for name in Identifiers.__slots__ if (path := getattr(layout.identifiers, name))}
+        places = _places(record, layout.identifiers)
     except _DependsOnText:
         return None
     return RecordPattern(layout, request, places, tuple(record.filled))
+
+
+def _places(record: _MarkedRecord, identifiers: Identifiers) -> dict[str, tuple[int, ...]]:
+    paths = {getattr(identifiers, name) for name in identifiers.__slots__} - {identifiers.supplementary, ""}
+    places = {path: record.numbers(path) for path in paths}
+    if identifiers.supplementary:
+        places[identifiers.supplementary] = tuple(range(len(record.find(identifiers.supplementary))))  # whose texts nobody asks for
+    return places
 
 
 class _MarkedRecord(Record):

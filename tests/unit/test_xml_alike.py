@@ -262,6 +262,16 @@ def test_xmlsec1_and_signxml_accept_records_that_were_read_by_their_texts(tmp_pa
     assert judged >= 2
 
 
+@pytest.mark.parametrize(("path", "is_supplementary"), [("/HOC_BA/DU_LIEU_HOC_BA/TONG_KET", True), ("/HOC_BA/THI_LAI", False)])
+def test_how_supplementary_assessment_is_told_is_known_of_a_markup(path: str, is_supplementary: bool) -> None:
+    primary, *others = LAYOUTS
+    layouts = (replace(primary, identifiers=replace(primary.identifiers, supplementary=path)), *others)
+    known: Memory[KnownRecords] = Memory()
+    found = [find_slot(OFFICE.slot_call(each, HOMEROOM), layouts, known) for each in pupils()]
+    assert any(each.is_alike for each in found)
+    assert {each.identity.is_supplementary for each in found if each.identity} == {is_supplementary}
+
+
 def test_the_value_of_an_element_with_others_in_it_is_asked_of_each_record() -> None:
     primary, *others = LAYOUTS
     father = "".join(str(each) for each in next(etree.fromstring(pupils()[5]).iter("CHA")).itertext())

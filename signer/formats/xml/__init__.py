@@ -9,6 +9,7 @@ W3C XML Signature 1.1; Canonical XML 1.0 and 1.1; Exclusive XML Canonicalization
 5. `template.XmlTemplate.additions`: what makes the signed file.
 
 Steps 1 and 2 read what strangers send and belong into document workers; 3 to 5 parse nothing. No step needs another's state but its value.
+Documents that have their markup in common, such as a class's records, take both steps once and then a shorter one (`alike`).
 
 Rules of the room:
 - a signed file is its original with insertions: no byte of it is written anew, so that earlier signatures stay what they are. A slot

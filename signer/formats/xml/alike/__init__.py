@@ -6,6 +6,7 @@ next document has the same markup to the byte, its texts are put where the marks
 
 Rules of the room:
 - What is remembered is made of marked documents only, so it can't depend on what one pupil's record says.
+- Kept are tags with their attributes, and of texts those that documents have in common: values that are compared, a signer's certificates.
 - A text is taken as it stands only where its parsed and its canonical form are the same bytes (`apart`).
 - Whatever is unusual is not for this room: None, and the document is read as a whole. It never refuses a document and never differs from
   what reading the whole of it would yield; tests hold the two against one another.
