@@ -104,10 +104,10 @@ def record_pattern(marked: Marked, expectation: Expectation, layouts: Sequence[L
 
 
 def _places(record: _MarkedRecord, identifiers: Identifiers) -> dict[str, tuple[int, ...]]:
-    paths = {getattr(identifiers, name) for name in identifiers.__slots__} - {identifiers.supplementary, ""}
+    paths = {getattr(identifiers, name) for name in identifiers.__slots__ if name != "supplementary"}
     places = {path: record.numbers(path) for path in paths}
     if identifiers.supplementary:
-        places[identifiers.supplementary] = tuple(range(len(record.find(identifiers.supplementary))))  # whose texts nobody asks for
+        places.setdefault(identifiers.supplementary, tuple(range(len(record.find(identifiers.supplementary)))))  # for being there
     return places
 
 

@@ -19,8 +19,8 @@ from signer.errors import DocumentLocked, DocumentUnsupported, InvalidArgument, 
 from signer.rpc_status import from_rpc_status
 from signer.v1 import common_pb2, plan_pb2
 from tests.support import xml_verdicts as judges
-from tests.support.calls import fresh_id, intents, refused, sign_batch, sign_document
-from tests.support.daemon import World
+from tests.support.calls import fresh_id, intents, metric, refused, sign_batch, sign_document
+from tests.support.daemon import Running, World
 
 B_B, B_T = common_pb2.LEVEL_B_B, common_pb2.LEVEL_B_T
 HOMEROOM, PRINCIPAL, CLERK = common_pb2.ROLE_HOMEROOM_TEACHER, common_pb2.ROLE_PRINCIPAL, common_pb2.ROLE_CLERK
@@ -84,6 +84,26 @@ def test_each_of_three_signatures_stands_for_xmlsec1_and_signxml_and_covers_the_
             assert (data.tag, data.get("Id")) == ("DU_LIEU_HOC_BA", "data")
             assert statement is not None
             assert statement.tag.endswith("SignatureProperty")
+
+
+def test_a_class_is_read_by_its_texts_and_signed_as_its_first_records_are(
+    school: grpc.Channel, daemon: Running, cas: tuple[Path, Path], tmp_path: Path
+) -> None:
+    def examined(reading: str) -> float:
+        return metric(daemon.metrics_port(), "signer_xml_documents_examined_total", reading=reading)
+
+    state = {f"p{number}": record(number) for number in range(4, 20)}
+    for count, (role, credential) in enumerate(SIGNERS, 1):
+        before = examined("texts"), examined("whole")
+        spoilt = {"spoilt": state["p9"].replace(b"</HO_VA_TEN>", b"x</HO_VA_TEN>", 1)} if count > 1 else {}
+        answers = sign_batch(school, {**state, **spoilt}, plan=ministry(role, credential))
+        assert answers.reasons() == ({16: "RECORD_UNFIT"} if spoilt else {})
+        state = answers.signed()
+        texts, whole = examined("texts") - before[0], examined("whole") - before[1]
+        assert texts + whole == 16
+        assert texts > whole
+        for signed in state.values():
+            assert all(judges.xmlsec1(signed, cas, tmp_path, number) for number in range(count))
 
 
 def test_earlier_signatures_and_the_record_stay_byte_for_byte(thrice_signed: list[dict[str, bytes]]) -> None:
