@@ -3,10 +3,11 @@
 At most a window of documents and bytes is in work at once; `submit` waits when the window is full, so the caller's stream is read no
 further (back-pressure), and memory is bounded whatever the batch's length.
 
-Documents that arrive close together go their way as one lot (see `document`). The first one leaves at once, so a single document waits for
-nobody; while lots are in work, later ones are collected for up to 2 ms or sixteen documents; before a slow token each goes alone, so that
-results come as they are made. While two full lots are ahead of it, a lot waits until it is full: it would only wait for the token. Without
-that a batch falls into lots of two or three, for a window that is full takes in what has just left it, and each costs what a full one does.
+Documents that arrive close together go their way as one lot (see `document`). The first one leaves at once, with those of the same message,
+so a single document waits for nobody; while lots are in work, later ones are collected for up to 2 ms or sixteen documents; before a slow
+token each goes alone, so that results come as they are made. While two full lots are ahead of it, a lot waits until it is full: it would
+only wait for the token. Without that a batch falls into lots of two or three, for a window that is full takes in what has just left it, and
+each costs what a full one does.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ class Batch(Generic[DoneT]):
         self._ended: asyncio.Queue[ItemOutcome[DoneT] | None] = asyncio.Queue()
         self._input_ended = False
         self._lot: list[tuple[int, IncomingDocument]] = []
-        self._lot_timer: asyncio.TimerHandle | None = None
+        self._lot_timer: asyncio.Handle | None = None
         self._ahead = 0
 
     async def submit(self, index: int, document: IncomingDocument) -> None:
@@ -182,10 +183,11 @@ class Batch(Generic[DoneT]):
         self._in_work += 1
         self._in_work_bytes += size_bytes
         self._lot.append((index, document))
-        if len(self._lot) >= self._lot_max or not self._ahead:
+        if len(self._lot) >= self._lot_max:
             self._send_lot()
         elif self._lot_timer is None:
-            self._lot_timer = asyncio.get_running_loop().call_later(_LOT_WAIT_S, self._send_if_due)
+            loop = asyncio.get_running_loop()
+            self._lot_timer = loop.call_later(_LOT_WAIT_S, self._send_if_due) if self._ahead else loop.call_soon(self._send_if_due)
 
     def refuse(self, index: int, document_id: str, error: SignerError) -> None:
         """Ends a document that never reached the path (too large, duplicate id …)."""
@@ -221,8 +223,10 @@ class Batch(Generic[DoneT]):
         return min(_LOT_DOCUMENTS_MAX, self._work.lot_max)
 
     def _send_if_due(self) -> None:
-        """The 2 ms are over, or some of what was ahead has ended."""
-        self._lot_timer = None
+        """The 2 ms are over, or the message is read, or some of what was ahead has ended."""
+        if self._lot_timer is not None:
+            self._lot_timer.cancel()
+            self._lot_timer = None
         if self._ahead < _LOTS_AHEAD * self._lot_max:
             self._send_lot()
 
@@ -244,7 +248,7 @@ class Batch(Generic[DoneT]):
             _log.exception("lot failed by a bug", documents=len(documents), reference=reference)
             results = [InternalError(f"internal error: {type(error).__name__}", reference=reference) for _ in documents]
         self._ahead -= len(lot)
-        if self._lot_timer is None:
+        if self._lot_timer is None or not self._ahead:
             self._send_if_due()
         self._end(
             [
