@@ -276,6 +276,7 @@ def main() -> None:
                 card.delay_s = float(seconds)
             case ["tries", count]:
                 card.tries = int(count)
+                card.is_verified = card.is_fresh = False  # wrong tries end what a right one allowed (SP 800-73-4)
         print(line.strip(), flush=True)  # noqa: T201 - the answer
 
 
