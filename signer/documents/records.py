@@ -125,7 +125,12 @@ def _fill(like: KnownRecords, document: Apart, call: FindSlotCall) -> _Located |
     if any(document.texts[number] != text for number, text in like.fixed):
         return None
     identity = like.record.identity(document.texts, call.expectation)
-    parts, now = PartsOfDocument(document), datetime.fromisoformat(call.now)
-    if identity is None or not all(each.stands(parts, anchors(call.trust), now) for each in like.earlier):
+    parts = PartsOfDocument(document)
+    if identity is None or (like.earlier and not _stand(like.earlier, parts, call)):
         return None
     return _Located(like.signature.fill(document, parts), identity, like.record.layout.id)
+
+
+def _stand(signatures: tuple[SignaturePattern, ...], parts: PartsOfDocument, call: FindSlotCall) -> bool:
+    trust, now = anchors(call.trust), datetime.fromisoformat(call.now)
+    return all(each.stands(parts, trust, now) for each in signatures)

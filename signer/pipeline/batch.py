@@ -224,20 +224,21 @@ class Batch(Generic[DoneT]):
 
     def _send_if_due(self) -> None:
         """The 2 ms are over, or the message is read, or some of what was ahead has ended."""
-        if self._lot_timer is not None:
-            self._lot_timer.cancel()
-            self._lot_timer = None
+        self._stop_timer()
         if self._ahead < _LOTS_AHEAD * self._lot_max:
             self._send_lot()
 
     def _send_lot(self) -> None:
-        if self._lot_timer is not None:
-            self._lot_timer.cancel()
-            self._lot_timer = None
+        self._stop_timer()
         if self._lot:
             lot, self._lot = self._lot, []
             self._ahead += len(lot)
             self._engine.start_task(self._run(lot))
+
+    def _stop_timer(self) -> None:
+        if self._lot_timer is not None:
+            self._lot_timer.cancel()
+            self._lot_timer = None
 
     async def _run(self, lot: list[tuple[int, IncomingDocument]]) -> None:
         documents = [document for _index, document in lot]

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from signer.formats.xml.alike.apart import number_of
-from signer.formats.xml.alike.learning import Marked
+from signer.formats.xml.alike.learning import Marked, text_number
 from signer.model import SlotRequest
 from signer.records.examination import Expectation, SlotJudge, fitting_request, identify
 from signer.records.layout import Identifiers, Layout
 from signer.records.layout_checks import expressions_of
-from signer.records.reading import Element, Identity, Record, recognise, text_of
+from signer.records.reading import Element, Identity, Record, recognise
 
 _NAME: Final = r"[A-Za-z_][\w.\-]*+(?<!-)"
 _COMPARED: Final = rf"({_NAME})\s*=\s*(?:'[^']*+'|\"[^\"]*+\"|\$subject\b)"
@@ -89,7 +88,7 @@ class _Texts:
 def record_pattern(marked: Marked, expectation: Expectation, layouts: Sequence[Layout], judge: SlotJudge) -> RecordPattern | None:
     """Learn from a record with marks; None when it is unfit, or when more than its identity and blanks depends on its texts.
 
-    judge: asked for every signature that must stand.
+    judge: asked for every signature that must stand. Raises DocumentUnsupported where an identifier is more than one text.
     """
     record = _MarkedRecord(marked)
     try:
@@ -121,7 +120,7 @@ class _MarkedRecord(Record):
 
     def numbers(self, expression: str) -> tuple[int, ...]:
         """Which texts the elements have that a layout's XPath finds."""
-        return tuple(_number(each) for each in self.find(expression))
+        return tuple(text_number(each) for each in self.find(expression))
 
     def lacking(self, entries: str, need: str) -> list[Element]:
         self.filled |= dict.fromkeys(self.numbers(f"({entries})/{need}"))
@@ -137,10 +136,3 @@ class _MarkedRecord(Record):
         if compared is None or not compared <= self._kept:
             raise _DependsOnText
         return super()._evaluate(expression, variables)
-
-
-def _number(element: Element) -> int:
-    number = number_of(text_of(element))
-    if number is None or len(element):
-        raise _DependsOnText
-    return number

@@ -17,7 +17,7 @@ from typing import Final
 
 from signer.algorithms import DigestAlgorithm, SignatureAlgorithm
 from signer.formats.xml.alike.apart import number_of
-from signer.formats.xml.alike.learning import Marked
+from signer.formats.xml.alike.learning import Marked, text_number
 from signer.formats.xml.alike.parts import Part, PartsOfDocument
 from signer.formats.xml.names import DS, Canonicalization
 from signer.formats.xml.reading import Element
@@ -80,7 +80,9 @@ def _packed(base64_text: bytes) -> bytes:
 
 
 def signature_pattern(marked: Marked, signature: Element) -> SignaturePattern | None:
-    """Learn from a signature that stands; None for one of a form that isn't for this room. signature: in the document with marks.
+    """Learn from a signature that stands; None, or DocumentUnsupported, for one of a form that isn't for this room.
+
+    signature: in the document with marks.
 
     Of a signature that does not stand nothing right can be learnt: the caller knows.
     """
@@ -106,13 +108,10 @@ def _is_plain(reference: CoveredReference, signature: Element) -> bool:
 
 def _pattern(
     marked: Marked, signature: Element, parts: SignatureParts, references: tuple[CoveredReference, ...], time: Element
-) -> SignaturePattern | None:
-    digests = [_number(each) for each in signature.iterfind(f"{{{DS}}}SignedInfo/{{{DS}}}Reference/{{{DS}}}DigestValue")]
-    value, moment = _number(marked.in_marked(parts.value_element)), _number(time)
-    free = {*digests, value, moment}
-    if None in free or len(digests) != len(references):
-        return None
-    texts = marked.document.texts
+) -> SignaturePattern:
+    digests = [text_number(each) for each in signature.iterfind(f"{{{DS}}}SignedInfo/{{{DS}}}Reference/{{{DS}}}DigestValue")]
+    value, moment = text_number(marked.in_marked(parts.value_element)), text_number(time)
+    free, texts = {*digests, value, moment}, marked.document.texts
     return SignaturePattern(
         signed_info=marked.parts.element(marked.in_marked(parts.signed_info), parts.method),
         algorithm=parts.algorithm,
@@ -123,17 +122,13 @@ def _pattern(
                 number,
             )
             for each, number in zip(references, digests, strict=True)
-            if each.element is not None and number is not None
+            if each.element is not None  # as none is that is plain
         ),
-        value=value or 0,
-        time=moment or 0,
+        value=value,
+        time=moment,
         fixed=tuple((number, texts[number]) for number in _numbers(signature) if number not in free),
         certificates=parts.certificates,
     )
-
-
-def _number(element: Element) -> int | None:
-    return None if len(element) else number_of(element.text or "")
 
 
 def _numbers(signature: Element) -> Iterator[int]:

@@ -12,6 +12,7 @@ from tests.bench.against import row_against
 from tests.bench.documents import plain_documents, records, sizes_kb
 from tests.bench.ground import Ground, NotSigned
 from tests.bench.orders import Work
+from tests.bench.pades import sign_all
 from tests.bench.row import Row, Target
 from tests.support import cms_judges, xml_verdicts
 
@@ -30,10 +31,8 @@ def ministry_third(ground: Ground) -> Iterator[Row]:
     folder = records(ground.folder / "documents", ground.pace.batch)
     with ground.daemon(ground.config("ministry-xml-signed")) as deployed:
         for credential in ("gvcn", "cbql"):
-            signed = ground.scratch(f"records-{credential}")
             order = ground.order(Work.BATCH, credential, batch=ground.pace.batch, folder=str(folder), profile=Profile.MINISTRY_XML)
-            deployed.client.do(msgspec.structs.replace(order, seconds=0, keep=str(signed)))
-            folder = signed
+            folder = sign_all(ground, deployed, order)
     yield _row("ministry-xml-third", ground, Profile.MINISTRY_XML, folder=folder, target=None, judge=_judge_third, credential="seal")
 
 

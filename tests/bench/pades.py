@@ -42,8 +42,8 @@ def fresh(ground: Ground) -> Iterator[Row]:
 def third(ground: Ground) -> Iterator[Row]:
     """B-B on documents that teacher and principal have signed: the seal, which is the usual third signature."""
     with ground.loop("seal") as loop, ground.daemon(ground.config("pades-third")) as deployed:
-        once = _sign_all(ground, deployed, order_on(ground, "gvcn"))
-        twice = _sign_all(ground, deployed, order_on(ground, "cbql", once))
+        once = sign_all(ground, deployed, order_on(ground, "gvcn"))
+        twice = sign_all(ground, deployed, order_on(ground, "cbql", once))
         order = order_on(ground, "seal", twice)
         yield _row(
             "pades-b-b-third-signature",
@@ -136,8 +136,8 @@ def _row(
     return row_against(bench, ground, deployed, order, reference, target=target, name=reference_name, **size)
 
 
-def _sign_all(ground: Ground, deployed: Deployment, order: Order) -> Path:
+def sign_all(ground: Ground, deployed: Deployment, order: Order) -> Path:
     """The same documents with one signature more."""
-    into = ground.scratch(f"signed-{order.credential}")
+    into = ground.scratch(f"signed-{order.profile.value}-{order.credential}")
     deployed.client.do(msgspec.structs.replace(order, seconds=0, keep=str(into)))
     return into

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from signer.formats.xml.alike.apart import Apart, with_marks
+from signer.errors import DocumentUnsupported
+from signer.formats.xml.alike.apart import Apart, number_of, with_marks
 from signer.formats.xml.alike.parts import KeptParts
 from signer.formats.xml.reading import Element, read
 from signer.formats.xml.search import Finder
@@ -42,3 +43,11 @@ class Marked:
     def _twins(self) -> tuple[dict[Element, Element], dict[Element, Element]]:
         pairs = list(zip(self.finder.root.iter(), self.original.root.iter(), strict=True))
         return dict(pairs), {original: marked for marked, original in pairs}
+
+
+def text_number(element: Element) -> int:
+    """Which text an element of a document with marks has. DocumentUnsupported for one with more than a text in it."""
+    number = None if len(element) else number_of(element.text or "")
+    if number is None:
+        raise DocumentUnsupported("an element that should have a text alone has something else")
+    return number
